@@ -1,0 +1,1 @@
+"""Cleaners: text to text, or a reason to drop."""

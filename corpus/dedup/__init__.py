@@ -1,0 +1,1 @@
+"""Deduplication: signatures and decisions as array functions."""

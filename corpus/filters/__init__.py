@@ -1,0 +1,1 @@
+"""Filters: text to scores, scores to a decision with a reason."""

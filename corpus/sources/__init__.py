@@ -1,0 +1,1 @@
+"""Raw bytes to documents, one module for each source."""

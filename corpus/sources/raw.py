@@ -1,0 +1,118 @@
+"""Raw files of a source: listing, opening, grouping into splits."""
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import IO, Any, cast
+
+import fsspec
+import xxhash
+
+from corpus.errors import UserError
+
+SPLIT_BYTES = 1 << 30
+"""Raw bytes aimed at for one split (docs/format.md: about 1 GB of text each)."""
+
+_EDGE = 1 << 20
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One input file.
+
+    Attributes:
+        path: below the input root, forward slashes.
+        size: bytes.
+        digest: xxh3-128 over the size and the first and last MiB, hexadecimal: cheap on a bucket of terabytes, and
+            it sees every change but one in the middle of a file that keeps its size.
+    """
+
+    path: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file, or the byte range [start, end) of one. `end` None = to its end."""
+
+    path: str
+    start: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """The raw bytes that one part comes from. `group` names the snapshot where a source has several, else ""."""
+
+    pieces: tuple[Piece, ...]
+    group: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> "Split":
+        return cls(tuple(Piece(**piece) for piece in body["pieces"]), body["group"])
+
+
+def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
+    """All files below `root` (any fsspec path) whose relative path matches one of the patterns, sorted by path.
+
+    Raises:
+        UserError: the folder does not exist, or holds no matching file.
+    """
+    fs, base = fsspec.core.url_to_fs(root)
+    if not fs.exists(base):
+        raise UserError(f"input {root} does not exist: set `input` to the folder that holds the raw files")
+    base = base.rstrip("/")
+    found: list[RawFile] = []
+    infos = {base: fs.info(base)} if fs.isfile(base) else fs.find(base, detail=True)
+    for path, info in sorted(infos.items()):
+        relative = posixpath.basename(path) if path == base else path[len(base) + 1 :]
+        if any(_matches(relative, pattern) for pattern in include):
+            found.append(RawFile(relative, info["size"], _edge_digest(fs, path, info["size"])))
+    if not found:
+        raise UserError(f"input {root} holds no file that matches {', '.join(include)}: check `input` and `include`")
+    return found
+
+
+def open_raw(root: str, path: str) -> IO[bytes]:
+    """The file `path` below `root`, for reading bytes; seekable."""
+    fs, base = fsspec.core.url_to_fs(root)
+    full = base if fs.isfile(base) else f"{base.rstrip('/')}/{path}"
+    return cast(IO[bytes], fs.open(full, "rb"))
+
+
+def group_files(files: Iterable[RawFile], target: int = SPLIT_BYTES, group: str = "") -> list[Split]:
+    """Consecutive whole files together until a split holds `target` bytes; a file is never cut."""
+    return [Split(tuple(Piece(file.path) for file in some), group) for some in _runs(files, target)]
+
+
+def _runs(files: Iterable[RawFile], target: int) -> Iterator[list[RawFile]]:
+    held: list[RawFile] = []
+    size = 0
+    for file in files:
+        if held and size + file.size > target:
+            yield held
+            held, size = [], 0
+        held.append(file)
+        size += file.size
+    if held:
+        yield held
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Shell pattern against the whole relative path; "**" also matches nothing, and a bare name any folder."""
+    return fnmatchcase(path, pattern) or fnmatchcase("/" + path, "*/" + pattern)
+
+
+def _edge_digest(fs: Any, path: str, size: int) -> str:
+    state = xxhash.xxh3_128(str(size).encode())
+    with fs.open(path, "rb") as file:
+        state.update(file.read(_EDGE))
+        if size > 2 * _EDGE:
+            file.seek(size - _EDGE)
+        state.update(file.read(_EDGE))
+    return state.hexdigest()

@@ -1,0 +1,1 @@
+"""numba kernels over Arrow text buffers."""

@@ -1,0 +1,1 @@
+"""Apache Beam wiring: every module here is thin."""

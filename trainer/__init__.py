@@ -1,0 +1,1 @@
+"""The LLaMA trainer: FSDP over packed shards."""
