@@ -1,0 +1,21 @@
+"""Where the tests find real raw data."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real sample data: `CORPUS_TEST_DATA`, or `../shared/data` beside the checkout.
+
+    Without it the test skips, unless `CORPUS_TEST_REQUIRE_DATA` is set (as CI does), when it fails.
+    """
+    folder = Path(os.environ.get("CORPUS_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if folder.is_dir():
+        return folder
+    message = f"real sample data not found at {folder}; set CORPUS_TEST_DATA to run this test"
+    if os.environ.get("CORPUS_TEST_REQUIRE_DATA"):
+        pytest.fail(message)
+    pytest.skip(message)
