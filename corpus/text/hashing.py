@@ -26,7 +26,7 @@ _P5 = np.uint64(0x27D4EB2F165667C5)
 def _unaligned_load(bits: int, result: Any) -> Any:
     """A function for kernels, (uint8 array, i) -> the unsigned integer whose lowest byte is byte i.
 
-    Neither alignment nor bounds are checked. Little-endian processors only, which are all that numba supports.
+    Neither alignment nor bounds are checked. For little-endian processors, which are all that numba supports.
     """
 
     @intrinsic
