@@ -1,0 +1,127 @@
+"""What a dedup does to one part and to one partition, and where its decisions go."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from corpus.dataset import Part, StepFolder
+from corpus.parts import read_part, write_part
+from corpus.rules import Block, PartRef, Round
+from corpus.steps.result import PartResult
+from corpus.steps.rule import NamedRule
+from corpus.storage import exists, open_read, read_json, write_json
+
+PARTITION_BYTES = 16 << 20
+"""Signature bytes aimed at in one partition: sorting them takes a few times as much memory."""
+LARGEST_PARTITION_BYTES = 256 << 20
+MANY_PARTITIONS = 4096
+
+
+class Partition(Protocol):
+    """What `pipelines.exchange.Exchange` gives for each partition."""
+
+    part: int
+
+    def blocks(self) -> Sequence[pa.RecordBatch]: ...
+
+
+@dataclass(frozen=True)
+class DedupPart:
+    """One part among all parts of a dedup step, which may span several sources.
+
+    Attributes:
+        output: the step folder of its source, which gets its decisions.
+    """
+
+    ref: PartRef
+    part: Part
+    input: StepFolder
+    output: StepFolder
+
+
+@dataclass(frozen=True)
+class SignTask:
+    part: int
+    of: DedupPart
+    named: NamedRule
+    partitions: int
+
+    def __str__(self) -> str:
+        return f"{self.of.input.data(self.of.part.number)} ({self.named.key})"
+
+
+def sign(task: SignTask) -> Iterator[Block]:
+    """The blocks of one part for the first round."""
+    batches = read_part(task.of.input.data(task.of.part.number))
+    yield from task.named.dedup.sign(task.of.ref, batches, task.partitions)
+
+
+@dataclass(frozen=True)
+class Decide:
+    """A round over one partition, giving blocks for a next round of `partitions` partitions."""
+
+    round: Round
+    partitions: int
+
+    def __call__(self, partition: Partition) -> Iterator[Block]:
+        yield from self.round.decide(partition.blocks(), self.partitions)
+
+
+@dataclass(frozen=True)
+class WriteDecisions:
+    """Writes what the last round decided for one part, sorted, beside the step's other files.
+
+    `folders` holds, for each source, the index of its first part and the folder of its step.
+    """
+
+    folders: tuple[tuple[int, StepFolder], ...]
+
+    def __call__(self, partition: Partition) -> PartResult:
+        first, output = max(
+            (entry for entry in self.folders if entry[0] <= partition.part), key=lambda entry: entry[0]
+        )
+        table = pa.Table.from_batches(partition.blocks()).combine_chunks()
+        table = table.sort_by([(name, "ascending") for name in table.schema.names])
+        write_part(output.meta("dedup", partition.part - first), table.schema, iter(table.to_batches()))
+        return PartResult(partition.part, table.num_rows, table.num_rows, table.nbytes)
+
+
+def partitions_for(signature_bytes: int) -> int:
+    """Partitions for an exchange of about this many bytes: a pure function, so that a restart agrees."""
+    wanted = -(-signature_bytes // PARTITION_BYTES)
+    if wanted > MANY_PARTITIONS:
+        wanted = max(MANY_PARTITIONS, -(-signature_bytes // LARGEST_PARTITION_BYTES))
+    return max(1, wanted)
+
+
+def finish_decisions(parts: Sequence[DedupPart], step_of: dict[str, str]) -> None:
+    """Writes, for each source's folder, the index that says the decisions are complete.
+
+    `step_of` gives the step digest by folder path.
+    """
+    for folder in _folders(parts):
+        digests = {}
+        for of in parts:
+            if of.output == folder and exists(folder.meta("dedup", of.part.number)):
+                digests[str(of.part.number)] = _file_digest(folder.meta("dedup", of.part.number))
+        write_json(folder.dedup_index, {"step": step_of[folder.path], "decisions": digests})
+
+
+def decided(folder: StepFolder, step: str) -> dict[str, str] | None:
+    """SHA-256 of each part's decisions file by part number, or None when they are not complete."""
+    if not exists(folder.dedup_index):
+        return None
+    body = read_json(folder.dedup_index)
+    return dict(body["decisions"]) if body["step"] == step else None
+
+
+def _folders(parts: Sequence[DedupPart]) -> list[StepFolder]:
+    return list(dict.fromkeys(of.output for of in parts))
+
+
+def _file_digest(path: str) -> str:
+    with open_read(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

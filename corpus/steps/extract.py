@@ -1,0 +1,178 @@
+"""Raw bytes of one split to one part of documents."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from corpus.dataset import StepFolder, matching_sidecar
+from corpus.dedup.ids import decide_ids, sign_ids
+from corpus.parts import dataset_digest, read_part, text_bytes, write_part
+from corpus.rules import Block
+from corpus.schema import SCHEMA, Document, Rejected, batched, well_formed
+from corpus.sources.raw import Split
+from corpus.sources.source import Source
+from corpus.steps.dedupe import Partition
+from corpus.steps.result import PartResult
+from corpus.steps.samples import SAMPLE_SCHEMA, Samples
+from corpus.storage import read_json, remove, write_json
+
+MERGED = "merged_into_document"
+"""Raw records that are part of another's document (the answers of a question)."""
+DUPLICATE_ID = "duplicate_id"
+
+
+@dataclass(frozen=True)
+class ExtractTask:
+    """One split of one source. `input_digest` covers the split's files; `root` is where they are."""
+
+    part: int
+    source: Source
+    root: str
+    split: Split
+    input_digest: str
+    output: StepFolder
+    step: str
+
+    def __str__(self) -> str:
+        return f"{self.output.data(self.part)} (from {self.split.pieces[0].path})"
+
+
+def extract_part(task: ExtractTask) -> PartResult:
+    """Writes the part, samples of what was rejected, and last its sidecar. A part that is finished is left."""
+    expected = {"step": task.step, "input": task.input_digest}
+    done = matching_sidecar(task.output, task.part, expected)
+    if done is not None:
+        return PartResult(
+            task.part, done["documents"]["in"], done["documents"]["out"], done["text_bytes"]["in"], True
+        )
+
+    counts: Counter[str] = Counter()
+    samples = Samples()
+    total: dict[str, int] = Counter()
+
+    def documents() -> Iterator[Document]:
+        for record in task.source.read(task.root, task.split):
+            if isinstance(record, Rejected):
+                counts[record.reason] += record.records
+                samples.add("extract", record.reason, *_sample(record))
+            else:
+                if record.records > 1:
+                    counts[MERGED] += record.records - 1
+                yield record
+
+    def batches() -> Iterator[Any]:
+        for batch in batched(documents()):
+            total["documents"] += batch.num_rows
+            total["bytes"] += text_bytes(batch)
+            total["digest"] += dataset_digest(batch)
+            yield batch
+
+    digest = write_part(task.output.data(task.part), SCHEMA, batches())
+    sample = samples.batch()
+    write_part(task.output.meta("samples", task.part), sample.schema, iter([sample]))
+    records = total["documents"] + sum(counts.values())
+    write_json(
+        task.output.sidecar(task.part),
+        {
+            **expected,
+            "part": task.part,
+            "group": task.split.group,
+            "split": task.split.to_json(),
+            "data": {"digest": digest},
+            "documents": {"in": records, "out": total["documents"]},
+            "text_bytes": {"in": total["bytes"], "out": total["bytes"]},
+            "dropped": {"extract": dict(sorted(counts.items()))},
+            "seen": {"extract": records},
+            "dataset_digest": f"{total['digest'] % 2**64:016x}",
+        },
+    )
+    return PartResult(task.part, records, total["documents"], total["bytes"])
+
+
+def _sample(record: Rejected) -> tuple[int, dict[str, object]]:
+    origin = record.origin
+    place = f"{origin.file}\0{origin.member}\0{origin.offset}\0{origin.record}".encode(
+        "utf-8", "surrogatepass"
+    )
+    return xxhash.xxh64_intdigest(place), {
+        "id": None,
+        "file": well_formed(origin.file),
+        "member": None if origin.member is None else well_formed(origin.member),
+        "offset": origin.offset,
+        "record": origin.record,
+        "detail": well_formed(record.detail),
+        "text": None,
+    }
+
+
+@dataclass(frozen=True)
+class SignIds:
+    """Signs the ids of an extracted part, for the search for duplicates."""
+
+    output: StepFolder
+    partitions: int
+
+    def __call__(self, result: PartResult) -> Iterator[Block]:
+        yield from sign_ids(
+            result.part, read_part(self.output.data(result.part), columns=["id"]), self.partitions
+        )
+
+
+@dataclass(frozen=True)
+class DecideIds:
+    partitions: int
+
+    def __call__(self, partition: Partition) -> Iterator[Block]:
+        yield from decide_ids(partition.blocks(), self.partitions)
+
+
+@dataclass(frozen=True)
+class DropDuplicateIds:
+    """Writes a part again without the rows decided for it, and counts them.
+
+    The sidecar is removed first: a kill in between makes the part be extracted again, and the same rows be dropped.
+    """
+
+    output: StepFolder
+
+    def __call__(self, partition: Partition) -> PartResult:
+        part = partition.part
+        rows = np.unique(np.concatenate([np.asarray(block.column("row")) for block in partition.blocks()]))
+        sidecar = read_json(self.output.sidecar(part))
+        remove(self.output.sidecar(part))
+        samples = Samples()
+        total: Counter[str] = Counter()
+
+        def kept() -> Iterator[pa.RecordBatch]:
+            first = 0
+            for batch in read_part(self.output.data(part)):
+                gone = rows[(rows >= first) & (rows < first + batch.num_rows)] - first
+                first += batch.num_rows
+                if len(gone):
+                    samples.add_rows("extract", DUPLICATE_ID, batch, gone)
+                    keep = np.ones(batch.num_rows, bool)
+                    keep[gone] = False
+                    batch = batch.filter(pa.array(keep))
+                total["documents"] += batch.num_rows
+                total["bytes"] += text_bytes(batch)
+                total["digest"] += dataset_digest(batch)
+                yield batch
+
+        sidecar["data"]["digest"] = write_part(self.output.data(part), SCHEMA, kept())
+        sample_path = self.output.meta("samples", part)
+        write_part(sample_path, SAMPLE_SCHEMA, iter([*list(read_part(sample_path)), samples.batch()]))
+        sidecar["documents"]["out"] = total["documents"]
+        sidecar["text_bytes"]["out"] = total["bytes"]
+        dropped = sidecar["dropped"]["extract"]
+        dropped[DUPLICATE_ID] = dropped.get(DUPLICATE_ID, 0) + len(rows)
+        sidecar["dataset_digest"] = f"{total['digest'] % 2**64:016x}"
+        del sidecar["format"]
+        write_json(self.output.sidecar(part), sidecar)
+        return PartResult(
+            part, total["documents"] + len(rows), total["documents"], sidecar["text_bytes"]["in"]
+        )

@@ -1,0 +1,175 @@
+"""Files anywhere fsspec reaches, written so that a reader sees a whole file or none."""
+
+import hashlib
+import json
+import os
+import posixpath
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from corpus.errors import DamagedFile
+from corpus.schema import FORMAT
+
+
+def join(*parts: str) -> str:
+    """Path components of any fsspec URL, joined."""
+    return posixpath.join(*parts)
+
+
+def filesystem(path: str) -> tuple[Any, str]:
+    """The fsspec file system of a path, and the path inside it."""
+    fs, inner = fsspec.core.url_to_fs(path)
+    return fs, inner
+
+
+def exists(path: str) -> bool:
+    fs, inner = filesystem(path)
+    return bool(fs.exists(inner))
+
+
+def size(path: str) -> int:
+    fs, inner = filesystem(path)
+    return int(fs.size(inner))
+
+
+def remove(path: str) -> None:
+    """Removes a file or a whole folder; nothing happens where there is none."""
+    fs, inner = filesystem(path)
+    if fs.exists(inner):
+        fs.rm(inner, recursive=True)
+
+
+def names(folder: str) -> list[str]:
+    """Sorted names directly inside a folder; empty when there is no such folder."""
+    fs, inner = filesystem(folder)
+    fs.invalidate_cache(inner)
+    if not fs.isdir(inner):
+        return []
+    return sorted(posixpath.basename(path.rstrip("/")) for path in fs.ls(inner, detail=False))
+
+
+@contextmanager
+def open_read(path: str) -> Iterator[IO[bytes]]:
+    fs, inner = filesystem(path)
+    with fs.open(inner, "rb") as file:
+        yield file
+
+
+class _Digesting:
+    """A write-only file that hashes and counts what passes through; enough of a file for Arrow."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._sha = hashlib.sha256()
+        self.size = 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        self._sha.update(data)
+        self.size += memoryview(data).nbytes
+        self._file.write(data)
+        return memoryview(data).nbytes
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def digest(self) -> str:
+        return self._sha.hexdigest()
+
+
+def commit(path: str, write: Callable[[Any], None]) -> str:
+    """Writes a file that appears whole or not at all, and returns the SHA-256 of its bytes.
+
+    Local disk: a temporary name unique to the attempt, fsync of the file, rename, fsync of the folder. Elsewhere the
+    upload completed at close is the commit.
+    """
+    fs, inner = filesystem(path)
+    if not isinstance(fs, LocalFileSystem):
+        with fs.open(inner, "wb") as file:
+            sink = _Digesting(file)
+            write(sink)
+        return sink.digest()
+    folder = os.path.dirname(inner)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".{os.path.basename(inner)}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            sink = _Digesting(file)
+            write(sink)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, inner)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return sink.digest()
+
+
+def clear_attempts(folder: str) -> None:
+    """Removes temporary files that a killed attempt left in a local folder."""
+    fs, inner = filesystem(folder)
+    if isinstance(fs, LocalFileSystem) and os.path.isdir(inner):
+        for name in os.listdir(inner):
+            if name.startswith(".") and name.endswith(".tmp"):
+                os.unlink(os.path.join(inner, name))
+
+
+def canonical(body: Any) -> bytes:
+    """JSON with sorted keys and fixed separators: equal values give equal bytes."""
+    return json.dumps(body, sort_keys=True, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def digest_of(body: Any) -> str:
+    """SHA-256 of a JSON value in canonical form, hexadecimal."""
+    return hashlib.sha256(canonical(body)).hexdigest()
+
+
+def write_json(path: str, body: dict[str, Any]) -> str:
+    """Commits a JSON file with our format number and returns the SHA-256 of its bytes."""
+    return commit(path, lambda sink: sink.write(canonical({"format": FORMAT, **body})))
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """The body of one of our JSON files.
+
+    Raises:
+        DamagedFile: not JSON, or another format number.
+    """
+    with open_read(path) as file:
+        data = file.read()
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise DamagedFile(f"{path} is not valid JSON ({error}): remove it and run the step again") from None
+    if not isinstance(body, dict) or body.get("format") != FORMAT:
+        found = body.get("format") if isinstance(body, dict) else None
+        raise DamagedFile(
+            f"{path} has format {found}, this version reads format {FORMAT}: use the version that wrote it"
+        )
+    return body
