@@ -56,9 +56,7 @@ class StepFolder:
     def manifest(self) -> dict[str, Any]:
         """Raises UserError when the step is not finished."""
         if not self.finished:
-            raise UserError(
-                f"{self.path} has no meta/manifest.json: the step is not finished; run it again to its end"
-            )
+            raise UserError(f"{self.path} has no meta/manifest.json: the step is not finished; run it again to its end")
         return read_json(self.manifest_path)
 
     def manifest_digest(self) -> str:
@@ -104,21 +102,24 @@ def claim(folder: StepFolder, digest: str) -> None:
         )
 
 
-def finish(folder: StepFolder, header: dict[str, Any], sidecars: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Adds up the sidecars and writes the manifest, which finishes the step.
+def finish(
+    folder: StepFolder, header: dict[str, Any], sidecars: Iterable[dict[str, Any]], required: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Adds up the sidecars and writes the manifest, which finishes the step. `required` are the rules that must have
+    seen a document.
 
     Every count adds up here: documents in = documents out + the sum of reasons, for each part and in all.
 
     Raises:
-        UserError: the counts of a part do not add up, or every document was dropped.
+        UserError: the counts of a part do not add up, a required rule saw no document, or every document was dropped.
     """
     parts = sorted(sidecars, key=lambda body: body["part"])
     for body in parts:
         dropped = sum(sum(reasons.values()) for reasons in body["dropped"].values())
         if body["documents"]["in"] != body["documents"]["out"] + dropped:
             raise UserError(
-                f"{folder.sidecar(body['part'])}: {body['documents']['in']} documents in, {body['documents']['out']} out "
-                f"and {dropped} dropped do not add up: please report this, with the sidecar"
+                f"{folder.sidecar(body['part'])}: {body['documents']['in']} documents in, "
+                f"{body['documents']['out']} out and {dropped} dropped do not add up: please report this, with the sidecar"
             )
     manifest = {
         **header,
@@ -129,15 +130,16 @@ def finish(folder: StepFolder, header: dict[str, Any], sidecars: Iterable[dict[s
         "dataset_digest": f"{sum(int(body['dataset_digest'], 16) for body in parts) % 2**64:016x}",
         "parts": parts,
     }
+    for key in required:
+        if manifest["documents"]["out"] and not manifest["seen"].get(key):
+            raise UserError(
+                f"{folder.path}: the rule {key} saw no document: check the rules before it, or set `optional: true` on it"
+            )
     if manifest["documents"]["in"] and not manifest["documents"]["out"]:
         reasons = ", ".join(
-            f"{rule}.{reason} {count}"
-            for rule, some in manifest["dropped"].items()
-            for reason, count in some.items()
+            f"{rule}.{reason} {count}" for rule, some in manifest["dropped"].items() for reason, count in some.items()
         )
-        raise UserError(
-            f"{folder.path}: every document was dropped ({reasons}): check the rules and the input"
-        )
+        raise UserError(f"{folder.path}: every document was dropped ({reasons}): check the rules and the input")
     write_json(folder.manifest_path, manifest)
     return manifest
 

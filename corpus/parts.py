@@ -39,9 +39,7 @@ class PartWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         for start in range(0, batch.num_rows, BATCH_ROWS):
             piece = batch.slice(start, BATCH_ROWS)
-            if self._rows and (
-                self._rows + piece.num_rows > BATCH_ROWS or self._bytes + piece.nbytes > BATCH_BYTES
-            ):
+            if self._rows and (self._rows + piece.num_rows > BATCH_ROWS or self._bytes + piece.nbytes > BATCH_BYTES):
                 self._flush()
             self._held.append(piece)
             self._rows += piece.num_rows
@@ -83,9 +81,7 @@ def read_part(path: str, columns: list[str] | None = None) -> Iterator[pa.Record
                 table = reader.read_row_group(group, columns=columns, use_threads=False)
                 yield from table.combine_chunks().to_batches()
         except (pa.ArrowInvalid, OSError) as error:
-            raise DamagedFile(
-                f"{path} cannot be read ({error}): remove it and its sidecar and run again"
-            ) from None
+            raise DamagedFile(f"{path} cannot be read ({error}): remove it and its sidecar and run again") from None
 
 
 def text_bytes(batch: pa.RecordBatch) -> int:

@@ -152,9 +152,7 @@ def bundled(name: str) -> str:
     """
     path = str(resources.files("corpus") / "recipes" / f"{name}.yaml")
     if not os.path.exists(path):
-        raise UserError(
-            f"no recipe file {name}, and no bundled recipe of that name: bundled are demo and llama"
-        )
+        raise UserError(f"no recipe file {name}, and no bundled recipe of that name: bundled are demo and llama")
     return path
 
 
@@ -175,9 +173,7 @@ def load(path: str, overrides: Mapping[str, str] | None = None) -> Recipe:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}: give the path of a recipe file") from None
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
-        ) from None
+        raise UserError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}:{line}: not valid YAML: {error.problem}") from None
@@ -191,17 +187,13 @@ def load(path: str, overrides: Mapping[str, str] | None = None) -> Recipe:
     across = tuple(_rules(path, body, ("across",)))
     for place, named in enumerate(across):
         if not named.is_dedup or named.rule.__class__.__name__ == "Lines":
-            raise _at(
-                path, body, ("across", place), f"{named.key} does not work across sources; use exact or near"
-            )
+            raise _at(path, body, ("across", place), f"{named.key} does not work across sources; use exact or near")
     recipe = Recipe(
         path=path,
         output=str(body["output"]),
         sources=sources,
         across=across,
-        tokenizer=_typed(path, body, ("tokenizer",), TokenizerSection)
-        if body.get("tokenizer") is not None
-        else None,
+        tokenizer=_typed(path, body, ("tokenizer",), TokenizerSection) if body.get("tokenizer") is not None else None,
         mixture=_typed(path, body, ("mixture",), MixtureSection) if body.get("mixture") is not None else None,
         body=body,
     )
@@ -233,9 +225,7 @@ def _rules(path: str, body: CommentedMap, where: tuple[Any, ...]) -> Iterator[Na
         if isinstance(step, str):
             step = {step: None}
         if not isinstance(step, Mapping) or len(step) != 1:
-            raise _at(
-                path, body, here, "a step is a map with one key, its rule, as in `- language: {keep: [en]}`"
-            )
+            raise _at(path, body, here, "a step is a map with one key, its rule, as in `- language: {keep: [en]}`")
         ((name, settings),) = step.items()
         if name not in RULES:
             raise _at(path, body, here, f"unknown rule {name}; known are {', '.join(sorted(RULES))}")
@@ -314,11 +304,7 @@ def _override(path: str, body: CommentedMap, key: str, value: str) -> None:
 
 def _expand(node: Any) -> None:
     items = (
-        node.items()
-        if isinstance(node, CommentedMap)
-        else enumerate(node)
-        if isinstance(node, CommentedSeq)
-        else ()
+        node.items() if isinstance(node, CommentedMap) else enumerate(node) if isinstance(node, CommentedSeq) else ()
     )
     for key, value in list(items):
         if isinstance(value, str) and "$" in value:

@@ -12,7 +12,7 @@ from corpus.parts import read_part, write_part
 from corpus.rules import Block, PartRef, Round
 from corpus.steps.result import PartResult
 from corpus.steps.rule import NamedRule
-from corpus.storage import exists, open_read, read_json, write_json
+from corpus.storage import clear_attempts, exists, join, names, open_read, read_json, write_json
 
 PARTITION_BYTES = 16 << 20
 """Signature bytes aimed at in one partition: sorting them takes a few times as much memory."""
@@ -80,9 +80,7 @@ class WriteDecisions:
     folders: tuple[tuple[int, StepFolder], ...]
 
     def __call__(self, partition: Partition) -> PartResult:
-        first, output = max(
-            (entry for entry in self.folders if entry[0] <= partition.part), key=lambda entry: entry[0]
-        )
+        first, output = max((entry for entry in self.folders if entry[0] <= partition.part), key=lambda entry: entry[0])
         table = pa.Table.from_batches(partition.blocks()).combine_chunks()
         table = table.sort_by([(name, "ascending") for name in table.schema.names])
         write_part(output.meta("dedup", partition.part - first), table.schema, iter(table.to_batches()))
@@ -97,17 +95,15 @@ def partitions_for(signature_bytes: int) -> int:
     return max(1, wanted)
 
 
-def finish_decisions(parts: Sequence[DedupPart], step_of: dict[str, str]) -> None:
-    """Writes, for each source's folder, the index that says the decisions are complete.
-
-    `step_of` gives the step digest by folder path.
-    """
-    for folder in _folders(parts):
-        digests = {}
-        for of in parts:
-            if of.output == folder and exists(folder.meta("dedup", of.part.number)):
-                digests[str(of.part.number)] = _file_digest(folder.meta("dedup", of.part.number))
-        write_json(folder.dedup_index, {"step": step_of[folder.path], "decisions": digests})
+def finish_decisions(output: StepFolder, step: str) -> None:
+    """Writes the index that says the decisions for a source are complete, with the digest of each file."""
+    folder = join(output.path, "meta", "dedup")
+    clear_attempts(folder)
+    found = {}
+    for name in names(folder):
+        if name.endswith(".parquet"):
+            found[str(int(name[len("part-") : -len(".parquet")]))] = _file_digest(join(folder, name))
+    write_json(output.dedup_index, {"step": step, "decisions": found})
 
 
 def decided(folder: StepFolder, step: str) -> dict[str, str] | None:
@@ -116,10 +112,6 @@ def decided(folder: StepFolder, step: str) -> dict[str, str] | None:
         return None
     body = read_json(folder.dedup_index)
     return dict(body["decisions"]) if body["step"] == step else None
-
-
-def _folders(parts: Sequence[DedupPart]) -> list[StepFolder]:
-    return list(dict.fromkeys(of.output for of in parts))
 
 
 def _file_digest(path: str) -> str:

@@ -47,9 +47,7 @@ def extract_part(task: ExtractTask) -> PartResult:
     expected = {"step": task.step, "input": task.input_digest}
     done = matching_sidecar(task.output, task.part, expected)
     if done is not None:
-        return PartResult(
-            task.part, done["documents"]["in"], done["documents"]["out"], done["text_bytes"]["in"], True
-        )
+        return PartResult(task.part, done["documents"]["in"], done["documents"]["out"], done["text_bytes"]["in"], True)
 
     counts: Counter[str] = Counter()
     samples = Samples()
@@ -96,9 +94,7 @@ def extract_part(task: ExtractTask) -> PartResult:
 
 def _sample(record: Rejected) -> tuple[int, dict[str, object]]:
     origin = record.origin
-    place = f"{origin.file}\0{origin.member}\0{origin.offset}\0{origin.record}".encode(
-        "utf-8", "surrogatepass"
-    )
+    place = f"{origin.file}\0{origin.member}\0{origin.offset}\0{origin.record}".encode("utf-8", "surrogatepass")
     return xxhash.xxh64_intdigest(place), {
         "id": None,
         "file": well_formed(origin.file),
@@ -118,9 +114,7 @@ class SignIds:
     partitions: int
 
     def __call__(self, result: PartResult) -> Iterator[Block]:
-        yield from sign_ids(
-            result.part, read_part(self.output.data(result.part), columns=["id"]), self.partitions
-        )
+        yield from sign_ids(result.part, read_part(self.output.data(result.part), columns=["id"]), self.partitions)
 
 
 @dataclass(frozen=True)
@@ -173,6 +167,4 @@ class DropDuplicateIds:
         sidecar["dataset_digest"] = f"{total['digest'] % 2**64:016x}"
         del sidecar["format"]
         write_json(self.output.sidecar(part), sidecar)
-        return PartResult(
-            part, total["documents"] + len(rows), total["documents"], sidecar["text_bytes"]["in"]
-        )
+        return PartResult(part, total["documents"] + len(rows), total["documents"], sidecar["text_bytes"]["in"])

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,9 +59,7 @@ def process_part(task: ProcessTask) -> PartResult:
     expected = {"step": task.step, "input": task.input_digest, "dedup": task.dedup_digest}
     done = matching_sidecar(task.output, task.part, expected)
     if done is not None:
-        return PartResult(
-            task.part, done["documents"]["in"], done["documents"]["out"], done["text_bytes"]["in"], True
-        )
+        return PartResult(task.part, done["documents"]["in"], done["documents"]["out"], done["text_bytes"]["in"], True)
 
     run = _PartRun(task)
     digest = write_part(task.output.data(task.part), SCHEMA, run.batches())
@@ -186,9 +183,7 @@ class _PartRun:
         batches = merged.to_batches()
         return batches[0] if batches else fresh
 
-    def _count(
-        self, key: str, reasons: pa.Array, batch: pa.RecordBatch, places: npt.NDArray[np.int64]
-    ) -> None:
+    def _count(self, key: str, reasons: pa.Array, batch: pa.RecordBatch, places: npt.NDArray[np.int64]) -> None:
         names = np.asarray(reasons.to_pylist(), dtype=object)
         counts = self.dropped.setdefault(key, Counter())
         for reason in sorted(set(names)):
@@ -223,9 +218,7 @@ class _ScoreReader:
         names = [name for name in self._table.schema.names if name.startswith(f"{key}.")]
         piece = self._table.select(names).slice(first_row, count).combine_chunks()
         piece = piece.rename_columns([name[len(key) + 1 :] for name in names])
-        return pa.RecordBatch.from_arrays(
-            [column.combine_chunks() for column in piece.columns], schema=piece.schema
-        )
+        return pa.RecordBatch.from_arrays([column.combine_chunks() for column in piece.columns], schema=piece.schema)
 
 
 def _read_decisions(task: ProcessTask) -> pa.Table | None:

@@ -70,7 +70,5 @@ class Samples:
 
     @staticmethod
     def _trim(group: list[tuple[int, dict[str, object]]]) -> None:
-        group.sort(
-            key=lambda entry: (entry[0], str(entry[1]["id"]), str(entry[1]["file"]), str(entry[1]["record"]))
-        )
+        group.sort(key=lambda entry: (entry[0], str(entry[1]["id"]), str(entry[1]["file"]), str(entry[1]["record"])))
         del group[SAMPLES_PER_REASON:]
