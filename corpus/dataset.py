@@ -105,8 +105,9 @@ def claim(folder: StepFolder, digest: str) -> None:
 def finish(
     folder: StepFolder, header: dict[str, Any], sidecars: Iterable[dict[str, Any]], required: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Adds up the sidecars and writes the manifest, which finishes the step. `required` are the rules that must have
-    seen a document.
+    """Adds up the sidecars and writes the manifest, which finishes the step.
+
+    `required` are the rules that must have seen a document.
 
     Every count adds up here: documents in = documents out + the sum of reasons, for each part and in all.
 
@@ -133,13 +134,14 @@ def finish(
     for key in required:
         if manifest["documents"]["out"] and not manifest["seen"].get(key):
             raise UserError(
-                f"{folder.path}: the rule {key} saw no document: check the rules before it, or set `optional: true` on it"
+                f"{folder.path}: the rule {key} saw no document: check the rules before it, "
+                "or set `optional: true` on it"
             )
     if manifest["documents"]["in"] and not manifest["documents"]["out"]:
         reasons = ", ".join(
             f"{rule}.{reason} {count}" for rule, some in manifest["dropped"].items() for reason, count in some.items()
         )
-        raise UserError(f"{folder.path}: every document was dropped ({reasons}): check the rules and the input")
+        raise UserError(f"{folder.path}: every document was dropped ({reasons}): check rules and input")
     write_json(folder.manifest_path, manifest)
     return manifest
 

@@ -1,7 +1,7 @@
 """A recipe: one YAML file that describes the whole corpus. Every mistake is one line with its line number."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, resources
 from typing import Any, Literal, TypeVar, cast
@@ -210,11 +210,42 @@ def _source_plan(path: str, body: CommentedMap, name: str) -> SourcePlan:
     common = {key: section[key] for key in section if key in _SourceSection.model_fields}
     shared = _typed(path, body, ("sources", name), _SourceSection, common)
     own = {key: section[key] for key in section if key not in _SourceSection.model_fields}
-    source_class = _load_class(SOURCES[name])
+    source_class = load_class(SOURCES[name])
     source = cast(Source, _typed(path, body, ("sources", name), source_class, own))
     steps = tuple(_rules(path, body, ("sources", name, "steps")))
     _check_order(path, body, ("sources", name, "steps"), steps)
     return SourcePlan(name, source, shared.input, shared.include, shared.split_bytes, steps)
+
+
+def source_plan(name: str, input: str, settings: str) -> SourcePlan:
+    """A source without steps, as the command line gives it; `settings` is a YAML map.
+
+    Raises:
+        UserError: not a known source, or settings that do not fit it.
+    """
+    try:
+        section = YAML(typ="rt").load(settings)
+    except MarkedYAMLError as error:
+        raise UserError(f"--setting {settings!r} is not valid YAML: {error.problem}") from None
+    if not isinstance(section, CommentedMap):
+        raise UserError(f"--setting {settings!r} is not a map: write it as '{{key: value}}'")
+    section["input"] = input
+    return _source_plan("--setting", CommentedMap(sources=CommentedMap({name: section})), name)
+
+
+def parse_rules(texts: Sequence[str]) -> tuple[NamedRule, ...]:
+    """Rules as the command line gives them: each the YAML of one step, `language` or `language: {keep: [en]}`.
+
+    Raises:
+        UserError: not a known rule, or settings that do not fit it.
+    """
+    body = CommentedMap(steps=CommentedSeq())
+    for text in texts:
+        try:
+            body["steps"].append(YAML(typ="rt").load(text))
+        except MarkedYAMLError as error:
+            raise UserError(f"--rule {text!r} is not valid YAML: {error.problem}") from None
+    return tuple(_rules("--rule", body, ("steps",)))
 
 
 def _rules(path: str, body: CommentedMap, where: tuple[Any, ...]) -> Iterator[NamedRule]:
@@ -233,7 +264,7 @@ def _rules(path: str, body: CommentedMap, where: tuple[Any, ...]) -> Iterator[Na
         optional = settings.pop("optional", False)
         if not isinstance(optional, bool):
             raise _at(path, body, (*here, name, "optional"), "optional is true or false")
-        rule = _typed(path, body, (*here, name), _load_class(RULES[name]), settings)
+        rule = _typed(path, body, (*here, name), load_class(RULES[name]), settings)
         try:
             list(model_digests(rule))
         except UserError as error:
@@ -313,7 +344,8 @@ def _expand(node: Any) -> None:
             _expand(value)
 
 
-def _load_class(place: str) -> type[BaseModel]:
+def load_class(place: str) -> type[BaseModel]:
+    """The class that "module:Class" names."""
     module, _, name = place.partition(":")
     return cast(type[BaseModel], getattr(import_module(module), name))
 
@@ -360,7 +392,7 @@ def _at(path: str, body: CommentedMap, where: tuple[Any, ...], message: str) -> 
         if isinstance(node, CommentedMap) and key in node:
             line = node.lc.key(key)[0] if node.lc.data and key in node.lc.data else line
         elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
-            line = node.lc.item(key)[0]
+            line = node.lc.item(key)[0] if node.lc.data else line
         else:
             break
         node = node[key]

@@ -88,8 +88,10 @@ def extract(
         {
             "step": "extract",
             "digest": digest,
-            "source": plan.name,
+            "source": plan.source.name,
             "input": plan.input,
+            "settings": plan.source.model_dump(mode="json"),
+            "dedup": None,
             "rules": [],
             "score_keys": {},
             "versions": versions(),

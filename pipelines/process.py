@@ -81,7 +81,7 @@ def run_step(step: Step, inputs: Sequence[StepInput], work: str, runner: Runner)
             "step": step.name,
             "digest": digest,
             "source": of.name,
-            "input": of.input.path,
+            "input": _relative(of.input.path, output.path),
             **step.identity(),
             "score_keys": keys,
             "versions": versions(),
@@ -91,6 +91,12 @@ def run_step(step: Step, inputs: Sequence[StepInput], work: str, runner: Runner)
         result.append((output, True))
     remove(spill)
     return result
+
+
+def _relative(path: str, start: str) -> str:
+    """`../NAME` for a folder beside `start`, so that a run can be moved and two runs compared; else the path itself."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    return f"../{name}" if parent == start.rstrip("/").rpartition("/")[0] else path
 
 
 def _stored_scores(keys: dict[str, str], folder: str) -> dict[str, StepFolder]:

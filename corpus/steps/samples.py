@@ -39,7 +39,7 @@ class Samples:
         if len(group) > 4 * SAMPLES_PER_REASON:
             self._trim(group)
 
-    def add_rows(self, step: str, reason: str, batch: pa.RecordBatch, rows: np.ndarray) -> None:  # type: ignore[type-arg]
+    def add_rows(self, step: str, reason: str, batch: pa.RecordBatch, rows: np.ndarray) -> None:
         """Offers the given rows of a document batch."""
         data, offsets = text_buffers(batch.column("id").take(pa.array(rows)))
         hashes = hash_rows(data, offsets, 0)

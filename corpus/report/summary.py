@@ -1,0 +1,76 @@
+"""The table at the end of a run: documents and bytes in, dropped by reason, tokens, share wanted and got."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from corpus.dataset import StepFolder
+
+
+@dataclass(frozen=True)
+class SourceSummary:
+    """Counts of one source through all its steps.
+
+    Attributes:
+        records: raw records read.
+        documents: documents after the last step.
+        text_bytes: of text after extract and after the last step.
+        dropped: (rule, reason) -> records or documents.
+    """
+
+    name: str
+    records: int
+    documents: int
+    text_bytes: tuple[int, int]
+    dropped: dict[tuple[str, str], int]
+
+    @property
+    def adds_up(self) -> bool:
+        return self.records == self.documents + sum(self.dropped.values())
+
+
+def summarise(name: str, steps: Sequence[StepFolder]) -> SourceSummary:
+    """Adds up the manifests of a source's steps."""
+    manifests = [step.manifest() for step in steps]
+    dropped: dict[tuple[str, str], int] = {}
+    for manifest in manifests:
+        for rule, reasons in manifest["dropped"].items():
+            for reason, count in reasons.items():
+                dropped[rule, reason] = dropped.get((rule, reason), 0) + count
+    first, last = manifests[0], manifests[-1]
+    return SourceSummary(
+        name,
+        first["documents"]["in"],
+        last["documents"]["out"],
+        (first["text_bytes"]["out"], last["text_bytes"]["out"]),
+        dropped,
+    )
+
+
+def table(
+    summaries: Sequence[SourceSummary],
+    tokens: Mapping[str, int],
+    wanted: Mapping[str, float],
+    got: Mapping[str, float],
+) -> Table:
+    """One row a source. `tokens` are those of the packed shards; `wanted` and `got` are shares of the mixture."""
+    result = Table(title="From raw records to tokens")
+    for heading in ("source", "records", "documents", "text MB", "kept", "tokens", "wanted", "got"):
+        result.add_column(heading, justify="left" if heading == "source" else "right", no_wrap=True)
+    result.add_column("dropped", justify="left", overflow="fold")
+    for of in summaries:
+        before, after = of.text_bytes
+        reasons = sorted(of.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
+        result.add_row(
+            of.name,
+            f"{of.records:,}",
+            f"{of.documents:,}",
+            f"{after / 1e6:,.2f}",
+            f"{after / before:.0%}" if before else "",
+            f"{tokens[of.name]:,}" if of.name in tokens else "",
+            f"{wanted[of.name]:.1%}" if of.name in wanted else "",
+            f"{got[of.name]:.1%}" if of.name in got else "",
+            ", ".join(f"{rule}.{reason} {count:,}" for (rule, reason), count in reasons),
+        )
+    return result

@@ -1,0 +1,145 @@
+"""From a document back to its raw bytes: replays every rule on that one document and shows the text after each."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from corpus.dataset import StepFolder
+from corpus.errors import UserError
+from corpus.parts import read_part
+from corpus.recipe import RULES, SOURCES, load_class
+from corpus.schema import Origin
+from corpus.settings import Settings
+from corpus.sources.source import Source
+from corpus.steps.rule import NamedRule
+from corpus.storage import exists, join
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The document at one point of its way.
+
+    Attributes:
+        name: "raw", "extract", or the key of a rule.
+        text: what it is there.
+        detail: scores of a filter, the place of the raw bytes; may be empty.
+    """
+
+    name: str
+    text: str
+    detail: str = ""
+
+
+def trace(folder: StepFolder, part: int, row: int) -> Iterator[Stage]:
+    """The way of the document in `row` of `part` of a finished step, from its raw bytes on.
+
+    Raises:
+        UserError: no such row, or the raw file is gone (it names it and the document's URL).
+    """
+    chain = list(_chain(folder, part, row))
+    chain.reverse()
+    extract, _, extract_row = chain[0]
+    document = row_of(extract, part, extract_row)
+    yield raw_stage(extract, document)
+    yield Stage("extract", document["text"][0].as_py(), json.dumps(document["id"][0].as_py()))
+    for (before, _, before_row), (after, manifest, _) in pairwise(chain):
+        yield from _replay(before, after, manifest, part, before_row)
+
+
+def raw_stage(extract: StepFolder, document: pa.RecordBatch) -> Stage:
+    """The raw bytes of a document, read again from the source's files."""
+    manifest = extract.manifest()
+    origin = Origin(**document["origin"][0].as_py())
+    try:
+        raw = source_of(manifest).raw(manifest["input"], origin)
+    except OSError as error:
+        url = document["url"][0].as_py()
+        raise UserError(
+            f"the raw file {join(manifest['input'], origin.file)} cannot be read ({error}): fetch it again"
+            + (f"; the document is {url}" if url else "")
+        ) from None
+    place = ", ".join(f"{name} {value}" for name, value in document["origin"][0].as_py().items() if value is not None)
+    return Stage("raw", raw.decode("utf-8", "replace"), place)
+
+
+def source_of(manifest: dict[str, Any]) -> Source:
+    """The source that made an extract step, with its settings."""
+    return cast(Source, load_class(SOURCES[manifest["source"]])(**manifest["settings"]))
+
+
+def row_of(folder: StepFolder, part: int, row: int) -> pa.RecordBatch:
+    """One row of a part, as a batch."""
+    first = 0
+    for batch in read_part(folder.data(part)):
+        if row < first + batch.num_rows:
+            return batch.slice(row - first, 1)
+        first += batch.num_rows
+    raise UserError(f"{folder.data(part)} has {first} rows, not row {row}: give a row from 0 to {first - 1}")
+
+
+def input_of(folder: StepFolder, manifest: dict[str, Any]) -> StepFolder:
+    """The step before: its path is kept relative to this one where both are in one run."""
+    path = manifest["input"]
+    if path.startswith("../"):
+        return StepFolder(join(folder.path.rstrip("/").rpartition("/")[0] or ".", path[len("../") :]))
+    return StepFolder(path)
+
+
+def _chain(folder: StepFolder, part: int, row: int) -> Iterator[tuple[StepFolder, dict[str, Any], int]]:
+    """(step, its manifest, row in it) from the given step back to extract."""
+    while True:
+        manifest = folder.manifest()
+        yield folder, manifest, row
+        if manifest["step"] == "extract":
+            return
+        before = input_of(folder, manifest)
+        row = _row_before(folder, part, row)
+        folder = before
+
+
+def _row_before(folder: StepFolder, part: int, row: int) -> int:
+    """The row in the step's input of a row that it kept: the dropped ones before it are added."""
+    path = folder.meta("decisions", part)
+    batches = list(read_part(path)) if exists(path) else []
+    if not batches:
+        return row
+    dropped = np.sort(np.concatenate([np.asarray(batch.column("row")) for batch in batches])).astype(np.int64)
+    # The k-th dropped row has dropped[k] - k kept rows before it.
+    return row + int(np.searchsorted(dropped - np.arange(len(dropped)), row, side="right"))
+
+
+def _replay(before: StepFolder, after: StepFolder, manifest: dict[str, Any], part: int, row: int) -> Iterator[Stage]:
+    batch = row_of(before, part, row)
+    if manifest["dedup"] is not None:
+        named = _named(manifest["dedup"])
+        path = after.meta("dedup", part)
+        decisions = pa.Table.from_batches(list(read_part(path))) if exists(path) else None
+        batch = _with_text(batch, named.dedup.apply(batch, row, decisions).text)
+        yield Stage(named.key, batch["text"][0].as_py())
+    for identity in manifest["rules"]:
+        named = _named(identity)
+        detail = ""
+        if named.is_cleaner:
+            batch = _with_text(batch, named.cleaner.clean(batch).text)
+        else:
+            scores = named.filter.score(batch)
+            detail = ", ".join(f"{name} {scores.column(name)[0].as_py()}" for name in scores.schema.names)
+            for name in set(scores.schema.names) & set(batch.schema.names):
+                place = batch.schema.get_field_index(name)
+                batch = batch.set_column(place, batch.schema.field(name), scores.column(name))
+        yield Stage(named.key, batch["text"][0].as_py(), detail)
+
+
+def _with_text(batch: pa.RecordBatch, text: pa.Array) -> pa.RecordBatch:
+    place = batch.schema.get_field_index("text")
+    return batch.set_column(place, batch.schema.field("text"), text)
+
+
+def _named(identity: dict[str, Any]) -> NamedRule:
+    name = identity["rule"].split("-")[0]
+    return NamedRule(identity["rule"], cast(Settings, load_class(RULES[name])(**identity["settings"])))

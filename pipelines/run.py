@@ -1,0 +1,146 @@
+"""A whole recipe: what is not yet done, in order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ruamel.yaml import YAML
+
+from corpus.dataset import StepFolder
+from corpus.errors import UserError
+from corpus.recipe import Recipe
+from corpus.steps.plan import ACROSS_NUMBER, Step, steps_of
+from corpus.storage import commit, join
+from pipelines.extract import extract
+from pipelines.mix import mix
+from pipelines.process import StepInput, run_step
+from pipelines.runner import Runner
+from pipelines.tokenize import tokenize
+from pipelines.train_tokenizer import train_tokenizer
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left.
+
+    Attributes:
+        steps: for each source its finished steps in order, as far as the run went.
+        tokens: for each source the folder of its packed shards; empty before `tokenize`.
+        mixture: path of the order's manifest, or None.
+        ran: how many steps there was something to do for; 0 when all was done before.
+    """
+
+    steps: dict[str, list[StepFolder]]
+    tokens: dict[str, str]
+    mixture: str | None
+    ran: int
+
+
+def run(
+    recipe: Recipe,
+    runner: Runner,
+    only: Sequence[str] = (),
+    until: str | None = None,
+    say: Callable[[str], None] = print,
+) -> RunResult:
+    """Does what the recipe asks for and is not yet done.
+
+    `only` limits the run to some sources (and stops before `across`); `until` names the last step to do: `extract`, the
+    key of a rule, `across`, `tokenizer`, `tokenize` or `mix`.
+
+    Raises:
+        UserError: a source or step the recipe does not have, or what a step raises.
+    """
+    _check_names(recipe, only, until)
+    _keep_recipe(recipe)
+    work = join(recipe.output, ".work")
+    ran = 0
+    folders: dict[str, list[StepFolder]] = {}
+    for plan in recipe.sources:
+        if only and plan.name not in only:
+            continue
+        home = join(recipe.output, plan.name)
+        output, did = extract(plan, home, work, runner)
+        ran += _say(say, plan.name, output, did)
+        folders[plan.name] = [output]
+        if until == "extract":
+            continue
+        for step in _until(steps_of(plan.steps), until):
+            ((output, did),) = run_step(step, [StepInput(plan.name, output, home)], work, runner)
+            ran += _say(say, plan.name, output, did)
+            folders[plan.name].append(output)
+    result = RunResult(folders, {}, None, ran)
+    keys = {rule.key for plan in recipe.sources for rule in plan.steps} | {"extract"}
+    if only or until in keys:
+        return result
+
+    for place, named in enumerate(recipe.across):
+        step = Step(ACROSS_NUMBER + place, named, ())
+        inputs = [
+            StepInput(plan.name, folders[plan.name][-1], join(recipe.output, plan.name)) for plan in recipe.sources
+        ]
+        for plan, (output, did) in zip(recipe.sources, run_step(step, inputs, work, runner), strict=True):
+            ran += _say(say, plan.name, output, did)
+            folders[plan.name].append(output)
+    if recipe.tokenizer is None or until == "across":
+        return RunResult(folders, {}, None, ran)
+
+    last = {name: some[-1] for name, some in folders.items()}
+    model, did = train_tokenizer(recipe, last, work, runner)
+    ran += did
+    say(f"tokenizer: {model} {'trained' if did else 'was there'}")
+    if until == "tokenizer":
+        return RunResult(folders, {}, None, ran)
+    tokens = {}
+    for name, folder in last.items():
+        tokens[name], did = tokenize(
+            folder, join(recipe.output, "tokens"), name, model, recipe.tokenizer.held_out, runner
+        )
+        ran += did
+        say(f"{name}: {tokens[name]} {'done' if did else 'was done'}")
+    if recipe.mixture is None or until == "tokenize":
+        return RunResult(folders, tokens, None, ran)
+    manifest, did = mix(recipe.mixture, {name: tokens[name] for name in recipe.mixture.shares}, recipe.output)
+    ran += did
+    say(f"mixture: {manifest} {'written' if did else 'was there'}")
+    return RunResult(folders, tokens, manifest, ran)
+
+
+def _until(steps: list[Step], until: str | None) -> list[Step]:
+    """Steps up to the one that holds the rule `until`, which ends that step."""
+    chosen = []
+    for step in steps:
+        named = ([step.dedup] if step.dedup else []) + list(step.rules)
+        keys = [rule.key for rule in named]
+        if until in keys:
+            rules = named[: keys.index(until) + 1]
+            chosen.append(Step(step.number, step.dedup, tuple(rule for rule in rules if not rule.is_dedup)))
+            break
+        chosen.append(step)
+    return chosen
+
+
+def _say(say: Callable[[str], None], name: str, output: StepFolder, did: bool) -> int:
+    documents = output.manifest()["documents"]
+    say(f"{name}: {output.path} {'done' if did else 'was done'}: {documents['in']} in, {documents['out']} out")
+    return int(did)
+
+
+def _check_names(recipe: Recipe, only: Sequence[str], until: str | None) -> None:
+    names = [plan.name for plan in recipe.sources]
+    for name in only:
+        if name not in names:
+            raise UserError(f"{recipe.path} has no source {name}: it has {', '.join(names)}")
+    keys = [rule.key for plan in recipe.sources if not only or plan.name in only for rule in plan.steps]
+    known = ["extract", *dict.fromkeys(keys), "across", "tokenizer", "tokenize", "mix"]
+    if until is not None and until not in known:
+        raise UserError(f"{recipe.path} has no step {until}: it has {', '.join(known)}")
+
+
+def _keep_recipe(recipe: Recipe) -> None:
+    """Writes the recipe as run beside its results."""
+    path = join(recipe.output, "recipe.yaml")
+
+    def write(sink: object) -> None:
+        YAML(typ="rt").dump(recipe.body, sink)
+
+    commit(path, write)
