@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,8 @@ def shared_data() -> Path:
     if os.environ.get("CORPUS_TEST_REQUIRE_DATA"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+# The first example compiles numba kernels, so no deadline; derandomised, so that CI fails only for a reason.
+settings.register_profile("corpus", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("corpus")

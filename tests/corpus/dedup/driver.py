@@ -1,0 +1,61 @@
+"""A dedup run in memory, and documents to run it on."""
+
+import random
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+from corpus.rules import Block, Cleaned, Dedup, PartRef
+from corpus.schema import Document, Origin, document_batch
+
+Shape = tuple[int, int, int, int]
+"""Number of parts, rows in a batch, partitions, seed of the order of blocks."""
+
+SHAPES: list[Shape] = [(1, 4000, 1, 0), (3, 7, 5, 1), (13, 2, 64, 2)]
+
+
+def documents(texts: Iterable[str], source: str = "s", url: str | None = None) -> list[Document]:
+    return [Document(f"{source}:{i}", text, source, Origin("f"), url=url) for i, text in enumerate(texts)]
+
+
+def regroup(blocks: Iterable[Block], order: random.Random) -> dict[int, list[pa.RecordBatch]]:
+    held = sorted(blocks, key=lambda _: order.random())
+    assert all(batch.num_rows for _, batch in held)
+    return {key: [batch for other, batch in held if other == key] for key in {key for key, _ in held}}
+
+
+def decide(
+    rule: Dedup, refs: Sequence[PartRef], parts: list[list[pa.RecordBatch]], shape: Shape
+) -> dict[int, pa.Table]:
+    """Decisions by part index."""
+    order = random.Random(shape[3])
+    rounds = rule.rounds()
+    sizes = [r.partitions or shape[2] for r in rounds]
+    blocks = [b for ref, part in zip(refs, parts, strict=True) for b in rule.sign(ref, iter(part), sizes[0])]
+    for number, step in enumerate(rounds):
+        assert number == len(rounds) or all(0 <= key < sizes[number] for key, _ in blocks)
+        after = sizes[number + 1] if number + 1 < len(rounds) else 0
+        blocks = [b for held in regroup(blocks, order).values() for b in step.decide(held, after)]
+    return {part: pa.Table.from_batches(held) for part, held in regroup(blocks, order).items()}
+
+
+def run(rule: Dedup, docs: Sequence[Document], shape: Shape = SHAPES[0], group: str = "") -> dict[str, tuple]:
+    """id -> (reason, text, kept lines) of every document, dealt to the parts in a shuffled order."""
+    count, rows, _, seed = shape
+    dealt = random.Random(seed).sample(list(docs), len(docs))
+    spread = [dealt[i::count] for i in range(count)]
+    parts = [[document_batch(part[i : i + rows]) for i in range(0, len(part), rows)] for part in spread]
+    refs = [PartRef(i, 0, group) for i in range(count)]
+    decisions = decide(rule, refs, parts, shape)
+    result = {}
+    for index, part in enumerate(parts):
+        row = 0
+        for batch in part:
+            cleaned: Cleaned = rule.apply(batch, row, decisions.get(index))
+            row += batch.num_rows
+            cleaned.text.validate(full=True)
+            kept = cleaned.kept_lines.to_pylist() if cleaned.kept_lines is not None else [None] * batch.num_rows
+            for i, reason in enumerate(cleaned.reason.to_pylist()):
+                text = None if reason else cleaned.text[i].as_py()
+                result[batch["id"][i].as_py()] = (reason, text, None if reason else kept[i])
+    return dict(sorted(result.items()))

@@ -1,0 +1,42 @@
+import xxhash
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.dedup.exact import Exact
+from corpus.rules import PartRef
+from corpus.schema import Document, Origin, document_batch
+from tests.corpus.dedup.driver import SHAPES, documents, run
+
+
+def lowest(ids: list[str]) -> str:
+    return min(ids, key=lambda i: xxhash.xxh64_intdigest(i.encode()))
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["", "a", "b", "é" * 50, "a" * 100]), max_size=30))
+def test_one_of_each_text_stays_whatever_the_spread(texts: list[str]) -> None:
+    docs = documents(texts)
+    keep = {lowest([d.id for d in docs if d.text == text]) for text in set(texts)}
+    expected = {d.id: (None, d.text, None) if d.id in keep else ("duplicate", None, None) for d in docs}
+    for shape in SHAPES:
+        assert run(Exact(), docs, shape) == expected
+
+
+def test_priority_beats_the_hash_of_the_id() -> None:
+    docs = documents(["same", "same"])
+    first, second = sorted(docs, key=lambda d: xxhash.xxh64_intdigest(d.id.encode()))
+    for better in (first, second):
+        refs = [PartRef(index, priority=0 if d is better else 1) for index, d in enumerate(docs)]
+        blocks = [
+            b for ref, d in zip(refs, docs, strict=True) for b in Exact().sign(ref, iter([document_batch([d])]), 1)
+        ]
+        (dropped,) = [part for part, _ in Exact().rounds()[0].decide([b for _, b in blocks], 0)]
+        assert docs[dropped] is not better
+
+
+def test_by_url() -> None:
+    docs = [
+        Document(f"c4:{i}", str(i), "c4", Origin("f"), url=url) for i, url in enumerate(["u", "u", "v", None, None])
+    ]
+    kept = {i for i, (reason, _, _) in run(Exact(on="url"), docs).items() if reason is None}
+    assert kept == {lowest(["c4:0", "c4:1"]), "c4:2", "c4:3", "c4:4"}

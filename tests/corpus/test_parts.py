@@ -1,0 +1,87 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.errors import DamagedFile
+from corpus.parts import dataset_digest, read_part, row_hashes, write_part
+from corpus.schema import BATCH_ROWS, SCHEMA, Document, Origin, batched, document_batch, well_formed
+
+DOCUMENTS = st.lists(
+    st.builds(
+        Document,
+        id=st.text(max_size=8),
+        text=st.text(st.characters(codec=None), max_size=40),
+        source=st.sampled_from(["books", "arxiv"]),
+        origin=st.builds(Origin, file=st.text(max_size=5), record=st.integers(0, 9)),
+        language=st.none() | st.sampled_from(["en", "de"]),
+        timestamp=st.none() | st.just(datetime(2020, 1, 1, tzinfo=UTC)),
+        metadata=st.dictionaries(st.text(max_size=3), st.integers(0, 3), max_size=2),
+    ),
+    max_size=12,
+)
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
+    assert well_formed("a\ud800b") == "a\ufffdb"
+    assert well_formed("\ud83d\ude00") == "\U0001f600"  # two halves of one character belong together
+
+
+@given(DOCUMENTS)
+def test_a_part_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]) -> None:
+    path = str(tmp_path_factory.mktemp("parts") / "part.parquet")
+    batches = list(batched(documents))
+    write_part(path, SCHEMA, iter(batches))
+    assert pa.Table.from_batches(list(read_part(path)), SCHEMA) == pa.Table.from_batches(batches, SCHEMA)
+
+
+@given(DOCUMENTS, st.integers(1, 5))
+def test_the_dataset_digest_ignores_order_and_grouping(documents: list[Document], size: int) -> None:
+    whole = dataset_digest(document_batch(documents)) if documents else 0
+    turned = documents[::-1]
+    groups = [turned[i : i + size] for i in range(0, len(turned), size)]
+    assert sum(dataset_digest(document_batch(group)) for group in groups) % 2**64 == whole
+
+
+def test_the_dataset_digest_sees_every_column_but_origin() -> None:
+    base = {"id": "a", "text": "t", "source": "s", "origin": Origin("f")}
+    seen = {int(row_hashes(document_batch([Document(**base)]))[0])}
+    changes = [
+        {"id": "b"},
+        {"text": "u"},
+        {"source": "r"},
+        {"language": "en"},
+        {"license": "mit"},
+        {"url": "u"},
+        {"timestamp": datetime(2020, 1, 1, tzinfo=UTC)},
+        {"metadata": {"a": 1}},
+    ]
+    for change in changes:
+        seen.add(int(row_hashes(document_batch([Document(**{**base, **change})]))[0]))
+    assert len(seen) == len(changes) + 1
+    batch = document_batch([Document(**base)])
+    kept = batch.set_column(8, SCHEMA.field(8), pa.array([[0, 2]], pa.list_(pa.uint32())))
+    assert int(row_hashes(kept)[0]) not in seen
+    moved = Document(**{**base, "origin": Origin("elsewhere")})
+    assert row_hashes(document_batch([moved]))[0] == row_hashes(batch)[0]
+
+
+def test_the_same_rows_give_the_same_bytes_however_they_are_sliced(tmp_path: Path) -> None:
+    documents = [Document(str(n), "x" * (n % 50), "s", Origin("f")) for n in range(2 * BATCH_ROWS + 10)]
+    one = pa.Table.from_batches(list(batched(documents)))
+    digests = {
+        write_part(str(tmp_path / "a"), SCHEMA, iter(one.to_batches(max_chunksize=BATCH_ROWS))),
+        write_part(str(tmp_path / "b"), SCHEMA, iter(batched(documents))),
+    }
+    assert len(digests) == 1
+
+
+def test_a_cut_part_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    write_part(str(path), SCHEMA, iter([document_batch([Document("a", "t" * 1000, "s", Origin("f"))])]))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DamagedFile, match="part.parquet"):
+        list(read_part(str(path)))
