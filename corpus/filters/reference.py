@@ -1,0 +1,71 @@
+"""Keeps pages that look like those Wikipedia cites (LLaMA-1, section 2.1, "English CommonCrawl")."""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from corpus.errors import UserError
+from corpus.filters.fasttext_model import LABEL, label_names, predictions
+from corpus.filters.fasttext_train import train_classifier
+from corpus.filters.reasons import first_reason
+from corpus.settings import ModelFile, Settings
+
+
+class Reference(Settings):
+    """A fastText classifier of pages used as references in Wikipedia against random pages.
+
+    LLaMA-1 says "we trained a linear model [...] and discarded pages not classified as references" and no more; the
+    label and the threshold are RedPajama-v1's (data_prep/cc/README.md), which keeps more than the most probable label
+    would. Line feeds become spaces.
+
+    Score column: `reference`, the probability of `label` in [0, 1], four decimals. Reason: `not_reference`.
+
+    Attributes:
+        model: a classifier, as `train_reference` makes it.
+        label: of the pages to keep, with or without fastText's "__label__".
+        threshold: the least probability (RedPajama-v1: 0.25).
+    """
+
+    version: ClassVar[int] = 1
+    thresholds: ClassVar[frozenset[str]] = frozenset({"threshold"})
+
+    model: ModelFile
+    label: str = "__label__wiki"
+    threshold: float = Field(default=0.25, ge=0, le=1)
+
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Raises UserError when the model is missing, is no classifier, or does not know the label."""
+        wanted = self.label.removeprefix(LABEL)
+        known = label_names(self.model)
+        if wanted not in known:
+            raise UserError(f"{self.model} does not know the label {wanted}: known are {', '.join(known[:20])}")
+        lines = pc.replace_substring(batch.column("text"), "\n", " ").to_pylist()
+        found = [dict(some).get(wanted, 0.0) for some in predictions(self.model, lines, labels=-1)]
+        return pa.RecordBatch.from_pydict({"reference": pa.array(np.minimum(np.round(found, 4), 1.0), pa.float64())})
+
+    def decide(self, scores: pa.RecordBatch) -> pa.Array:
+        probability = scores.column("reference")
+        return first_reason(len(probability), {"not_reference": pc.less(probability, self.threshold)})
+
+
+def train_reference(positives: Iterable[str], negatives: Iterable[str], output: str) -> float:
+    """Trains a classifier for `Reference` with fastText's default settings, as RedPajama-v1 did.
+
+    Args:
+        positives: texts of pages that Wikipedia cites, cleaned as the corpus is.
+        negatives: texts of random pages of the crawl; about as many.
+        output: path of the model; labels are "wiki" and "cc".
+
+    Returns:
+        Accuracy on the tenth of the texts that is held out.
+
+    Raises:
+        UserError: as `train_classifier`.
+    """
+    pairs = chain((("wiki", text) for text in positives), (("cc", text) for text in negatives))
+    return train_classifier(pairs, output)
