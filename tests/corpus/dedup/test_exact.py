@@ -1,5 +1,5 @@
 import xxhash
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.dedup.exact import Exact
@@ -12,7 +12,6 @@ def lowest(ids: list[str]) -> str:
     return min(ids, key=lambda i: xxhash.xxh64_intdigest(i.encode()))
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["", "a", "b", "é" * 50, "a" * 100]), max_size=30))
 def test_one_of_each_text_stays_whatever_the_spread(texts: list[str]) -> None:
     docs = documents(texts)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.text.make_unicode import PUNCT
@@ -60,7 +60,6 @@ texts = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_f
 
 
 @same_unicode
-@settings(deadline=None)
 @given(st.lists(texts))
 def test_any_text(lines: list[str]) -> None:
     assert normalized(lines) == [reference(line) for line in lines]
