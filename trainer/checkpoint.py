@@ -1,0 +1,217 @@
+"""Sharded checkpoints that load at another number of processes, and are either whole or not there.
+
+    OUTPUT/checkpoints/step-00001000/
+      shard-0000N-model-00001-of-00001.safetensors   rank N-1's share: weights and AdamW's two averages, float32
+      checkpoint.json                                 written last: step, position in the data, settings, digests
+
+Every rank writes its share into one temporary folder, which rank 0 renames when all is on disk. The tensors are
+safetensors, so reading a checkpoint runs nobody's code. All ranks must see the same folder.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+import xxhash
+from pydantic import Field, ValidationError
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load as dcp_load
+from torch.distributed.checkpoint.state_dict_saver import save as dcp_save
+
+from corpus.errors import DamagedFile, UserError
+from corpus.settings import Settings
+from trainer.config import ModelSettings, TrainingSettings
+from trainer.model import Llama
+from trainer.optim import set_step
+
+MARKER = "checkpoint.json"
+HASHED_AT_ONCE = 1 << 24
+
+
+class Digest(Settings):
+    """Size in bytes and XXH3-64 (hex) of one file."""
+
+    size: int
+    xxh3: str
+
+
+class Position(Settings):
+    """Where a run stands: everything that is not a tensor. Written as `checkpoint.json`."""
+
+    format: Literal[1] = 1
+    step: int
+    """Updates done."""
+    sequence: int
+    """The next window of the mixture."""
+    fingerprint: str
+    """Of the mixture."""
+    settings: TrainingSettings
+    files: dict[str, Digest] = Field(default_factory=dict)
+
+
+def _tensors(model: Llama, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        tensors[f"model.{name}"] = parameter.detach()
+        tensors[f"exp_avg.{name}"] = optimiser.state[parameter]["exp_avg"]
+        tensors[f"exp_avg_sq.{name}"] = optimiser.state[parameter]["exp_avg_sq"]
+    return tensors
+
+
+def _digest(path: Path) -> Digest:
+    hasher, size = xxhash.xxh3_64(), 0
+    with path.open("rb") as file:
+        while block := file.read(HASHED_AT_ONCE):
+            hasher.update(block)
+            size += len(block)
+    return Digest(size=size, xxh3=hasher.hexdigest())
+
+
+def _share(names: list[str]) -> list[str]:
+    """This rank's share of the files to hash."""
+    return names[dist.get_rank() :: dist.get_world_size()]
+
+
+def _agree(value: int, op: dist.ReduceOp.RedOpType = dist.ReduceOp.MIN) -> int:
+    """The smallest (or as `op` says) of all ranks' values."""
+    tensor = torch.tensor(value)
+    dist.all_reduce(tensor, op)
+    return int(tensor)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _write_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, CheckpointException) as error:
+        raise UserError(f"{folder}: cannot write the checkpoint: {' '.join(str(error).split())}") from error
+
+
+def folder_of(output: Path, step: int) -> Path:
+    return output / "checkpoints" / f"step-{step:08d}"
+
+
+def complete(output: Path) -> list[Path]:
+    """Checkpoint folders that carry their marker, newest first."""
+    return sorted((marker.parent for marker in (output / "checkpoints").glob(f"step-*/{MARKER}")), reverse=True)
+
+
+def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Position, keep: int) -> Path:
+    """Writes one checkpoint and removes all but the newest `keep`. Every rank calls it.
+
+    Raises UserError when the disk is full or the folder cannot be written.
+    """
+    final = folder_of(output, position.step)
+    temporary = final.with_name(f".tmp-{final.name}")
+    with _write_errors(final):
+        if dist.get_rank() == 0:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+        dist.barrier()
+        dcp_save(
+            _tensors(model, optimiser),
+            storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True),
+        )
+        dist.barrier()
+        names = sorted(path.name for path in temporary.iterdir())
+        digests: list[dict[str, Any]] = [{} for _ in range(dist.get_world_size())]
+        mine = {name: _digest(temporary / name).model_dump() for name in _share(names)}
+        dist.all_gather_object(digests, mine)
+        if dist.get_rank() == 0:
+            files = {name: digest for share in digests for name, digest in share.items()}
+            whole = Position.model_validate(position.model_dump() | {"files": dict(sorted(files.items()))})
+            (temporary / MARKER).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            _sync(temporary / MARKER)
+            _sync(temporary)
+            if final.exists():  # one that was found damaged, and trained past again
+                shutil.rmtree(final)
+            temporary.rename(final)
+            _sync(final.parent)
+            for old in complete(output)[keep:]:
+                shutil.rmtree(old)
+        dist.barrier()
+    return final
+
+
+def _read_position(folder: Path) -> Position:
+    try:
+        data = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return Position.model_validate(data)
+    except (OSError, ValueError, ValidationError) as error:
+        raise DamagedFile(f"{folder / MARKER}: {' '.join(str(error).split())}") from None
+
+
+def _check_files(folder: Path, position: Position) -> None:
+    """Raises DamagedFile for the first of this rank's share of the files that differs from its digest."""
+    for name in _share(sorted(position.files)):
+        try:
+            found = _digest(folder / name)
+        except OSError as error:
+            raise DamagedFile(f"{folder / name}: {error.strerror}") from None
+        if found != position.files[name]:
+            raise DamagedFile(
+                f"{folder / name}: {found.size} bytes, XXH3 {found.xxh3}, but {position.files[name].size} bytes,"
+                f" XXH3 {position.files[name].xxh3} were written"
+            )
+
+
+def newest(output: Path) -> tuple[Path, Position, list[str]] | None:
+    """The newest checkpoint that is whole on every rank, and one line for each newer one that is not.
+
+    None when there is no checkpoint at all. Raises DamagedFile when there are only damaged ones, and UserError when
+    the ranks do not see the same folders. Every rank calls it.
+    """
+    folders = complete(output)
+    latest = int(folders[0].name.removeprefix("step-")) if folders else -1
+    if _agree(latest) != -_agree(-latest):
+        raise UserError(f"{output}: the processes see different checkpoints; put it on a file system they share")
+    damaged: list[str] = []
+    for folder in folders:
+        position = None
+        try:
+            position = _read_position(folder)
+            _check_files(folder, position)
+        except DamagedFile as error:
+            damaged.append(str(error))
+            position = None
+        if _agree(position is not None) and position is not None:
+            return folder, position, damaged
+        if position is not None:
+            damaged.append(f"{folder}: another process found it damaged")
+    if damaged:
+        raise DamagedFile(f"{output}: no checkpoint is whole ({damaged[0]}); remove the folder to start anew")
+    return None
+
+
+def load(folder: Path, position: Position, model: Llama, optimiser: torch.optim.AdamW) -> None:
+    """Reads weights and averages into `model` and `optimiser`, however these are laid out. Every rank calls it.
+
+    Raises UserError when the checkpoint is of a model of another shape.
+    """
+    check_model(folder, position.settings.model, model.settings)
+    tensors = _tensors(model, optimiser)
+    dcp_load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
+    set_step(optimiser, position.step)
+
+
+def check_model(folder: Path, saved: ModelSettings, wanted: ModelSettings) -> None:
+    """Raises UserError that shows both shapes when they differ."""
+    old, new = saved.model_dump(exclude={"size"}), wanted.model_dump(exclude={"size"})
+    if old != new:
+        raise UserError(f"{folder}: holds a model with {old}, the settings ask for {new}; use another output folder")

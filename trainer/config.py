@@ -1,0 +1,202 @@
+"""The `training:` section of a recipe: typed, frozen, closed to unknown keys. Imports no torch.
+
+Numbers without a comment of their own are LLaMA's (Touvron et al. 2023, sections 2.2 to 2.4 and Table 2).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from corpus.errors import UserError
+from corpus.settings import Settings
+
+SIZES: dict[str, dict[str, int | float]] = {
+    # Table 2. norm_eps: params.json of the released weights (1e-5 in the 65B only).
+    "7B": {"dim": 4096, "layers": 32, "heads": 32, "ffn_hidden": 11008, "norm_eps": 1e-6},
+    "13B": {"dim": 5120, "layers": 40, "heads": 40, "ffn_hidden": 13824, "norm_eps": 1e-6},
+    "33B": {"dim": 6656, "layers": 60, "heads": 52, "ffn_hidden": 17920, "norm_eps": 1e-6},
+    "65B": {"dim": 8192, "layers": 80, "heads": 64, "ffn_hidden": 22016, "norm_eps": 1e-5},
+    # Ours: a first run on a laptop's CPU, and the tests.
+    "demo": {"dim": 192, "layers": 3, "heads": 6, "ffn_hidden": 512, "norm_eps": 1e-6},
+    "tiny": {"dim": 64, "layers": 2, "heads": 4, "ffn_hidden": 128, "norm_eps": 1e-6},
+}
+
+PEAK_LR = {"7B": 3e-4, "13B": 3e-4, "33B": 1.5e-4, "65B": 1.5e-4, "demo": 3e-3, "tiny": 3e-3}
+"""Table 2; ours for the two small sizes."""
+
+
+def ffn_hidden(dim: int, multiple_of: int = 256) -> int:
+    """Width of the feed-forward layer: 2/3 of 4·dim, rounded up to `multiple_of` (released code, model.py)."""
+    return multiple_of * -(-int(2 * 4 * dim / 3) // multiple_of)
+
+
+class ModelSettings(Settings):
+    """The shape of the model. `size` fills what is not given; vocabulary and window length come from the tokens."""
+
+    size: str = "7B"
+    dim: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    ffn_hidden: int = Field(gt=0)
+    norm_eps: float = Field(gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_size(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        size = data.get("size", "7B")
+        if size not in SIZES:
+            raise ValueError(f"unknown size {size!r}; one of {', '.join(SIZES)}")
+        filled = SIZES[size] | data
+        if "dim" in data and "ffn_hidden" not in data:
+            filled["ffn_hidden"] = ffn_hidden(data["dim"])
+        return filled
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.dim % (2 * self.heads):
+            raise ValueError(f"dim {self.dim} must be a multiple of 2 x heads ({self.heads})")
+        return self
+
+
+class OptimiserSettings(Settings):
+    """AdamW and its learning rate over the steps."""
+
+    lr: float = Field(gt=0)
+    """Peak; Table 2's for the size when not given."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-8
+    """Not in the paper; the usual value."""
+    weight_decay: float = 0.1
+    decay: Literal["matrices", "all"] = "matrices"
+    """Which parameters decay. Not in the paper; "matrices" (embeddings included, norms not) is the usual choice."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    warmup_steps: int = Field(default=2000, ge=0)
+    final_fraction: float = Field(default=0.1, ge=0, le=1)
+    """Learning rate at the last step, as a share of the peak."""
+
+
+class ParallelSettings(Settings):
+    """How the model is laid over the processes: `tensor` ways of tensor parallelism, the rest is FSDP."""
+
+    tensor: int = Field(default=1, ge=1)
+    recompute: Literal["cheap", "all", "nothing"] = "cheap"
+    """What the backward pass computes again. "cheap" is the paper's section 2.4: outputs of matrix products and of
+    attention are kept, the rest recomputed."""
+    compile: bool = True
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    """Of computation; master weights, gradients' reduction and AdamW's state are always float32."""
+
+
+class CheckpointSettings(Settings):
+    """When a checkpoint is written (the last step always is), and how many are kept."""
+
+    every: int = Field(default=1000, ge=1)
+    keep: int = Field(default=2, ge=1)
+
+
+class RunSettings(Settings):
+    """The batch, the length of the run, and what is looked at on the way."""
+
+    batch: int = Field(default=2048, ge=1)
+    """Sequences a step over all processes: 2048 x 2048 is the paper's 4M tokens."""
+    micro_batch: int = Field(default=1, ge=1)
+    """Sequences a process holds at once; never changes the result beyond rounding."""
+    steps: int | None = Field(default=None, ge=1)
+    """None: as many whole batches as the mixture holds."""
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    log_every: int = Field(default=10, ge=1)
+    eval_every: int | None = Field(default=None, ge=1)
+    """Held-out loss every so many steps; it is always taken at the end."""
+    eval_sequences: int = Field(default=256, ge=1)
+    """At most so many held-out windows a source."""
+
+    @field_validator("seed")
+    @classmethod
+    def _check_seed(cls, seed: int) -> int:
+        if not 0 <= seed < 2**63:
+            raise ValueError("must be between 0 and 2^63 - 1")
+        return seed
+
+
+class TrainingSettings(Settings):
+    """The `training:` section of a recipe."""
+
+    model: ModelSettings
+    optimiser: OptimiserSettings
+    parallel: ParallelSettings = ParallelSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    run: RunSettings = RunSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_lr(cls, data: Any) -> Any:
+        """The peak learning rate of the size, where a plain mapping gives none."""
+        if not isinstance(data, dict):
+            return data
+        model, optimiser = data.get("model") or {}, data.get("optimiser") or {}
+        if not isinstance(model, dict) or not isinstance(optimiser, dict):
+            return data
+        lr = PEAK_LR.get(model.get("size", "7B"))
+        return data | {"model": model, "optimiser": {} if lr is None else {"lr": lr} | optimiser}
+
+
+def parse(section: Mapping[str, Any], where: str = "training") -> TrainingSettings:
+    """The typed settings of a plain mapping. Raises UserError that names the first wrong key."""
+    try:
+        return TrainingSettings.model_validate(dict(section))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join([where, *(str(part) for part in first["loc"])])
+        raise UserError(f"{key}: {first['msg']} (got {first['input']!r})") from None
+
+
+def override(settings: TrainingSettings, changes: Mapping[str, Any]) -> TrainingSettings:
+    """`settings` with dotted keys changed: {"run.batch": 64, "model.size": "13B"}. Raises UserError on a wrong key.
+
+    A new model size brings its own shape and peak learning rate, except for what `changes` sets.
+    """
+    data = settings.model_dump()
+    if "model.size" in changes:
+        data["model"], data["optimiser"] = {}, {k: v for k, v in data["optimiser"].items() if k != "lr"}
+    for key, value in changes.items():
+        section, _, field = key.partition(".")
+        if not field or section not in data:
+            raise UserError(f"{key}: no such setting; keys are SECTION.NAME, with SECTION one of {', '.join(data)}")
+        data[section][field] = value
+    return parse(data)
+
+
+def read_recipe(path: str | Path, assignments: Sequence[str]) -> tuple[TrainingSettings, dict[str, str]]:
+    """The settings of a recipe file under `key=value` overrides, and the assignments without a dot in their key.
+
+    Values are YAML scalars. Raises UserError when the file cannot be read or an assignment has no "=".
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    yaml = YAML(typ="safe")
+    try:
+        recipe = yaml.load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the recipe: {error.strerror}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("training"), dict):
+        raise UserError(f"{path}: no `training:` section; add one, at least `training: {{model: {{size: 7B}}}}`")
+    changes: dict[str, Any] = {}
+    plain: dict[str, str] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise UserError(f"{assignment!r}: not of the form key=value")
+        if "." in key:
+            changes[key] = yaml.load(value)
+        else:
+            plain[key] = value
+    return override(parse(recipe["training"]), changes), plain

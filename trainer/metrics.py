@@ -1,0 +1,127 @@
+"""What a run reports: one JSON line a log step in metrics.jsonl, and one line on the terminal.
+
+MFU (model FLOPs utilisation) = tokens/s per device x FLOPs per token / the device's peak, with FLOPs per token
+6 N + 12 layers·dim·seq_len (`trainer.model.flops_per_token`) and the peak of dense bfloat16 below. Recomputation of
+activations is not counted as useful work. An unknown device has no MFU.
+"""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.config import TrainingSettings
+from trainer.model import flops_per_token, parameter_count
+
+PEAK_FLOPS = (
+    # Dense bfloat16, from NVIDIA's data sheets; the first name that the device's name contains wins.
+    ("B200", 2250e12),
+    ("H200", 989e12),
+    ("H100 NVL", 835e12),
+    ("H100 PCIe", 756e12),
+    ("H100", 989e12),
+    ("L40S", 362e12),
+    ("A100", 312e12),
+)
+
+
+def peak_flops(device_name: str) -> float | None:
+    """Peak dense bfloat16 FLOP/s of a GPU by the name PyTorch gives it; None when it is not in the table."""
+    return next((peak for name, peak in PEAK_FLOPS if name in device_name), None)
+
+
+class Metrics:
+    """Writes a run's records, on rank 0; on the other ranks it does nothing. Time counts from `start` on."""
+
+    def __init__(
+        self, output: Path, settings: TrainingSettings, vocab_size: int, seq_len: int, device: torch.device, world: int,
+        steps: int, *, quiet: bool,
+    ) -> None:  # fmt: skip
+        self._quiet = quiet
+        self._steps = steps
+        self._cuda = device.type == "cuda"
+        self._world = world
+        self._flops = flops_per_token(settings.model, vocab_size, seq_len)
+        device_name = torch.cuda.get_device_name(device) if self._cuda else "CPU"
+        self._peak = peak_flops(device_name)
+        self._tokens_a_step = settings.run.batch * seq_len
+        self.tokens_per_s = math.nan
+        if not quiet:
+            output.mkdir(parents=True, exist_ok=True)
+            self._file = (output / "metrics.jsonl").open("a", encoding="utf-8")
+            peak = f"{self._peak / 1e12:.0f} TFLOP/s" if self._peak else "unknown"
+            parameters = parameter_count(settings.model, vocab_size)
+            self.say(
+                f"{settings.model.size}: {parameters:,} parameters, {self._tokens_a_step:,} tokens a step,"
+                f" {world} x {device_name}"
+            )
+            self.say(
+                f"MFU = tokens/s per device x {self._flops:,} FLOPs a token (6 N + 12 layers·dim·seq_len) / peak"
+                f" ({peak})"
+            )
+            self._write(
+                event="start", parameters=parameters, flops_per_token=self._flops, device=device_name,
+                peak_flops=self._peak, world=world, steps=steps, settings=settings.model_dump(),
+            )  # fmt: skip
+
+    def start(self, step: int) -> None:
+        """The clock starts, with `step` updates done."""
+        self._since, self._since_step = time.perf_counter(), step
+        self._begun, self._begun_step = self._since, step
+        self._paused = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Takes time that was not training (evaluation, checkpoints) out of the rates."""
+        self._paused += seconds
+
+    def log(self, step: int, loss: float, grad_norm: float, lr: float) -> None:
+        """After update number `step` (from 1): `loss` is the mean since the last call, in nats a token."""
+        now = time.perf_counter()
+        seconds = max(now - self._since - self._paused, 1e-9)
+        self.tokens_per_s = self._tokens_a_step * (step - self._since_step) / seconds
+        self._since, self._since_step, self._paused = now, step, 0.0
+        if self._quiet:
+            return
+        per_device = self.tokens_per_s / self._world
+        mfu = per_device * self._flops / self._peak if self._peak else None
+        left = (now - self._begun) / (step - self._begun_step) * (self._steps - step)
+        memory = torch.cuda.max_memory_allocated() if self._cuda else None
+        self._write(
+            event="step", step=step, loss=loss, grad_norm=grad_norm, lr=lr, tokens=step * self._tokens_a_step,
+            tokens_per_s=self.tokens_per_s, tokens_per_s_per_device=per_device, mfu=mfu, peak_memory_bytes=memory,
+        )  # fmt: skip
+        self.say(
+            f"step {step:,}/{self._steps:,}  loss {loss:.4f}  norm {grad_norm:.2f}  lr {lr:.2e}"
+            f"  {self.tokens_per_s:,.0f} tokens/s  MFU {'unknown' if mfu is None else f'{mfu:.1%}'}"
+            f"  left {_hours(left)}"
+        )
+
+    def event(self, name: str, **values: Any) -> None:
+        """One record that is not a training step."""
+        if not self._quiet:
+            self._write(event=name, **values)
+
+    def say(self, line: str) -> None:
+        """One line for the person watching."""
+        if not self._quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if not self._quiet:
+            self._file.close()
+
+    def _write(self, **record: Any) -> None:
+        # JSON has no NaN or infinity.
+        finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
+        self._file.write(json.dumps(finite) + "\n")
+        self._file.flush()
+
+
+def _hours(seconds: float) -> str:
+    minutes, secs = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}"

@@ -1,0 +1,165 @@
+"""How the model is laid over the processes: tensor parallel -> recomputation -> compile -> FSDP, in this order.
+
+The mesh is (dp, tp): neighbouring ranks share a model's matrices (tensor parallel, with the parts between them cut
+along the tokens), and each dp rank sees its own sequences and holds its share of every parameter (FSDP2).
+"""
+
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    ParallelStyle,
+    PrepareModuleInput,
+    RowwiseParallel,
+    SequenceParallel,
+    parallelize_module,
+)
+from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
+
+from corpus.errors import UserError
+from trainer.config import ParallelSettings, TrainingSettings
+from trainer.model import Llama
+
+aten = torch.ops.aten
+EXPENSIVE = {
+    aten.mm.default,
+    aten._scaled_dot_product_flash_attention.default,
+    aten._scaled_dot_product_efficient_attention.default,
+    aten._scaled_dot_product_cudnn_attention.default,
+    aten._scaled_dot_product_flash_attention_for_cpu.default,
+}
+"""What the paper keeps for the backward pass (section 2.4): outputs of the linear layers and of attention."""
+
+
+@contextmanager
+def processes(device: str) -> Iterator[torch.device]:
+    """The process group of this run and this process's device.
+
+    Under torchrun all its processes; without it, a group of one. A group that exists already is used and left open.
+    """
+    use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    if use_cuda and not torch.cuda.is_available():
+        raise UserError("run.device: cuda is asked for, but PyTorch sees no GPU; set run.device=cpu")
+    chosen = torch.device("cpu")
+    if use_cuda:
+        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(chosen)
+    if dist.is_initialized():
+        yield chosen
+        return
+    # gloo beside nccl: flags and small agreements travel between hosts without waiting for the GPU.
+    backend = "cpu:gloo,cuda:nccl" if use_cuda else "gloo"
+    if "WORLD_SIZE" in os.environ:
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)  # type: ignore[attr-defined]
+    try:
+        yield chosen
+    finally:
+        dist.destroy_process_group()
+
+
+def build_mesh(device: torch.device, tensor: int) -> DeviceMesh:
+    """The (dp, tp) mesh over all processes."""
+    world = dist.get_world_size()
+    if world % tensor:
+        raise UserError(f"parallel.tensor: {tensor} does not divide the {world} processes of this run")
+    return init_device_mesh(device.type, (world // tensor, tensor), mesh_dim_names=("dp", "tp"))
+
+
+def check_fits(settings: TrainingSettings, vocab_size: int, seq_len: int, dp: int) -> None:
+    """Raises UserError where the batch or the tensors cannot be cut evenly."""
+    tensor, run = settings.parallel.tensor, settings.run
+    for name, value in {
+        "model.heads": settings.model.heads,
+        "model.ffn_hidden": settings.model.ffn_hidden,
+        "the vocabulary": vocab_size,
+        "the window": seq_len,
+    }.items():
+        if value % tensor:
+            raise UserError(f"parallel.tensor: {tensor} does not divide {name} ({value})")
+    if run.batch % (dp * run.micro_batch):
+        raise UserError(
+            f"run.batch: {run.batch} is not a multiple of data-parallel processes ({dp}) x run.micro_batch"
+            f" ({run.micro_batch})"
+        )
+
+
+def _tensor_parallel(model: Llama, mesh: DeviceMesh) -> None:
+    """Megatron's cut (heads and feed-forward by columns, then by rows) with sequence parallel norms between."""
+    parallelize_module(
+        model,
+        mesh,
+        {
+            "tok_embeddings": RowwiseParallel(input_layouts=Replicate(), output_layouts=Shard(1)),
+            "norm": SequenceParallel(),
+        },
+    )
+    block_plan: dict[str, ParallelStyle] = {
+        "attention_norm": SequenceParallel(),
+        "attention": PrepareModuleInput(input_layouts=(Shard(1), None), desired_input_layouts=(Replicate(), None)),
+        "attention.wq": ColwiseParallel(),
+        "attention.wk": ColwiseParallel(),
+        "attention.wv": ColwiseParallel(),
+        "attention.wo": RowwiseParallel(output_layouts=Shard(1)),
+        "ffn_norm": SequenceParallel(),
+        "feed_forward": PrepareModuleInput(input_layouts=(Shard(1),), desired_input_layouts=(Replicate(),)),
+        "feed_forward.w1": ColwiseParallel(),
+        "feed_forward.w3": ColwiseParallel(),
+        "feed_forward.w2": RowwiseParallel(output_layouts=Shard(1)),
+    }
+    for layer in model.layers:
+        parallelize_module(layer, mesh, block_plan)
+    # The loss module cuts its own input (trainer.loss), so only the weight is laid out here.
+    weight = distribute_tensor(model.output.weight, mesh, [Shard(0)], src_data_rank=None)
+    model.output.weight = nn.Parameter(weight)
+
+
+def _keep_expensive(ctx: object, op: object, *args: object, **kwargs: object) -> CheckpointPolicy:
+    return CheckpointPolicy.MUST_SAVE if op in EXPENSIVE else CheckpointPolicy.PREFER_RECOMPUTE
+
+
+def _recompute_and_compile(model: Llama, settings: ParallelSettings) -> None:
+    """Replaces each block's `forward`; hooks (FSDP's) stay outside, and parameters keep their names."""
+    for layer in model.layers:
+        forward = layer.forward
+        if settings.recompute == "all":
+            forward = functools.partial(checkpoint, forward, use_reentrant=False)
+        elif settings.recompute == "cheap":
+            contexts = functools.partial(create_selective_checkpoint_contexts, _keep_expensive)
+            forward = functools.partial(checkpoint, forward, use_reentrant=False, context_fn=contexts)
+        if settings.compile:
+            forward = torch.compile(forward)
+        layer.forward = forward
+
+
+def _fsdp(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> None:
+    policy = MixedPrecisionPolicy(cast_forward_inputs=False)  # the rotary table stays float32
+    if settings.precision == "bfloat16":
+        policy = MixedPrecisionPolicy(torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    fully_shard(model.tok_embeddings, mesh=mesh, mp_policy=policy)
+    for layer in model.layers:
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    # Needed again at the very start of the backward pass: not worth freeing in between.
+    fully_shard([model.norm, model.output], mesh=mesh, mp_policy=policy, reshard_after_forward=False)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.set_gradient_divide_factor(1.0)  # the loss is already divided by the batch's global token count
+
+
+def parallelise(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> None:
+    """Lays `model` (on the meta device) over `mesh`, in place."""
+    if mesh["tp"].size() > 1:
+        _tensor_parallel(model, mesh["tp"])
+    _recompute_and_compile(model, settings)
+    _fsdp(model, mesh["dp"], settings)

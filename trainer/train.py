@@ -1,0 +1,218 @@
+"""Trains a model on a mixture of tokens.
+
+    torchrun --nproc-per-node 8 -m trainer.train recipe.yaml mixture=RUN/mixture-1f3a9c2e output=RUN/model \\
+        model.size=7B parallel.tensor=2
+
+Without torchrun it is a run of one process. It goes on from the newest whole checkpoint in `output`, whatever number of
+processes wrote it. SIGTERM or SIGUSR1 saves a checkpoint after the step under way and exits with 75 ("try again").
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from corpus.errors import UserError
+
+try:
+    import safetensors  # noqa: F401  torch's safetensors storage imports it only when it writes
+    import torch
+    import torch.distributed as dist
+
+    from trainer import checkpoint
+    from trainer.config import TrainingSettings, override, read_recipe
+    from trainer.evaluate import describe, heldout
+    from trainer.loader import Loader, Tokens, check_fingerprint
+    from trainer.metrics import Metrics
+    from trainer.model import Llama
+    from trainer.optim import build_optimiser, clip_gradients, learning_rate
+    from trainer.parallel import build_mesh, check_fits, parallelise, processes
+except ModuleNotFoundError as error:
+    if error.name not in ("torch", "safetensors"):
+        raise
+    message = f"training needs {error.name}, which is not installed: pip install 'corpus[train]'"
+    if __name__ == "__main__":
+        sys.exit(f"error: {message}")
+    raise UserError(message) from None
+
+EXIT_STOPPED = 75
+"""EX_TEMPFAIL of sysexits.h: saved on a signal; start the same command again to go on."""
+
+
+def run(settings: TrainingSettings, manifest: str, output: str, **overrides: Any) -> dict[str, Any]:
+    """Trains on the mixture of `manifest`, in this process or as one of torchrun's, and returns `train`'s result.
+
+    `overrides` are dotted keys: `run(settings, manifest, output, **{"run.steps": 100})`. Raises UserError.
+    """
+    from tokenizer.reader import TokenReader
+
+    settings = override(settings, overrides)
+    with processes(settings.run.device) as device:
+        return train(settings, TokenReader(manifest), Path(output), device)
+
+
+def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torch.device) -> dict[str, Any]:
+    """Trains until the last step or a signal. Every process of the group calls it.
+
+    Returns `steps` (updates done), `stopped` (by a signal), `train_loss` (nats a token, mean over the last log
+    interval; None when nothing was left to train), `tokens_per_s`, and `heldout` (`trainer.evaluate.heldout`).
+    """
+    run = settings.run
+    mesh = build_mesh(device, settings.parallel.tensor)
+    dp, rank = mesh["dp"], dist.get_rank()
+    check_fits(settings, tokens.vocab_size, tokens.seq_len, dp.size())
+
+    with torch.device("meta"):
+        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len)
+    parallelise(model, mesh, settings.parallel)
+    model.materialise(device, run.seed)
+    optimiser = build_optimiser(model, settings.optimiser)
+
+    step = sequence = 0
+    found = checkpoint.newest(output)
+    if found:
+        folder, position, damaged = found
+        check_fingerprint(tokens, position.fingerprint)
+        checkpoint.load(folder, position, model, optimiser)
+        step, sequence = position.step, position.sequence
+    steps = run.steps or step + (tokens.sequences - sequence) // run.batch
+    if steps == 0:
+        raise UserError(f"run.batch: {run.batch} is more than the mixture's {tokens.sequences} sequences")
+    if settings.optimiser.warmup_steps >= steps:
+        raise UserError(f"optimiser.warmup_steps: {settings.optimiser.warmup_steps} is not below the {steps} steps")
+
+    metrics = Metrics(output, settings, tokens.vocab_size, tokens.seq_len, device, mesh.size(), steps, quiet=rank != 0)
+    if found:
+        for line in damaged:
+            metrics.say(f"damaged checkpoint passed over: {line}")
+        metrics.say(f"going on from {folder}: step {step:,}, sequence {sequence:,}")
+        metrics.event("resume", step=step, sequence=sequence, damaged=damaged)
+
+    def evaluate() -> dict[str, dict[str, float]]:
+        begun = time.perf_counter()
+        results = heldout(model, tokens, mesh, run.micro_batch, run.eval_sequences)
+        metrics.event("heldout", step=step, sources=results)
+        for line in describe(results):
+            metrics.say(line)
+        metrics.pause(time.perf_counter() - begun)
+        return results
+
+    def save() -> None:
+        begun = time.perf_counter()
+        where = checkpoint.Position(
+            step=step, sequence=loader.position, fingerprint=tokens.fingerprint, settings=settings
+        )
+        saved = checkpoint.save(output, model, optimiser, where, settings.checkpoint.keep)
+        metrics.event("checkpoint", step=step, seconds=time.perf_counter() - begun)
+        metrics.say(f"saved {saved}")
+        metrics.pause(time.perf_counter() - begun)
+
+    loader = Loader(
+        tokens, run.batch, first=sequence, steps=max(0, steps - step), rank=dp.get_local_rank(), ranks=dp.size(),
+        device=device,
+    )  # fmt: skip
+    train_loss, stopped = None, False
+    interval_loss, interval_steps = torch.zeros((), device=device), 0
+    metrics.start(step)
+    with loader, _stop_signals() as stop:
+        for windows in loader:
+            lr = learning_rate(step, steps, settings.optimiser)
+            for group in optimiser.param_groups:
+                group["lr"] = lr
+            # Each window gives seq_len labels, so the global number of labels is known; the loss is a sum divided
+            # by it, and does not depend on how the batch is cut.
+            labels = run.batch * tokens.seq_len
+            for micro in torch.split(windows, run.micro_batch):
+                loss = model(micro[:, :-1], micro[:, 1:]) / labels
+                loss.backward()
+                interval_loss += loss.detach()
+            norm = clip_gradients(model, settings.optimiser.clip)
+            optimiser.step()
+            optimiser.zero_grad()
+            step += 1
+            interval_steps += 1
+            stopped = _any_rank(stop.is_set())
+            last = stopped or step == steps
+            save_now = last or step % settings.checkpoint.every == 0
+
+            if save_now or step % run.log_every == 0:
+                dist.all_reduce(interval_loss, group=dp.get_group())
+                train_loss = float(interval_loss) / interval_steps
+                metrics.log(step, train_loss, float(norm), lr)
+                interval_loss.zero_()
+                interval_steps = 0
+                if not torch.isfinite(norm):
+                    raise UserError(f"step {step}: the gradient is not finite; the last checkpoint is from before")
+            if save_now:
+                save()
+            if stopped:
+                break
+            if run.eval_every and step % run.eval_every == 0 and not last:
+                evaluate()
+    results = {} if stopped else evaluate()
+    metrics.close()
+    return {
+        "steps": step,
+        "stopped": stopped,
+        "train_loss": train_loss,
+        "tokens_per_s": metrics.tokens_per_s,
+        "heldout": results,
+    }
+
+
+def _any_rank(flag: bool) -> bool:
+    """Whether the flag is set on any process. Travels between hosts; the GPU is not waited for."""
+    tensor = torch.tensor(int(flag))
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return bool(tensor)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGUSR1 set, instead of what they did before. Only the main thread can catch them."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line of the module. Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake."""
+    try:
+        if not arguments:
+            raise UserError("usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]")
+        settings, paths = read_recipe(arguments[0], arguments[1:])
+        missing = {"mixture", "output"} - paths.keys()
+        unknown = paths.keys() - {"mixture", "output"}
+        if missing or unknown:
+            wrong = [
+                *(f"{key}= is missing" for key in sorted(missing)),
+                *(f"{key}: unknown" for key in sorted(unknown)),
+            ]
+            raise UserError(f"{'; '.join(wrong)}; give mixture=PATH and output=PATH, settings as SECTION.NAME=VALUE")
+        result = run(settings, paths["mixture"], paths["output"])
+    except UserError as error:
+        rank = os.environ.get("RANK", "0")
+        print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr)
+        return 2
+    return EXIT_STOPPED if result["stopped"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
