@@ -41,7 +41,7 @@ class Dedupe(beam.PTransform):
             )
         folders = tuple((of.first, of.output) for of in self.inputs)
         return blocks | "Write decisions" >> PartMap(
-            WriteDecisions(folders), self.runner, f"{self.named.key}: decisions", regrouped=True
+            WriteDecisions(folders), self.runner, f"{self.named.key}: decisions"
         )
 
 

@@ -52,7 +52,7 @@ class Extract(beam.PTransform):
             ids
             | "Duplicates"
             >> Exchange(DecideIds(self.parts), self.parts, join(self.work, "again"), self.runner, "again")
-            | "Drop" >> PartMap(DropDuplicateIds(output), self.runner, "duplicate ids", regrouped=True)
+            | "Drop" >> PartMap(DropDuplicateIds(output), self.runner, "duplicate ids")
         )
 
 

@@ -49,4 +49,4 @@ def test_only_three_modules_know_the_runner() -> None:
     """Nothing that belongs to one runner stands outside runner.py, partmap.py and exchange.py."""
     for path in sorted((ROOT / "pipelines").glob("*.py")):
         if path.name not in {"runner.py", "partmap.py", "exchange.py"}:
-            assert "is_local" not in path.read_text(encoding="utf-8"), path
+            assert "has_pool" not in path.read_text(encoding="utf-8"), path

@@ -1,0 +1,119 @@
+"""Lines against cc_net's dedup.py, restated: HashesCollector, then DuplicatesRemover."""
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.dedup.lines import Lines, _contains
+from corpus.rules import PartRef
+from corpus.schema import document_batch
+from corpus.text.normalize import normalize_for_dedup
+from tests.corpus.dedup.driver import SHAPES, decide, documents, run
+
+
+def reference(texts: list[str], min_chars: int) -> list[tuple]:
+    """(reason, text, kept lines) of each document of one snapshot."""
+
+    def keys(text: str) -> list[str]:
+        return normalize_for_dedup(pa.array(text.split("\n"))).to_pylist()
+
+    collected: dict[str, bool] = {}  # FlatHashSet: has another document had the line before?
+    for text in texts:
+        if text and len(text) >= min_chars:
+            collected.update({key: key in collected for key in keys(text)})
+    result = []
+    for text in texts:
+        if not text or len(text) < min_chars:
+            result.append(("too_short", None, None))
+            continue
+        seen: set[str] = set()
+        kept = []
+        for number, key in enumerate(keys(text)):
+            if key not in seen and not collected[key]:
+                kept.append(number)
+            seen.add(key)
+        lines = text.split("\n")
+        result.append((None, "\n".join(lines[i] for i in kept), kept) if kept else ("no_lines_left", None, None))
+    return result
+
+
+words = st.lists(st.sampled_from(["", "A", "a", " a ", "b", "1", "2", "é", "Long line", "l\u00e0\u2026"]), max_size=6)
+
+
+@given(st.lists(words, max_size=12), st.sampled_from([0, 1, 6]))
+def test_as_cc_net_whatever_the_spread(docs: list[list[str]], min_chars: int) -> None:
+    texts = ["\n".join(lines) for lines in docs]
+    made = documents(texts)
+    expected = {d.id: r for d, r in zip(made, reference(texts, min_chars), strict=True)}
+    for shape in SHAPES:
+        assert run(Lines(min_chars=min_chars), made, shape) == expected
+
+
+def test_a_line_that_one_document_repeats_keeps_its_first_copy() -> None:
+    assert run(Lines(min_chars=0), documents(["x\ny\nX", "z\ny"])) == {
+        "s:0": (None, "x", [0]),
+        "s:1": (None, "z", [0]),
+    }
+
+
+def test_default_is_300_characters_not_bytes() -> None:
+    result = run(Lines(), documents(["é" * 299, "ü" * 300]))
+    assert [reason for reason, _, _ in result.values()] == ["too_short", None]
+
+
+def dropped(rule: Lines, refs: list[PartRef]) -> set[int]:
+    """Parts that lose the one line that every part has."""
+    parts = [[document_batch(documents([f"the line\nown {i}"]))] for i in range(len(refs))]
+    return set(decide(rule, refs, parts, SHAPES[1]))
+
+
+def test_snapshots_are_apart() -> None:
+    refs = [PartRef(i, group=group) for i, group in enumerate(["2019", "2020", "2020", "2018"])]
+    assert dropped(Lines(min_chars=0), refs) == {1, 2}
+
+
+def test_window_compares_consecutive_parts_only() -> None:
+    refs = [PartRef(i) for i in range(5)]
+    assert dropped(Lines(min_chars=0, window=2), refs) == {0, 1, 2, 3}
+
+
+def test_decisions_are_hashes_and_may_come_unsorted() -> None:
+    docs = [document_batch(documents(["a\nb\nc", "a\nb\nd"]))]
+    rule = Lines(min_chars=0)
+    table = decide(rule, [PartRef(0)], [docs], SHAPES[0])[0]
+    assert table.schema == pa.schema([("hash", pa.uint64())])
+    for order in ([0, 1], [1, 0]):
+        cleaned = rule.apply(docs[0], 0, table.take(order))
+        assert cleaned.text.to_pylist() == ["c", "d"]
+
+
+@given(st.sets(st.integers(0, 2**64 - 1), max_size=300), st.lists(st.integers(0, 2**64 - 1), max_size=20))
+def test_contains(values: set[int], others: list[int]) -> None:
+    ordered = np.array(sorted(values), np.uint64)
+    for value in [*values, *others, *(min(v + 1, 2**64 - 1) for v in values)]:
+        assert _contains(ordered, np.uint64(value)) == (value in values)
+
+
+def wet_texts(folder: Path) -> list[str]:
+    """Bodies of the conversion records of all sample WET files, decoded loosely."""
+    texts = []
+    for path in sorted(folder.rglob("*.wet*")):
+        raw = path.read_bytes()
+        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        records = re.split(rb"(?m)^WARC/1\.\d\r?\n", raw)
+        texts += [r.split(b"\r\n\r\n", 1)[-1].decode("utf-8", "replace") for r in records if b"conversion" in r[:300]]
+    return texts
+
+
+def test_real_wet(shared_data: Path) -> None:
+    texts = wet_texts(shared_data / "commoncrawl")
+    assert len(texts) > 100
+    made = documents(texts)
+    expected = {d.id: r for d, r in zip(made, reference(texts, 300), strict=True)}
+    assert run(Lines(), made, SHAPES[1]) == expected
+    assert {reason for reason, _, _ in expected.values()} >= {None, "too_short"}
