@@ -112,8 +112,8 @@ def wet_texts(folder: Path) -> list[str]:
 
 def test_real_wet(shared_data: Path) -> None:
     texts = wet_texts(shared_data / "commoncrawl")
-    assert len(texts) > 100
+    assert len(texts) > 20
     made = documents(texts)
     expected = {d.id: r for d, r in zip(made, reference(texts, 300), strict=True)}
     assert run(Lines(), made, SHAPES[1]) == expected
-    assert {reason for reason, _, _ in expected.values()} >= {None, "too_short"}
+    assert {reason for reason, _, _ in expected.values()} >= {None, "no_lines_left"}
