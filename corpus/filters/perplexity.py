@@ -1,0 +1,152 @@
+"""Perplexity under a language model of good prose, in CCNet's buckets."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from corpus import models
+from corpus.errors import UserError
+from corpus.filters.reasons import first_reason
+from corpus.settings import ModelFile, Settings
+from corpus.text.ccnet import normalize_for_lm
+
+CUTOFFS: dict[str, tuple[float, float]] = {
+    "bg": (450, 680),
+    "ca": (210, 330),
+    "cs": (820, 1140),
+    "da": (380, 600),
+    "de": (370, 590),
+    "en": (340, 520),
+    "es": (180, 290),
+    "fr": (180, 330),
+    "hr": (720, 910),
+    "hu": (80, 140),
+    "it": (220, 360),
+    "nl": (430, 650),
+    "pl": (160, 260),
+    "pt": (170, 270),
+    "ro": (180, 270),
+    "ru": (210, 310),
+    "uk": (140, 220),
+}
+"""Perplexity below which a document is head, and middle: 30th and 60th percentile of cc_net/data/cutoff.csv, for the
+languages of LLaMA-1's Wikipedia. CCNet has none for sl, sr and sv."""
+
+_ENCODE_ROWS = 64  # documents encoded at once: enough to amortise the call, few enough to bound the pieces in memory
+
+
+class LanguageModel(Settings):
+    """Files of one language. CCNet's are dl.fbaipublicfiles.com/cc_net/lm/LANGUAGE.arpa.bin and LANGUAGE.sp.model.
+
+    Attributes:
+        lm: KenLM model (ARPA or binary) over the pieces of `sentencepiece`.
+        sentencepiece: SentencePiece model.
+    """
+
+    lm: ModelFile
+    sentencepiece: ModelFile
+
+
+class Perplexity(Settings):
+    """Perplexity of the whole document as one sentence, as CCNet computes it (cc_net/perplexity.py).
+
+    The text is normalised (`corpus.text.ccnet`), cut into SentencePiece pieces and scored by KenLM with begin and end
+    of sentence: 10 ** (-log10 probability / (pieces + 1)), rounded to one decimal. Buckets: head below the first
+    cut-off of the document's language, middle below the second, else tail; "all" where the language has no model or no
+    cut-off, or no piece is left. Needs the extra `perplexity`.
+
+    Score columns: `perplexity` (null where there is none) and `perplexity_language`, the document's language ("" if
+    unknown). Reasons: `perplexity_head`, `perplexity_middle`, `perplexity_tail`, `perplexity_all`, after the bucket.
+
+    Attributes:
+        models: by language, as `Language` names them.
+        cutoffs: by language, (head, middle).
+        keep: buckets to keep. LLaMA-1 does not say which; head and middle are RedPajama-v1's.
+    """
+
+    version: ClassVar[int] = 1
+    thresholds: ClassVar[frozenset[str]] = frozenset({"cutoffs", "keep"})
+
+    models: dict[str, LanguageModel] = Field(min_length=1)
+    cutoffs: dict[str, tuple[float, float]] = CUTOFFS
+    keep: tuple[Literal["head", "middle", "tail", "all"], ...] = ("head", "middle")
+
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Raises UserError when KenLM is not installed, or a model is missing or damaged."""
+        languages = batch.column("language").fill_null("")
+        perplexity = np.full(batch.num_rows, np.nan)
+        for language in sorted(self.models):
+            rows = np.flatnonzero(pc.equal(languages, language))
+            if len(rows):
+                texts = batch.column("text").take(pa.array(rows))
+                perplexity[rows] = list(_perplexities(self.models[language], texts))
+        return pa.RecordBatch.from_pydict(
+            {
+                "perplexity": pa.array(perplexity, pa.float64(), from_pandas=True),
+                "perplexity_language": languages.cast(pa.string()),
+            }
+        )
+
+    def decide(self, scores: pa.RecordBatch) -> pa.Array:
+        perplexity = scores.column("perplexity")
+        head, middle = self._cutoffs(scores.column("perplexity_language"))
+        buckets = {
+            "all": pc.or_(pc.is_null(perplexity), pa.array(np.isnan(head))),
+            "head": pc.less(perplexity, pa.array(head)),
+            "middle": pc.less(perplexity, pa.array(middle)),
+            "tail": pc.is_valid(perplexity),
+        }
+        bucket = first_reason(len(perplexity), buckets)
+        unwanted = pc.invert(pc.is_in(bucket, value_set=pa.array(self.keep, pa.string())))
+        return pc.if_else(unwanted, pc.binary_join_element_wise("perplexity", bucket, "_"), None)
+
+    def _cutoffs(self, languages: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Both cut-offs of each row, NaN where its language has none."""
+        none = (np.nan, np.nan)
+        pairs = [self.cutoffs.get(language, none) for language in languages.to_pylist()]
+        columns = np.array(pairs, np.float64).reshape(-1, 2)
+        return columns[:, 0], columns[:, 1]
+
+
+def _perplexities(model: LanguageModel, texts: pa.Array) -> Iterator[float]:
+    """Of each text; NaN where nothing is left to score."""
+    lm = _load_lm(models.locate(model.lm))
+    encoder = _load_sentencepiece(models.locate(model.sentencepiece))
+    for start in range(0, len(texts), _ENCODE_ROWS):
+        normalized = [normalize_for_lm(text) for text in texts[start : start + _ENCODE_ROWS].to_pylist()]
+        for pieces in encoder.encode(normalized, out_type=str, num_threads=1):
+            line = " ".join(pieces)
+            # counted as CCNet counts, which differs from len(pieces) where a piece holds a space of its own
+            length = len(line.split()) + 1
+            yield round(10.0 ** (-lm.score(line) / length), 1) if line else np.nan
+
+
+@lru_cache(maxsize=32)
+def _load_lm(path: str) -> Any:
+    try:
+        import kenlm
+    except ImportError:
+        raise UserError("the rule perplexity needs KenLM: pip install 'corpus[perplexity]'") from None
+    config = kenlm.Config()
+    config.show_progress = False
+    config.arpa_complain = kenlm.ARPALoadComplain.NONE
+    try:
+        return kenlm.Model(path, config)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path} is not a KenLM model: {str(error).splitlines()[0]}") from None
+
+
+@lru_cache(maxsize=32)
+def _load_sentencepiece(path: str) -> Any:
+    import sentencepiece
+
+    try:
+        return sentencepiece.SentencePieceProcessor(model_file=path)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path} is not a SentencePiece model: {str(error).splitlines()[0]}") from None
