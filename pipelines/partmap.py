@@ -1,0 +1,92 @@
+"""The one way to work on parts."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import apache_beam as beam
+
+from corpus.steps.spill import GroupedPartition
+from pipelines.pool import PartsFailed, Task, one_line, run_parts
+from pipelines.runner import Runner
+
+__all__ = ["PartMap", "PartsFailed", "each_part", "spread"]
+
+T = TypeVar("T", bound=Task)
+R = TypeVar("R")
+
+log = logging.getLogger(__name__)
+
+
+class PartMap(beam.PTransform):
+    """Tasks, each with `.part` and a `str` that names it -> the results of `function`, which should be small.
+
+    `function` must be picklable by name and live in a module that does not import Beam. With a pool it runs there
+    (`pipelines.pool.run_parts`); else tasks are spread over the runner's workers, a log line a part, and the
+    runner's own retries apply. Partitions from an `Exchange` are not spread again: they are where their blocks are.
+
+    Raises (when the pipeline runs):
+        PartsFailed: naming every failed part (with a pool), or the first (on a cluster).
+    """
+
+    def __init__(self, function: Callable[[T], R], runner: Runner, label: str) -> None:
+        super().__init__()
+        self._function = function
+        self._runner = runner
+        self._label = label
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        if self._runner.has_pool:
+            return (
+                tasks
+                | "Gather" >> beam.combiners.ToList()
+                | "Work" >> beam.FlatMap(_Pool(self._function, self._runner.workers, self._label, self._runner.quiet))
+            )
+        return spread(tasks) | "Work" >> beam.Map(_Logged(self._function, self._label))
+
+
+def spread(tasks: beam.PCollection) -> beam.PCollection:
+    """Tasks spread evenly over a cluster's workers; grouped partitions as they are."""
+    return tasks if tasks.element_type is GroupedPartition else tasks | "Spread" >> beam.Reshuffle()
+
+
+def each_part(label: str, task: Task, work: Callable[[], R]) -> R:
+    """Runs `work` of one part on a cluster, with a log line before and after.
+
+    Raises:
+        PartsFailed: naming the part, whatever `work` raised.
+    """
+    log.info("%s: %s started", label, task)
+    started = time.monotonic()
+    try:
+        result = work()
+    except Exception as error:
+        raise PartsFailed(f"{label}: {task} failed: {one_line(error)}") from error
+    log.info("%s: %s done in %.1f s", label, task, time.monotonic() - started)
+    return result
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """All tasks at once, in the driver's own process."""
+
+    function: Callable[[Any], Any]
+    workers: int
+    label: str
+    quiet: bool
+
+    def __call__(self, tasks: list[Task]) -> list[Any]:
+        # The order in which Beam gathers is its own business; the order of work and results is the parts'.
+        tasks = sorted(tasks, key=lambda task: task.part)
+        return run_parts(self.function, tasks, self.workers, self.label, self.quiet)
+
+
+@dataclass(frozen=True)
+class _Logged:
+    function: Callable[[Any], Any]
+    label: str
+
+    def __call__(self, task: Task) -> Any:
+        return each_part(self.label, task, lambda: self.function(task))

@@ -1,0 +1,209 @@
+"""Parts on the cores of one machine: a pool of worker processes that steals work and names what fails.
+
+No Beam here: workers import this module, and start fast.
+"""
+
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from multiprocessing.context import BaseContext
+from typing import Any, Protocol, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from corpus.errors import UserError
+from pipelines.progress import Progress
+
+PRELOADED = ("numba", "numpy", "pyarrow.compute", "pyarrow.parquet", "fsspec.implementations.local")
+"""Imported once in the process that workers are forked from; none of them starts a thread."""
+
+
+class Task(Protocol):
+    """One part's work: small and picklable; `str` names the part for a person."""
+
+    @property
+    def part(self) -> int: ...
+
+
+TICK_SECONDS = 0.5
+"""Between two looks at the clock while no part ends."""
+
+_interrupts = 0
+
+T = TypeVar("T", bound=Task)
+R = TypeVar("R")
+
+
+class PartsFailed(UserError):
+    """Parts that could not be done, each with why, in one line. All others are finished."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker sends for a part that is done: the pickled result."""
+
+    result: bytes
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a worker sends for a part whose function raised.
+
+    Attributes:
+        reason: one line.
+        trace: the traceback, or "" where the user's mistake needs none.
+    """
+
+    reason: str
+    trace: str
+
+
+def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, label: str, quiet: bool = False) -> list[R]:
+    """`function` of every task, in the order of the tasks.
+
+    The function must be picklable by name (a function of a module, or an instance of a class of one). A worker that
+    dies is reported at once with the part it held, which is tried once more, alone in a new process.
+
+    Raises:
+        PartsFailed: after all other parts are finished.
+    """
+    if not tasks:
+        return []
+    interrupts = _interrupts
+    payload = pickle.dumps(function)
+    results: dict[int, R] = {}
+    failed: dict[int, str] = {}
+    ended: queue.SimpleQueue[tuple[int, Future[Done | Failed], bool]] = queue.SimpleQueue()
+    # Pebble's pools start their processes when the first task comes: without a death there is no second pool.
+    pool = _pool(min(workers, len(tasks)), payload)
+    alone = _pool(1, payload, tasks_per_worker=1)
+
+    def start(number: int, second: bool) -> None:
+        future = (alone if second else pool).schedule(_work, (pickle.dumps(tasks[number]),))
+        future.add_done_callback(lambda done: ended.put((number, done, second)))
+
+    try:
+        with Progress(label, len(tasks), quiet) as progress:
+            for number in range(len(tasks)):
+                start(number, second=False)
+            while len(results) + len(failed) < len(tasks):
+                try:
+                    number, future, second = ended.get(timeout=TICK_SECONDS)
+                except queue.Empty:
+                    progress.tick()
+                    if _interrupts != interrupts:
+                        raise KeyboardInterrupt from None
+                    continue
+                error = future.exception()
+                if isinstance(error, ProcessExpired) and not second:
+                    progress.say(f"{label}: {death(error)} while it held {tasks[number]}; trying it once more, alone")
+                    start(number, second=True)
+                    continue
+                if error is None:
+                    outcome = future.result()
+                    if isinstance(outcome, Done):
+                        results[number] = pickle.loads(outcome.result)
+                        progress.add(results[number])
+                        continue
+                    if outcome.trace:
+                        progress.say(outcome.trace.rstrip())
+                    failed[number] = outcome.reason
+                elif isinstance(error, ProcessExpired):
+                    failed[number] = f"{death(error)}, twice"
+                else:
+                    failed[number] = one_line(error)
+                progress.say(f"{label}: {tasks[number]} failed: {failed[number]}")
+                progress.fail()
+    finally:
+        # Also on Ctrl-C: stop() drops what waits, ends the workers, and does not wait for their parts.
+        for some in (pool, alone):
+            some.stop()
+            some.join()
+    if failed:
+        listed = "; ".join(f"{tasks[number]}: {failed[number]}" for number in sorted(failed))
+        raise PartsFailed(
+            f"{label}: {len(failed)} of {len(tasks)} parts failed, the others are finished; "
+            f"mend the cause and run again to do only what is missing: {listed}"
+        )
+    return [results[number] for number in range(len(tasks))]
+
+
+def interrupt() -> None:
+    """Makes every running `run_parts` end its workers and raise KeyboardInterrupt (Beam runs it in another thread than
+    the one that Ctrl-C reaches)."""
+    global _interrupts
+    _interrupts += 1
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong in one line: a user's mistake in its own words, anything else with its type."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+
+
+def death(error: ProcessExpired) -> str:
+    """How a worker died, in words."""
+    code = error.exitcode
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return f"a worker process was ended by {name}{hint}"
+    return f"a worker process ended with exit code {code}"
+
+
+def _pool(workers: int, function: bytes, tasks_per_worker: int = 0) -> ProcessPool:
+    return ProcessPool(
+        max_workers=workers,
+        max_tasks=tasks_per_worker,
+        initializer=_start_worker,
+        initargs=(function,),
+        context=_context(),
+    )
+
+
+def _context() -> BaseContext:
+    """Workers fork from a clean server process: forking this one would copy locks that its threads hold."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
+
+
+_payload = b""
+_function: Callable[[Any], Any] | None = None
+
+
+def _start_worker(function: bytes) -> None:
+    global _payload
+    _payload = function
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # One part keeps one core busy; Arrow's own threads would only compete with the other workers.
+    import pyarrow
+
+    pyarrow.set_cpu_count(1)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(task: bytes) -> Done | Failed:
+    """Runs in a worker. Only bytes and text go back, so that an error that cannot be pickled stops nothing."""
+    global _function
+    try:
+        if _function is None:
+            _function = pickle.loads(_payload)
+        return Done(pickle.dumps(_function(pickle.loads(task))))
+    except UserError as error:
+        return Failed(one_line(error), "")
+    except Exception as error:
+        return Failed(one_line(error), traceback.format_exc())

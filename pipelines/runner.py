@@ -1,0 +1,165 @@
+"""Where a pipeline runs: this machine, Spark, Flink or Dataflow."""
+
+import importlib.util
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    JobServerOptions,
+    PipelineOptions,
+    PortableOptions,
+    SparkRunnerOptions,
+)
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.utils.subprocess_server import JavaJarServer
+
+from corpus.errors import DamagedFile, UserError
+from pipelines.pool import PartsFailed, interrupt
+
+RunnerName = Literal["local", "spark", "flink", "dataflow"]
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A Beam runner and what it needs to know.
+
+    Attributes:
+        workers: processes of the local pool. 0 = no pool: the cluster's graph, in this process; for tests, and for
+            stepping through a stage with a debugger.
+        options: Beam pipeline options as on a command line, for example `--spark_master_url=spark://host:7077`.
+            Without any, spark and flink run an embedded cluster on this machine.
+        quiet: no progress on standard error.
+    """
+
+    name: RunnerName = "local"
+    workers: int = field(default_factory=_cores)
+    options: tuple[str, ...] = ()
+    quiet: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        return self.name == "local"
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether parts go to this machine's process pool, and not through the graph."""
+        return self.is_local and self.workers > 0
+
+    def run(self, build: Callable[[beam.Pipeline], object]) -> None:
+        """Builds a pipeline, runs it, and returns when it is done.
+
+        Raises:
+            UserError: the runner cannot be started here (no Java, no job server, no `apache-beam[gcp]`), or a user's
+                mistake stopped a function of the pipeline.
+            PartsFailed: parts could not be done.
+        """
+        if self.workers < 0:
+            raise UserError(f"workers is {self.workers}: give 1 or more processes, or 0 to run without a pool")
+        pipeline = self._pipeline()
+        build(pipeline)
+        with _quiet_user_errors():
+            try:
+                pipeline.run().wait_until_finish()
+            except KeyboardInterrupt:
+                interrupt()
+                raise
+            except RuntimeError as error:
+                cause = _user_error(str(error))
+                if cause is None:
+                    raise
+                raise cause from None
+
+    def _pipeline(self) -> beam.Pipeline:
+        # Without this flag Beam runs `pip download` for what it takes to be requirements.
+        flags = ["--requirements_cache=skip", *self.options]
+        match self.name:
+            case "local":
+                # Named, since "DirectRunner" first tries to download Prism, a binary, at run time.
+                return beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(flags))
+            case "spark":
+                options = PipelineOptions(["--spark_master_url=local[*]", *flags])
+                if not options.view_as(PortableOptions).job_endpoint:
+                    spark = options.view_as(SparkRunnerOptions)
+                    spark.spark_job_server_jar = _job_server("spark", "3", spark.spark_job_server_jar, options)
+                return beam.Pipeline(runner="SparkRunner", options=options)
+            case "flink":
+                options = PipelineOptions(flags)
+                if not options.view_as(PortableOptions).job_endpoint:
+                    flink = options.view_as(FlinkRunnerOptions)
+                    flink.flink_job_server_jar = _job_server(
+                        "flink", flink.flink_version, flink.flink_job_server_jar, options
+                    )
+                return beam.Pipeline(runner="FlinkRunner", options=options)
+            case "dataflow":
+                if importlib.util.find_spec("apitools") is None:
+                    raise UserError("the dataflow runner needs Google's libraries: pip install 'corpus[dataflow]'")
+                return beam.Pipeline(runner="DataflowRunner", options=PipelineOptions(flags))
+
+
+def _job_server(engine: str, version: str, given: str | None, options: PipelineOptions) -> str:
+    """The job server's jar, once it is known that Java can start it: the one given by an option or by the
+    environment, else the installed Beam's own, from Beam's cache or Maven Central.
+
+    Raises:
+        UserError: there is no Java, or no jar.
+    """
+    server = options.view_as(JobServerOptions)
+    if shutil.which(server.job_server_java_launcher) is None:
+        raise UserError(
+            f"cannot find {server.job_server_java_launcher!r}: the {engine} runner starts a Java job server; install "
+            "Java 17, name its binary with --job_server_java_launcher, or a running job server with --job_endpoint"
+        )
+    variable = f"CORPUS_{engine.upper()}_JOB_SERVER_JAR"
+    given = given or os.environ.get(variable)
+    url = given or JavaJarServer.path_to_beam_jar(f":runners:{engine}:{version}:job-server:shadowJar")
+    if given and not os.path.exists(given) and "://" not in given:
+        raise UserError(
+            f"{engine} job server {given} does not exist: mend --{engine}_job_server_jar or the variable {variable}"
+        )
+    try:
+        return str(JavaJarServer.local_jar(url, server.jar_cache_dir))
+    except (RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"cannot fetch {engine}'s job server ({reason}): download {url} yourself and name the file with "
+            f"--{engine}_job_server_jar or the variable {variable}"
+        ) from None
+
+
+_USER_ERRORS = {f"{kind.__module__}.{kind.__name__}": kind for kind in (UserError, DamagedFile, PartsFailed)}
+_USER_ERROR_LINE = re.compile(
+    rf"\b({'|'.join(map(re.escape, _USER_ERRORS))}): (.+?)(?: \[while running '.*)?$", re.MULTILINE
+)
+
+
+def _user_error(trace: str) -> UserError | None:
+    """The user's mistake that a runner's report ends in. Runners pass errors of a function on as text only."""
+    found = _USER_ERROR_LINE.findall(trace)
+    return _USER_ERRORS[found[-1][0]](found[-1][1]) if found else None
+
+
+@contextmanager
+def _quiet_user_errors() -> Iterator[None]:
+    """Keeps Beam from logging the traceback of an error that is told in one line in the end."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return not isinstance(record.msg, UserError)
+
+    logger = logging.getLogger("apache_beam.runners.common")
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
