@@ -1,0 +1,81 @@
+"""Tokenize: documents of one source to packed shards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from corpus.dataset import StepFolder
+from corpus.storage import digest_of, exists, join
+from pipelines.partmap import PartMap
+from pipelines.runner import Runner
+from tokenizer.encode import Encoder
+from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts, write_index
+from tokenizer.trace import write_documents
+
+VERSION = 1
+"""Raised when equal documents and an equal model give other shards."""
+
+
+@dataclass(frozen=True)
+class TokenizeTasks:
+    """Reads the manifest of the documents into one task for each shard."""
+
+    output: str
+    model: str
+    held_out: int
+
+    def __call__(self, documents: StepFolder) -> Iterator[TokenizeTask]:
+        dataset = documents.manifest()["digest"]
+        for number, group in enumerate(plan_shards(documents.parts())):
+            parts = tuple(TokenPart(part.number, documents.data(part.number), part.digest) for part in group)
+            yield TokenizeTask(number, parts, self.output, self.model, dataset, heldout=self.held_out)
+
+
+@dataclass
+class Tokenize(beam.PTransform):
+    """Folder of documents -> counts of each shard."""
+
+    tasks: TokenizeTasks
+    runner: Runner
+    label: str
+
+    def expand(self, documents: beam.PCollection) -> beam.PCollection:
+        return (
+            documents
+            | "Read manifest" >> beam.FlatMap(self.tasks)
+            | "Tokenize" >> PartMap(tokenize_parts, self.runner, self.label)
+        )
+
+
+def token_digest(documents: StepFolder, model_sha256: str, held_out: int) -> str:
+    """The digest of a token folder."""
+    return digest_of(
+        {
+            "step": "tokenize",
+            "version": VERSION,
+            "documents": documents.manifest_digest(),
+            "tokenizer": model_sha256,
+            "held_out": held_out,
+        }
+    )
+
+
+def tokenize(
+    documents: StepFolder, home: str, name: str, model: str, held_out: int, runner: Runner
+) -> tuple[str, bool]:
+    """Packs the documents of a finished step into shards below `home`. Returns their folder, and whether it ran.
+
+    Raises:
+        UserError: the step is not finished, the model cannot be read, or a shard failed.
+    """
+    digest = token_digest(documents, Encoder(model).sha256, held_out)
+    output = join(home, f"{name}-{digest[:8]}")
+    if exists(join(output, "index.json")):
+        return output, False
+    tasks = TokenizeTasks(output, model, held_out)
+    transform = Tokenize(tasks, runner, f"tokenize {name}")
+    runner.run(lambda pipeline: pipeline | beam.Create([documents]) | transform)
+    write_documents(output, documents.path, model)
+    write_index(output, len(plan_shards(documents.parts())))
+    return output, True

@@ -1,0 +1,77 @@
+"""The text a tokenizer is trained on: documents chosen by the hash of their id, in a fixed order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from corpus.parts import read_part, text_bytes, write_part
+from corpus.steps.result import PartResult
+from corpus.storage import exists, join
+from corpus.text.buffers import text_buffers
+from corpus.text.hashing import hash_rows
+
+SAMPLE_SCHEMA = pa.schema([pa.field("text", pa.large_string())])
+
+_SEED = 2
+"""Of the hash that chooses: not the one that holds documents out, or a sample would be all of those or none."""
+
+
+@dataclass(frozen=True)
+class SampleTask:
+    """One part of the sample.
+
+    Attributes:
+        part: number among the parts of all sources; they are read in this order.
+        path: the part of documents.
+        output: folder of the sample. Its name holds the digest of all that decides it, so a file that exists is right.
+        fraction: of documents to take, 0 to 1.
+        held_out: documents held out by this number (docs/format.md) are left out here too.
+    """
+
+    part: int
+    path: str
+    output: str
+    fraction: float
+    held_out: int
+
+    def __str__(self) -> str:
+        return sample_path(self.output, self.part)
+
+
+def sample_path(folder: str, part: int) -> str:
+    return join(folder, f"part-{part:05d}.parquet")
+
+
+def sample_part(task: SampleTask) -> PartResult:
+    """Writes the chosen documents of one part, in order."""
+    path = sample_path(task.output, task.part)
+    if exists(path):
+        return PartResult(task.part, reused=True)
+    counts = [0, 0, 0]
+
+    def chosen() -> Iterator[pa.RecordBatch]:
+        for batch in read_part(task.path, columns=["id", "text"]):
+            ids = text_buffers(batch.column("id"))
+            kept = hash_rows(*ids, _SEED) <= np.uint64(task.fraction * (2**64 - 2048))
+            kept &= hash_rows(*ids) % np.uint64(task.held_out) != 0
+            counts[0] += batch.num_rows
+            counts[1] += int(kept.sum())
+            counts[2] += text_bytes(batch)
+            yield batch.select(["text"]).filter(pa.array(kept))
+
+    write_part(path, SAMPLE_SCHEMA, chosen())
+    return PartResult(task.part, *counts)
+
+
+def sample_lines(folder: str, parts: int, limit: int) -> Iterator[str]:
+    """The lines of a finished sample in the order of its parts, until `limit` bytes."""
+    left = limit
+    for part in range(parts):
+        for batch in read_part(sample_path(folder, part)):
+            for text in batch.column("text").to_pylist():
+                left -= len(text.encode())
+                if left < 0:
+                    return
+                yield from text.split("\n")
