@@ -64,16 +64,17 @@ def _tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
 @njit(nogil=True, cache=True)
 def decode(data: Any, i: Any) -> Any:
     """(code point, bytes) of the character that starts at byte i of valid UTF-8."""
+    i = np.uint64(i)  # unsigned: numba then tests no index for being negative
     a = np.int32(data[i])
     if a < 0x80:
         return a, 1
-    b = np.int32(data[i + 1]) & 0x3F
+    b = np.int32(data[i + np.uint64(1)]) & 0x3F
     if a < 0xE0:
         return (a & 0x1F) << 6 | b, 2
-    c = np.int32(data[i + 2]) & 0x3F
+    c = np.int32(data[i + np.uint64(2)]) & 0x3F
     if a < 0xF0:
         return (a & 0x0F) << 12 | b << 6 | c, 3
-    return (a & 0x07) << 18 | b << 12 | c << 6 | (np.int32(data[i + 3]) & 0x3F), 4
+    return (a & 0x07) << 18 | b << 12 | c << 6 | (np.int32(data[i + np.uint64(3)]) & 0x3F), 4
 
 
 @njit(nogil=True, cache=True)
