@@ -153,7 +153,11 @@ def parse(section: Mapping[str, Any], where: str = "training") -> TrainingSettin
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join([where, *(str(part) for part in first["loc"])])
-        raise UserError(f"{key}: {first['msg']} (got {first['input']!r})") from None
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{key}: no such setting") from None
+        if first["type"] == "value_error":
+            raise UserError(f"{key}: {first['ctx']['error']}") from None
+        raise UserError(f"{key}: {first['msg'].lower()}, found {first['input']!r}") from None
 
 
 def override(settings: TrainingSettings, changes: Mapping[str, Any]) -> TrainingSettings:
@@ -175,7 +179,8 @@ def override(settings: TrainingSettings, changes: Mapping[str, Any]) -> Training
 def read_recipe(path: str | Path, assignments: Sequence[str]) -> tuple[TrainingSettings, dict[str, str]]:
     """The settings of a recipe file under `key=value` overrides, and the assignments without a dot in their key.
 
-    Values are YAML scalars. Raises UserError when the file cannot be read or an assignment has no "=".
+    Values are YAML. Only `training:` is read, so that a GPU node needs none of the models and raw files the rest of the
+    recipe names. Raises UserError when the file cannot be read or an assignment has no "=".
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

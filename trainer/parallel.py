@@ -154,7 +154,9 @@ def _fsdp(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> None:
     fully_shard(model, mesh=mesh, mp_policy=policy)
     for module in model.modules():
         if isinstance(module, FSDPModule):
-            module.set_gradient_divide_factor(1.0)  # the loss is already divided by the batch's global token count
+            # Gradients are summed: the loss is already divided by the batch's global token count.
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)  # gloo has no pre-multiplied sum
 
 
 def parallelise(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> None:

@@ -1,0 +1,94 @@
+"""A mixture in memory, small settings, and groups of processes."""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from trainer.config import TrainingSettings, override, parse
+
+torch.set_num_threads(1)  # the matrices are tiny, and tests share their cores
+
+SEQ_LEN = 32
+VOCAB = 64
+
+
+class MemoryTokens:
+    """Satisfies `trainer.loader.Tokens`: windows of a few repeated phrases, so that there is something to learn."""
+
+    vocab_size = VOCAB
+    seq_len = SEQ_LEN
+    sources = ("books", "code", "empty")
+
+    def __init__(self, sequences: int = 400, seed: int = 0) -> None:
+        generator = np.random.default_rng(seed)
+        phrases = generator.integers(0, VOCAB, (12, 16))
+        order = generator.integers(0, 12, (sequences, 3))
+        self.windows: npt.NDArray[np.integer] = phrases[order].reshape(sequences, 48)[:, 7 : 7 + SEQ_LEN + 1]
+        self.sequences = sequences
+        self.fingerprint = hashlib.sha256(self.windows.tobytes()).hexdigest()[:16]
+
+    def batch(self, first: int, count: int) -> npt.NDArray[np.integer]:
+        assert first + count <= self.sequences
+        return self.windows[first : first + count].astype(np.uint16)
+
+    def heldout(self, source: str) -> npt.NDArray[np.integer]:
+        return self.windows[{"books": slice(0, 7), "code": slice(7, 10), "empty": slice(0)}[source]]
+
+
+def small(**changes: Any) -> TrainingSettings:
+    """Settings of a run of 20 steps of the tiny model; keywords write "run__steps" for "run.steps"."""
+    settings = parse(
+        {
+            "model": {"size": "tiny"},
+            "optimiser": {"warmup_steps": 4},
+            "parallel": {"compile": False, "precision": "float32"},
+            "checkpoint": {"every": 10, "keep": 3},
+            "run": {"batch": 8, "micro_batch": 4, "steps": 20, "device": "cpu", "log_every": 1},
+        }
+    )
+    return override(settings, {key.replace("__", "."): value for key, value in changes.items()})
+
+
+def records(output: Path, event: str) -> list[dict[str, Any]]:
+    """The records of one kind in a run's metrics.jsonl."""
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    return [record for line in lines if (record := json.loads(line))["event"] == event]
+
+
+def losses(output: Path) -> list[float]:
+    return [record["loss"] for record in records(output, "step")]
+
+
+def run_workers(world: int, jobs: list[dict[str, Any]]) -> None:
+    """Runs `worker.py` in `world` processes, as torchrun would, through all of `jobs`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world), "OMP_NUM_THREADS": "1"}
+    root = Path(__file__).parents[2]
+    command = [sys.executable, str(Path(__file__).with_name("worker.py")), json.dumps(jobs)]
+    workers = [
+        subprocess.Popen(
+            command,
+            env=os.environ | group | {"RANK": str(rank), "LOCAL_RANK": str(rank), "PYTHONPATH": str(root)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(world)
+    ]
+    try:
+        output = [worker.communicate(timeout=300)[0] for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [worker.returncode for worker in workers] == [0] * world, "\n".join(output)
