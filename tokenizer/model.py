@@ -1,0 +1,151 @@
+"""A SentencePiece model file, read field by field: what it says about its pieces and its normaliser.
+
+The file is one protobuf message, `ModelProto` of google/sentencepiece, src/sentencepiece_model.proto; field numbers
+and defaults below are from there. Reading them here needs no protobuf package, whose major versions refuse each
+other's generated code.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from corpus.errors import DamagedFile, UserError
+
+SPACE = "\u2581"
+"""What SentencePiece writes for a space; the same character in a text means the same."""
+
+_BPE = 2
+
+
+class PieceType(IntEnum):
+    NORMAL = 1
+    UNKNOWN = 2
+    CONTROL = 3
+    USER_DEFINED = 4
+    UNUSED = 5
+    BYTE = 6
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A parsed model.
+
+    Attributes:
+        data: the bytes of the file, for SentencePiece itself.
+        sha256: of the file, hexadecimal.
+        pieces, scores, types: by id.
+        bpe: the model is a BPE model (else unigram, word or char).
+        identity: the normaliser changes no character (no compiled rules).
+    """
+
+    data: bytes
+    sha256: str
+    pieces: tuple[str, ...]
+    scores: tuple[float, ...]
+    types: tuple[PieceType, ...]
+    bpe: bool
+    byte_fallback: bool
+    whitespace_as_suffix: bool
+    identity: bool
+    add_dummy_prefix: bool
+    remove_extra_whitespaces: bool
+    escape_whitespaces: bool
+
+
+def read_model(path: str) -> ModelFile:
+    """Reads a SentencePiece model from a local path.
+
+    Raises:
+        UserError: there is no such file.
+        DamagedFile: it is not a whole SentencePiece model.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise UserError(f"cannot read the tokenizer {path} ({error.strerror}): check the path, or train one") from None
+    try:
+        return _parse(data)
+    except (ValueError, IndexError, struct.error) as error:
+        raise DamagedFile(f"{path} is not a whole SentencePiece model ({error}): fetch or train it again") from None
+
+
+def _parse(data: bytes) -> ModelFile:
+    pieces: list[str] = []
+    scores: list[float] = []
+    types: list[PieceType] = []
+    trainer: dict[int, int | bytes] = {}
+    normalizer: dict[int, int | bytes] = {}
+    for number, value in _fields(data):
+        if number == 1 and isinstance(value, bytes):
+            piece = dict(_fields(value))
+            text, score = piece.get(1, b""), piece.get(2, b"\0\0\0\0")
+            if not isinstance(text, bytes) or not isinstance(score, bytes):
+                raise ValueError("a piece without text or score")
+            pieces.append(text.decode("utf-8"))
+            scores.append(struct.unpack("<f", score)[0])
+            types.append(PieceType(_integer(piece, 3, PieceType.NORMAL)))
+        elif number == 2 and isinstance(value, bytes):
+            trainer.update(_fields(value))
+        elif number == 3 and isinstance(value, bytes):
+            normalizer.update(_fields(value))
+    if not pieces:
+        raise ValueError("no pieces")
+    return ModelFile(
+        data=data,
+        sha256=hashlib.sha256(data).hexdigest(),
+        pieces=tuple(pieces),
+        scores=tuple(scores),
+        types=tuple(types),
+        bpe=_integer(trainer, 3, 1) == _BPE,
+        byte_fallback=bool(_integer(trainer, 35, 0)),
+        whitespace_as_suffix=bool(_integer(trainer, 24, 0)),
+        identity=not normalizer.get(2),
+        add_dummy_prefix=bool(_integer(normalizer, 3, 1)),
+        remove_extra_whitespaces=bool(_integer(normalizer, 4, 1)),
+        escape_whitespaces=bool(_integer(normalizer, 5, 1)),
+    )
+
+
+def _integer(fields: dict[int, int | bytes], number: int, default: int) -> int:
+    value = fields.get(number, default)
+    if not isinstance(value, int):
+        raise ValueError(f"field {number} is not an integer")
+    return value
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(field number, value) of one protobuf message: an integer, or the raw bytes of any other wire type."""
+    i = 0
+    while i < len(data):
+        key, i = _varint(data, i)
+        match key & 7:
+            case 0:
+                value, i = _varint(data, i)
+                yield key >> 3, value
+                continue
+            case 1:
+                length = 8
+            case 2:
+                length, i = _varint(data, i)
+            case 5:
+                length = 4
+            case wire:
+                raise ValueError(f"wire type {wire} at byte {i}")
+        if i + length > len(data):
+            raise ValueError(f"cut short at byte {len(data)}")
+        yield key >> 3, data[i : i + length]
+        i += length
+
+
+def _varint(data: bytes, i: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[i]
+        i += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, i
+        shift += 7
