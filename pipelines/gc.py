@@ -13,12 +13,11 @@ from tokenizer.encode import Encoder
 
 
 def stale_folders(run: str) -> list[str]:
-    """Folders below `run` that its recipe, as it stands there, would not use; sorted.
-
-    A step whose input is not finished has no digest yet, so what lies beyond it counts as stale.
+    """Folders below `run` that its recipe, as it stands there, does not use; sorted.
 
     Raises:
-        UserError: `run` is not a run's folder, or its raw files are gone.
+        UserError: `run` is not a run's folder, its raw files are gone, or it is not finished: the digest of a step
+            whose input is missing is not known yet, and nothing should be removed on a guess.
     """
     path = join(run, "recipe.yaml")
     if not exists(path):
@@ -41,22 +40,18 @@ def _used(recipe: Recipe) -> list[str]:
         files = list_files(plan.input, plan.include)
         digest = extract_digest(plan.source, files, plan.source.plan(files, plan.split_bytes))
         folder = StepFolder(join(home, folder_name(EXTRACT_NUMBER, "extract", digest)))
-        used.append(folder.path)
+        used.append(_finished(folder).path)
         for step in steps_of(plan.steps):
-            if not folder.finished:
-                return used
             folder = StepFolder(join(home, folder_name(step.number, step.name, step_digest(step, [folder]))))
-            used.append(folder.path)
+            used.append(_finished(folder).path)
         last[plan.name] = folder
     for place, named in enumerate(recipe.across):
-        if not all(folder.finished for folder in last.values()):
-            return used
         step = Step(ACROSS_NUMBER + place, named, ())
         digest = step_digest(step, list(last.values()))
         for name in last:
             last[name] = StepFolder(join(recipe.output, name, folder_name(step.number, step.name, digest)))
-            used.append(last[name].path)
-    if recipe.tokenizer is None or not all(folder.finished for folder in last.values()):
+            used.append(_finished(last[name]).path)
+    if recipe.tokenizer is None:
         return used
     model = recipe.tokenizer.model
     if model is None:
@@ -64,15 +59,27 @@ def _used(recipe: Recipe) -> list[str]:
         used.append(home)
         model = join(home, "tokenizer.model")
     if not exists(model):
-        return used
+        raise _unfinished(model)
     sha256 = Encoder(model).sha256
     tokens = {
         name: join(recipe.output, "tokens", f"{name}-{token_digest(folder, sha256, recipe.tokenizer.held_out)[:8]}")
         for name, folder in last.items()
     }
-    used += tokens.values()
-    if recipe.mixture is not None and all(exists(join(tokens[name], "index.json")) for name in recipe.mixture.shares):
-        used.append(
-            mixture_folder(recipe.mixture, {name: tokens[name] for name in recipe.mixture.shares}, recipe.output)
-        )
+    for folder_path in tokens.values():
+        if not exists(join(folder_path, "index.json")):
+            raise _unfinished(folder_path)
+        used.append(folder_path)
+    if recipe.mixture is not None:
+        mixed = {name: tokens[name] for name in recipe.mixture.shares}
+        used.append(mixture_folder(recipe.mixture, mixed, recipe.output))
     return used
+
+
+def _finished(folder: StepFolder) -> StepFolder:
+    if not folder.finished:
+        raise _unfinished(folder.path)
+    return folder
+
+
+def _unfinished(path: str) -> UserError:
+    return UserError(f"{path} is not finished: run the recipe to its end before gc")

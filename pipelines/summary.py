@@ -5,14 +5,14 @@ from rich.table import Table
 from corpus.recipe import Recipe
 from corpus.report.summary import summarise, table
 from pipelines.run import RunResult
+from tokenizer.index import read_index
 from tokenizer.mixture import read_manifest
-from tokenizer.shards import read_index
 
 
 def summary_table(recipe: Recipe, result: RunResult) -> Table:
     """Counts of every source as far as the run went, tokens and shares where it went that far."""
     summaries = [summarise(name, steps) for name, steps in result.steps.items()]
-    tokens = {name: read_index(folder)["tokens"] for name, folder in result.tokens.items()}
+    tokens = {name: read_index(folder).tokens for name, folder in result.tokens.items()}
     wanted = {name: float(share) for name, share in recipe.mixture.shares.items()} if recipe.mixture else {}
     got = read_manifest(result.mixture).shares_got() if result.mixture else {}
     return table(summaries, tokens, wanted, got)

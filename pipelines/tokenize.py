@@ -10,7 +10,8 @@ from corpus.storage import digest_of, exists, join
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
 from tokenizer.encode import Encoder
-from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts, write_index
+from tokenizer.index import write_index
+from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts
 from tokenizer.trace import write_documents
 
 VERSION = 1

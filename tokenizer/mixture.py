@@ -340,14 +340,19 @@ def _fraction(name: str, share: str | float) -> Fraction:
     return value
 
 
+def manifest_path(mixture: Mixture, run: str) -> str:
+    """`mixture-<digest>/manifest.json` below the folder of a run."""
+    digest = digest_of({"fingerprint": mixture.fingerprint, "sequences": mixture.sequences})
+    return join(run, f"mixture-{digest[:8]}", "manifest.json")
+
+
 def write_manifest(mixture: Mixture, run: str) -> str:
-    """Commits `mixture-<digest>/manifest.json` below the folder of a run and returns its path.
+    """Commits the manifest of an order below the folder of a run and returns its path.
 
     It holds all that a reader needs beside the shards; token folders are named relative to it.
     """
-    digest = digest_of({"fingerprint": mixture.fingerprint, "sequences": mixture.sequences})
-    folder = join(run, f"mixture-{digest[:8]}")
-    path = join(folder, "manifest.json")
+    path = manifest_path(mixture, run)
+    folder = posixpath.dirname(path)
     write_json(
         path,
         {
