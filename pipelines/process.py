@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import apache_beam as beam
 
@@ -73,10 +74,7 @@ def run_step(step: Step, inputs: Sequence[StepInput], work: str, runner: Runner)
             continue
         keys = score_keys(step, of.input)
         tasks = ProcessTasks(step, digest, output, _stored_scores(keys, of.folder))
-        source = of.input
-        runner.run(
-            lambda pipeline, tasks=tasks, source=source: pipeline | beam.Create([source]) | Process(tasks, runner)
-        )
+        runner.run(partial(_build, of.input, Process(tasks, runner)))
         header = {
             "step": step.name,
             "digest": digest,
@@ -91,6 +89,10 @@ def run_step(step: Step, inputs: Sequence[StepInput], work: str, runner: Runner)
         result.append((output, True))
     remove(spill)
     return result
+
+
+def _build(source: StepFolder, transform: Process, pipeline: beam.Pipeline) -> object:
+    return pipeline | beam.Create([source]) | transform
 
 
 def _relative(path: str, start: str) -> str:

@@ -1,7 +1,7 @@
 """What a source is."""
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from corpus.schema import Document, Origin, Rejected
 from corpus.sources.raw import RawFile, Split
@@ -18,12 +18,15 @@ class Source(Protocol):
     name: ClassVar[str]
     version: ClassVar[int]
 
-    def plan(self, files: Sequence[RawFile]) -> list[Split]:
-        """Splits in a fixed order; split N becomes part N. Every file is in a split, also one that `read` will
-        reject."""
+    def plan(self, files: Sequence[RawFile], split_bytes: int) -> list[Split]:
+        """Splits of about `split_bytes` raw bytes in a fixed order; split N becomes part N. Every file is in a split,
+        also one that `read` will reject."""
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         """Documents and rejected records in the order of the raw bytes."""
 
     def raw(self, root: str, origin: Origin) -> bytes:
         """The raw bytes of one record (decompressed), for `corpus trace`."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """The settings, as `Settings` gives them."""

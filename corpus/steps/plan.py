@@ -7,7 +7,6 @@ from typing import Any
 
 from corpus.dataset import Part, StepFolder
 from corpus.rules import PartRef
-from corpus.settings import Settings
 from corpus.sources.raw import RawFile, Split
 from corpus.sources.source import Source
 from corpus.steps.dedupe import DedupPart, SignTask, decided
@@ -65,7 +64,6 @@ def folder_name(number: int, name: str, digest: str) -> str:
 
 def extract_digest(source: Source, files: Sequence[RawFile], splits: Sequence[Split]) -> str:
     """The digest of an extract step: the raw files, how they are split, and the source's settings and version."""
-    assert isinstance(source, Settings)
     return digest_of(
         {
             "step": "extract",
