@@ -1,4 +1,4 @@
-"""Connected components of pairs of equal documents, and who stays: the last rounds of `Near` and `Overlap`.
+"""Connected components of pairs of equal documents, and who stays: last rounds of `Near` and `Overlap`.
 
 A pair is a row with `node`, `priority`, `id_hash` of the better document (order of `corpus.rules.Winner`) and
 `other_node`, `other_priority`, `other_id_hash` of the other. A node is part * 2^32 + row.
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numba import njit
 
 from corpus.dedup.blocks import columns, cut, drops, group_starts, partition_of, record_batch
-from corpus.rules import Block, Round
+from corpus.rules import Block
 
 Nodes = npt.NDArray[np.int64]
 
@@ -31,19 +31,16 @@ def pairs_by_partition(found: pa.RecordBatch, partitions: int) -> Iterator[Block
     yield from cut(partition_of(found.column("id_hash").to_numpy(), partitions), found)
 
 
-def component_rounds() -> list[Round]:
-    """From pairs to decisions. The last round is one partition and needs about 250 bytes for each pair."""
-    return [Round(_distinct), Round(_decide, partitions=1)]
-
-
-def _distinct(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
+def distinct_pairs(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
+    """A round that gives each pair once, before all of them must fit in one partition."""
     found = pa.concat_batches(blocks)
     node, other = found.column("node").to_numpy(), found.column("other_node").to_numpy()
     order = np.lexsort((other, node))
     yield 0, found.take(pa.array(order[group_starts(node[order], other[order])]))
 
 
-def _decide(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
+def decide_components(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
+    """The last round, from pairs to rows to drop. It must be one partition; about 220 bytes for each pair."""
     found = columns(blocks)
     both = {field: np.concatenate([found[field], found[f"other_{field}"]]) for field in FIELDS}
     nodes, first, place = np.unique(both["node"], return_index=True, return_inverse=True)

@@ -17,7 +17,7 @@ from corpus.dedup.blocks import (
     partitioned,
     record_batch,
 )
-from corpus.dedup.components import component_rounds, pairs, pairs_by_partition
+from corpus.dedup.components import decide_components, distinct_pairs, pairs, pairs_by_partition
 from corpus.dedup.minhash import band_keys, matches_needed, optimal_bands, signatures, sketches
 from corpus.rules import Block, Cleaned, PartRef, Round
 from corpus.settings import Settings
@@ -90,7 +90,7 @@ class Near(Settings):
             yield keys, repeated.append_column("key", pa.array(keys))
 
     def rounds(self) -> Sequence[Round]:
-        return [Round(self._decide_bucket), *component_rounds()]
+        return [Round(self._decide_bucket), Round(distinct_pairs), Round(decide_components, partitions=1)]
 
     def _decide_bucket(self, blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         batch = pa.concat_batches(blocks)
