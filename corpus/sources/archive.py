@@ -1,5 +1,6 @@
 """Tar and zip archives as streams of members. Names inside an archive are never used as paths."""
 
+import gzip
 import io
 import re
 import stat
@@ -19,7 +20,7 @@ _LONG_LINK = tarfile.GNUTYPE_LONGLINK
 
 READ_ERRORS = (
     EOFError,
-    OSError,
+    gzip.BadGzipFile,
     zlib.error,
     zipfile.BadZipFile,
     struct.error,  # the rest: what zipfile lets through
@@ -27,7 +28,7 @@ READ_ERRORS = (
     NotImplementedError,  # unknown compression
     RuntimeError,  # encryption
 )
-"""What reading a damaged gzip or zip raises."""
+"""What reading a damaged gzip or zip raises. Other kinds of OSError are the storage's and not caught."""
 
 
 class Damaged(Exception):
@@ -61,12 +62,14 @@ class Member:
     Attributes:
         record: its running number among the regular files, from 0.
         name: as the archive gives it, perhaps hostile; "" where the archive is damaged.
+        size: bytes of the content, as the archive says.
         damaged: set when `read` found it so.
     """
 
     def __init__(self, record: int, name: str, size: int, content: Callable[[], Any]) -> None:
         self.record = record
         self.name = name
+        self.size = size
         self.damaged = False
         self._left = size
         self._content = content
