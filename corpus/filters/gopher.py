@@ -1,0 +1,176 @@
+"""Drops documents that do not read like prose: the quality rules of Gopher's MassiveText."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from corpus.filters.reasons import first_reason
+from corpus.settings import Settings
+from corpus.text.buffers import text_buffers
+from corpus.text.unicode import ALPHABETIC, SPACE, classes, decode
+
+STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+"""Rae et al. 2021, appendix A.1.1. None is longer than four bytes: the kernel packs a word into 32 bits."""
+
+_STOP_WORDS = np.array([int.from_bytes(word.encode(), "big") for word in STOP_WORDS], np.uint32)
+_HASH, _DOT, _HYPHEN, _LINE_FEED = ord("#"), ord("."), ord("-"), ord("\n")
+_ELLIPSIS, _BULLET = ord("…"), ord("•")
+# columns of the counts
+_WORDS, _CHARS, _HASHES, _ELLIPSES, _ALPHABETIC, _STOPS, _LINES, _BULLETS, _TRAILING, _COUNTS = range(10)
+
+
+class GopherQuality(Settings):
+    """Quality rules and thresholds of Rae et al. 2021 (arXiv 2112.11446), appendix A.1.1.
+
+    Words are what white space separates, lengths are in characters. Lines are what line feeds separate; blank lines do
+    not count. An ellipsis is "..." or "…"; a bullet is "•" or "-" as the first character of a line, as in datatrove.
+
+    Score columns: `words` (int64), `mean_word_length`, `hash_ratio` and `ellipsis_ratio` ("#" and ellipses per word),
+    `bullet_lines` and `ellipsis_lines` (shares of lines that start with a bullet, end with an ellipsis), `alpha_words`
+    (share of words with at least one alphabetic character) and `stop_words` (how many of `STOP_WORDS` occur, in exactly
+    this spelling; int64). Ratios and shares have four decimals and are 0 for a document without words.
+
+    Reasons: `too_few_words`, `too_many_words`, `short_words`, `long_words`, `too_many_hashes`, `too_many_ellipses`,
+    `bullet_lines`, `ellipsis_lines`, `few_alphabetic_words`, `few_stop_words`; the first that holds.
+
+    datatrove's filter of this name has the same thresholds but the words of a tokenizer, does not count words of only
+    punctuation, and counts blank lines.
+
+    Attributes:
+        min_words, max_words: 50 and 100,000.
+        min_mean_word_length, max_mean_word_length: 3 and 10.
+        max_hash_ratio, max_ellipsis_ratio: 0.1.
+        max_bullet_lines: 0.9.
+        max_ellipsis_lines: 0.3.
+        min_alpha_words: 0.8.
+        min_stop_words: 2, of English.
+    """
+
+    version: ClassVar[int] = 1
+    thresholds: ClassVar[frozenset[str]] = frozenset(
+        {
+            "min_words",
+            "max_words",
+            "min_mean_word_length",
+            "max_mean_word_length",
+            "max_hash_ratio",
+            "max_ellipsis_ratio",
+            "max_bullet_lines",
+            "max_ellipsis_lines",
+            "min_alpha_words",
+            "min_stop_words",
+        }
+    )
+
+    min_words: int = 50
+    max_words: int = 100_000
+    min_mean_word_length: float = 3.0
+    max_mean_word_length: float = 10.0
+    max_hash_ratio: float = 0.1
+    max_ellipsis_ratio: float = 0.1
+    max_bullet_lines: float = 0.9
+    max_ellipsis_lines: float = 0.3
+    min_alpha_words: float = 0.8
+    min_stop_words: int = 2
+
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        data, offsets = text_buffers(batch.column("text"))
+        counts = np.zeros((batch.num_rows, _COUNTS), np.int64)
+        _count_rows(data, offsets, classes(), _STOP_WORDS, counts)
+        words, lines = counts[:, _WORDS], counts[:, _LINES]
+        return pa.RecordBatch.from_pydict(
+            {
+                "words": pa.array(words),
+                "mean_word_length": _ratio(counts[:, _CHARS], words),
+                "hash_ratio": _ratio(counts[:, _HASHES], words),
+                "ellipsis_ratio": _ratio(counts[:, _ELLIPSES], words),
+                "bullet_lines": _ratio(counts[:, _BULLETS], lines),
+                "ellipsis_lines": _ratio(counts[:, _TRAILING], lines),
+                "alpha_words": _ratio(counts[:, _ALPHABETIC], words),
+                "stop_words": pa.array(counts[:, _STOPS]),
+            }
+        )
+
+    def decide(self, scores: pa.RecordBatch) -> pa.Array:
+        return first_reason(
+            scores.num_rows,
+            {
+                "too_few_words": pc.less(scores.column("words"), self.min_words),
+                "too_many_words": pc.greater(scores.column("words"), self.max_words),
+                "short_words": pc.less(scores.column("mean_word_length"), self.min_mean_word_length),
+                "long_words": pc.greater(scores.column("mean_word_length"), self.max_mean_word_length),
+                "too_many_hashes": pc.greater(scores.column("hash_ratio"), self.max_hash_ratio),
+                "too_many_ellipses": pc.greater(scores.column("ellipsis_ratio"), self.max_ellipsis_ratio),
+                "bullet_lines": pc.greater(scores.column("bullet_lines"), self.max_bullet_lines),
+                "ellipsis_lines": pc.greater(scores.column("ellipsis_lines"), self.max_ellipsis_lines),
+                "few_alphabetic_words": pc.less(scores.column("alpha_words"), self.min_alpha_words),
+                "few_stop_words": pc.less(scores.column("stop_words"), self.min_stop_words),
+            },
+        )
+
+
+def _ratio(count: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> pa.Array:
+    return pa.array(np.round(count / np.maximum(total, 1), 4))
+
+
+@njit(nogil=True, cache=True)
+def _count_rows(data: Any, offsets: Any, classes: Any, stop_words: Any, counts: Any) -> None:
+    for row in range(len(offsets) - 1):
+        _count(data, offsets[row], offsets[row + 1], classes, stop_words, counts[row])
+
+
+@njit(nogil=True, cache=True)
+def _count(data: Any, start: Any, end: Any, classes: Any, stop_words: Any, counts: Any) -> None:
+    words = chars = hashes = ellipses = alphabetic = lines = bullets = trailing = stops = 0
+    new_line, ends_in_ellipsis = True, False
+    i = start
+    while i < end:
+        point, size = decode(data, i)
+        if classes[point] & SPACE:
+            if point == _LINE_FEED:
+                trailing += ends_in_ellipsis
+                new_line, ends_in_ellipsis = True, False
+            i += size
+            continue
+        if new_line:
+            lines += 1
+            bullets += point in (_BULLET, _HYPHEN)
+            new_line = False
+        begin = i
+        word_chars = word_classes = dots = 0
+        packed = np.uint32(0)
+        while i < end:
+            point, size = decode(data, i)
+            if classes[point] & SPACE:
+                break
+            word_classes |= classes[point]
+            packed = packed << np.uint32(8) | np.uint32(point)
+            hashes += point == _HASH
+            ellipses += point == _ELLIPSIS
+            dots = dots + 1 if point == _DOT else 0
+            ellipses += dots > 0 and dots % 3 == 0
+            ends_in_ellipsis = dots >= 3 or point == _ELLIPSIS
+            word_chars += 1
+            i += size
+        words += 1
+        chars += word_chars
+        alphabetic += word_classes & ALPHABETIC != 0
+        if word_chars == i - begin and word_chars <= 4:  # ASCII, and nothing was shifted out of `packed`
+            for k in range(len(stop_words)):
+                stops |= (packed == stop_words[k]) << k
+    trailing += ends_in_ellipsis
+    counts[_WORDS] = words
+    counts[_CHARS] = chars
+    counts[_HASHES] = hashes
+    counts[_ELLIPSES] = ellipses
+    counts[_ALPHABETIC] = alphabetic
+    counts[_LINES] = lines
+    counts[_BULLETS] = bullets
+    counts[_TRAILING] = trailing
+    while stops:
+        counts[_STOPS] += stops & 1
+        stops >>= 1
