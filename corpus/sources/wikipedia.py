@@ -1,0 +1,283 @@
+"""Wikipedia dumps: MediaWiki's XML export, one document for each article, its text still wikitext."""
+
+import codecs
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import ClassVar, NamedTuple
+from urllib.parse import quote
+
+from lxml import etree
+
+from corpus.schema import Document, Origin, Rejected
+from corpus.settings import Settings
+from corpus.sources.compressed import decompressed, read_range
+from corpus.sources.raw import RawFile, Split, group_files, open_raw
+from corpus.text.languages import ISO_639_1
+from corpus.text.mediawiki import CANONICAL_NAMESPACES, LANGUAGES, REDIRECT_WORDS
+
+_HEAD_BYTES = 1 << 16
+"""The XML declaration, <mediawiki> and <siteinfo> take about 5 kB."""
+
+_HELD_BYTES = 8 << 20
+"""A page longer than this loses its earlier revisions while it is read, so that memory stays bounded."""
+
+_PAGE_BYTES = 64 << 20
+"""A page whose last revision alone is longer is not read. MediaWiki saves at most 2 MiB ($wgMaxArticleSize)."""
+
+_WIKI = r"([a-z]{2,3}|simple|[a-z]+(?:_[a-z]+)+)wiki"  # database names: dewiki, simplewiki, zh_min_nanwiki
+_FILE_OF_WIKI = re.compile(_WIKI + r"[-_.]")
+_FOLDER_OF_WIKI = re.compile(_WIKI)
+
+_REDIRECT = re.compile(rf"\s*#\s*(?:{'|'.join(REDIRECT_WORDS)})\s*:?\s*\[\[", re.IGNORECASE)
+
+_CC_BY_SA_4 = datetime(2023, 6, 7, tzinfo=UTC)
+"""Edits since then are under CC BY-SA 4.0 (Wikimedia's terms of use of that day), older ones under 3.0."""
+
+
+class Wikipedia(Settings):
+    """A raw record is one `<page>` of a file; of several revisions the last is used.
+
+    Reads pages-articles and full-history exports 0.3 to 0.11, plain, gzip or bzip2 (also multistream), in any encoding
+    the XML declaration names, with or without the `<mediawiki>` root. Files are told apart by content, not by name.
+
+    The language is what the file name (`dewiki-...`) or else the nearest folder (`de/`, `dewiki/`) says, else
+    `xml:lang`. Names come first because `xml:lang` does not tell Simple English from English, and because cut-down
+    dumps are seen with the header of another wiki.
+
+    Each `<page>` is cut out by its tags and parsed alone, without the document's DTD, so no entity can be defined, and
+    broken XML costs the pages it touches. `Origin.offset` and `length` count bytes of the decompressed file in its own
+    encoding, and `raw` gives those bytes.
+
+    Reasons: language, unknown_language (neither path nor header names one), namespace (not an article), redirect,
+    content_model (not wikitext), empty, damaged_xml (also a place where compressed data are damaged), page_too_long,
+    unsupported_file.
+
+    Attributes:
+        languages: Wikipedias to keep; default: LLaMA-1, section 2.1.
+    """
+
+    name: ClassVar[str] = "wikipedia"
+    version: ClassVar[int] = 1
+
+    languages: tuple[str, ...] = LANGUAGES
+
+    def plan(self, files: Sequence[RawFile]) -> list[Split]:
+        """Small files together; a file is never cut."""
+        return group_files(files)
+
+    def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
+        for piece in split.pieces:
+            yield from self._read_file(root, piece.path)
+
+    def raw(self, root: str, origin: Origin) -> bytes:
+        with open_raw(root, origin.file) as file:
+            if origin.offset is None or origin.length is None:
+                return file.read()
+            return read_range(file, origin.offset, origin.length)
+
+    def _read_file(self, root: str, path: str) -> Iterator[Document | Rejected]:
+        with open_raw(root, path) as file:
+            chunks = decompressed(file)
+            first, head = _head(chunks)
+            encoding = _encoding(head)
+            if encoding is None:
+                yield Rejected(Origin(path, record=0), "unsupported_file", _remedy(head))
+                return
+            dump = _Dump.of(path, head.decode(encoding, "replace"))
+            for record, span in enumerate(_spans(chain(first, chunks), encoding)):
+                origin = Origin(path, None, span.offset, span.length, record)
+                if span.reason:
+                    yield Rejected(origin, span.reason, span.detail)
+                else:
+                    yield self._page(dump, origin, span.page, encoding)
+
+    def _page(self, dump: "_Dump", origin: Origin, page: bytes, encoding: str) -> Document | Rejected:
+        language = dump.language
+        if language is None:
+            return Rejected(
+                origin, "unknown_language", "name the file like dewiki-20220801-pages-articles.xml, or its folder de/"
+            )
+        if language not in self.languages:
+            return Rejected(origin, "language", language)
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+        try:
+            element = etree.fromstring(page if encoding == "utf-8" else page.decode(encoding).encode(), parser)
+        except (etree.XMLSyntaxError, UnicodeDecodeError) as error:
+            return Rejected(origin, "damaged_xml", str(error))
+        title = element.findtext("title", "")
+        page_id = element.findtext("id", "").strip()
+        revision = element.find("revision[last()]")
+        revision_id = "" if revision is None else revision.findtext("id", "").strip()
+        if revision is None or not (title and page_id and revision_id):
+            return Rejected(origin, "damaged_xml", "no title, page id or revision id")
+        namespace = element.findtext("ns") or dump.namespace(title)
+        text = revision.findtext("text") or ""
+        if namespace.strip() != "0":
+            return Rejected(origin, "namespace", title)
+        if element.find("redirect") is not None or _REDIRECT.match(text):
+            return Rejected(origin, "redirect", title)
+        if (model := revision.findtext("model", "wikitext").strip()) != "wikitext":
+            return Rejected(origin, "content_model", f"{title}: {model}")
+        if not text.strip():
+            return Rejected(origin, "empty", title)
+        timestamp = _timestamp(revision.findtext("timestamp", ""))
+        return Document(
+            id=f"wikipedia:{language}:{page_id}@{revision_id}",
+            text=text,
+            source=self.name,
+            origin=origin,
+            language=language,
+            license=f"cc-by-sa-{'4.0' if timestamp and timestamp >= _CC_BY_SA_4 else '3.0'}",
+            url=f"https://{language}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=';@$!*(),/~:')}",
+            timestamp=timestamp,
+            metadata={"title": title},
+        )
+
+
+class _Dump(NamedTuple):
+    """What holds for all pages of a file."""
+
+    language: str | None
+    namespaces: Mapping[str, str]
+
+    @classmethod
+    def of(cls, path: str, head: str) -> "_Dump":
+        root = re.search(r"<mediawiki\b[^>]*", head)
+        declared = re.search(r"""\bxml:lang=["']([\w-]+)""", root[0]) if root else None
+        listed = re.findall(r'<namespace key="(-?\d+)"[^<>]*>([^<]+)</namespace>', head)
+        named = {name: str(key) for name, key in CANONICAL_NAMESPACES.items()}
+        return cls(
+            _language_of_path(path) or (declared[1].lower() if declared else None),
+            named | {html.unescape(name): key for key, name in listed},
+        )
+
+    def namespace(self, title: str) -> str:
+        """For exports before 0.6, which do not number it."""
+        prefix, colon, _ = title.partition(":")
+        return self.namespaces.get(prefix, "0") if colon else "0"
+
+
+class _Span(NamedTuple):
+    """The bytes of one page, or of what is left of one: then `reason` says why. `page` may lack old revisions."""
+
+    offset: int
+    length: int
+    page: bytes
+    reason: str = ""
+    detail: str = ""
+
+
+def _spans(chunks: Iterator[bytes | None], encoding: str) -> Iterator[_Span]:
+    """Cuts a stream into pages. Correct XML has no "<page>" but the tag: in text "<" is always escaped."""
+    begin, end, revision = (tag.encode(encoding) for tag in ("<page>", "</page>", "<revision>"))
+    tags = re.compile(re.escape(begin) + b"|" + re.escape(end))
+    buffer = bytearray()
+    base = 0  # where the buffer begins in the stream
+    dropped = 0  # bytes of the current page that are no longer in the buffer
+    inside = False  # the buffer begins with the tag of a page
+    too_long = False
+
+    def span(length: int, damage: str = "") -> _Span:
+        if damage:
+            return _Span(base, dropped + length, b"", "damaged_xml", damage)
+        if too_long:
+            return _Span(base, dropped + length, b"", "page_too_long", f"its last revision is over {_PAGE_BYTES} bytes")
+        return _Span(base, dropped + length, bytes(buffer[:length]))
+
+    for chunk in chain(chunks, (b"",)):
+        if not chunk:
+            if chunk is None:
+                yield span(len(buffer), "compressed data are damaged here, pages may be lost")
+            elif inside:
+                yield span(len(buffer), "the file ends within this page")
+            base += dropped + len(buffer)
+            dropped, inside, too_long = 0, False, False
+            buffer.clear()
+            continue
+        search = max(0, len(buffer) - len(end) + 1)
+        buffer += chunk
+        while tag := tags.search(buffer, search):
+            opens = tag[0] == begin
+            cut = tag.start() if opens else tag.end()
+            if inside:
+                yield span(cut, "another page begins within this one" if opens else "")
+            elif not opens:
+                yield span(cut, "the beginning of this page is missing")
+            del buffer[:cut]
+            base += dropped + cut
+            dropped, inside, too_long = 0, opens, False
+            search = len(begin) if opens else 0
+        if inside and not too_long and len(buffer) > _HELD_BYTES:
+            first, latest = buffer.find(revision), buffer.rfind(revision)
+            dropped += latest - first
+            del buffer[first:latest]
+            too_long = len(buffer) > _PAGE_BYTES
+        if too_long or not inside:
+            surplus = max(0, len(buffer) - len(end))
+            del buffer[:surplus]
+            base, dropped = (base, dropped + surplus) if inside else (base + surplus, 0)
+
+
+def _head(chunks: Iterator[bytes | None]) -> tuple[list[bytes | None], bytes]:
+    """The first chunks, and the first `_HEAD_BYTES` bytes in them (fewer where data are damaged before)."""
+    first: list[bytes | None] = []
+    size = 0
+    for chunk in chunks:
+        first.append(chunk)
+        size += len(chunk or b"")
+        if size >= _HEAD_BYTES:
+            break
+    return first, b"".join(chunk or b"" for chunk in first)[:_HEAD_BYTES]
+
+
+def _encoding(head: bytes) -> str | None:
+    """Of a MediaWiki export; None where `head` does not begin one."""
+    guess = next(
+        (
+            name
+            for name, start in (("utf-16-le", b"<\0"), ("utf-16-be", b"\0<"))
+            if head.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE).startswith(start)
+        ),
+        "utf-8",
+    )
+    text = head.decode(guess, "replace")
+    if not re.search(r"<mediawiki\b|<page>", text):
+        return None
+    declared = re.search(r"""<\?xml[^>]*\bencoding=["']([\w.-]+)""", text)
+    if guess != "utf-8" or declared is None:
+        return guess
+    try:
+        return codecs.lookup(declared[1]).name
+    except LookupError:
+        return None
+
+
+def _remedy(head: bytes) -> str:
+    if head.startswith(b"7z\xbc\xaf\x27\x1c"):
+        return "7-Zip: give the .bz2 of the same dump, or unpack it (7z x)"
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        return "Zstandard: unpack it (unzstd)"
+    return f"no <mediawiki> or <page> in the first {_HEAD_BYTES} bytes: give an XML export, plain, .gz or .bz2"
+
+
+def _language_of_path(path: str) -> str | None:
+    *folders, file = path.split("/")
+    if match := _FILE_OF_WIKI.match(file):
+        return match[1].replace("_", "-")
+    for folder in reversed(folders):
+        if match := _FOLDER_OF_WIKI.fullmatch(folder):
+            return match[1].replace("_", "-")
+        if folder in ISO_639_1.values():
+            return folder
+    return None
+
+
+def _timestamp(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
