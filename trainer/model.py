@@ -167,8 +167,9 @@ def parameter_count(settings: ModelSettings, vocab_size: int) -> int:
 def flops_per_token(settings: ModelSettings, vocab_size: int, seq_len: int) -> int:
     """Floating-point operations of one token's forward and backward pass: 6 N + 12 layers·dim·seq_len.
 
-    N counts the parameters in matrix products (all but the embedding table). The second term is attention over the
-    full window, not halved for causality: the convention of PaLM's appendix B, nanoGPT and torchtitan.
+    N counts the parameters in matrix products: neither the embedding table nor the norms. The second term is attention
+    over the full window, not halved for causality: the convention of PaLM's appendix B, nanoGPT and torchtitan.
     """
-    matmul = parameter_count(settings, vocab_size) - vocab_size * settings.dim
-    return 6 * matmul + 12 * settings.layers * settings.dim * seq_len
+    d, layers = settings.dim, settings.layers
+    matmul = vocab_size * d + layers * (4 * d**2 + 3 * d * settings.ffn_hidden)
+    return 6 * matmul + 12 * layers * d * seq_len

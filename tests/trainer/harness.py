@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -68,27 +67,13 @@ def losses(output: Path) -> list[float]:
     return [record["loss"] for record in records(output, "step")]
 
 
-def run_workers(world: int, jobs: list[dict[str, Any]]) -> None:
-    """Runs `worker.py` in `world` processes, as torchrun would, through all of `jobs`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world), "OMP_NUM_THREADS": "1"}
+def run_groups(groups: list[tuple[int, list[dict[str, Any]]]]) -> None:
+    """Runs `worker.py`: each group is a number of processes and the jobs they train one after the other."""
     root = Path(__file__).parents[2]
-    command = [sys.executable, str(Path(__file__).with_name("worker.py")), json.dumps(jobs)]
-    workers = [
-        subprocess.Popen(
-            command,
-            env=os.environ | group | {"RANK": str(rank), "LOCAL_RANK": str(rank), "PYTHONPATH": str(root)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(world)
-    ]
-    try:
-        output = [worker.communicate(timeout=300)[0] for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert [worker.returncode for worker in workers] == [0] * world, "\n".join(output)
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("worker.py")), json.dumps(groups)],
+        env=os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

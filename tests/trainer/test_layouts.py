@@ -4,42 +4,41 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness import MemoryTokens, losses, records, run_workers, small
+from harness import MemoryTokens, losses, records, run_groups, small
 
 from trainer.parallel import processes
 from trainer.train import train
 
-HALF = "step-00000010"
 
-
-def copy_half(finished: Path, output: Path) -> Path:
-    """A run's folder that holds only the checkpoint of step 10 of `finished`."""
-    shutil.copytree(finished / "checkpoints" / HALF, output / "checkpoints" / HALF)
-    return output
+def copy(finished: Path, step: int, output: Path) -> str:
+    """A run's folder that holds only one checkpoint of `finished`."""
+    folder = f"step-{step:08d}"
+    shutil.copytree(finished / "checkpoints" / folder, output / "checkpoints" / folder)
+    return str(output)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of finished runs of 20 steps, and of runs that went on from step 10 in another layout."""
+    """Folders of finished runs of 20 steps, and of runs that went on from step 10 or 15 in another layout."""
     root = tmp_path_factory.mktemp("runs")
-    tensor = {"parallel__tensor": 2}
+    every = {"checkpoint__every": 5}
+    tensor = every | {"parallel__tensor": 2}
     with processes("cpu") as device:
-        train(small(), MemoryTokens(), root / "single", device)
-    jobs = [
-        {"output": str(root / "dp2"), "changes": {}},
+        train(small(**every), MemoryTokens(), root / "single", device)
+    two = [
+        {"output": str(root / "dp2"), "changes": every},
         {"output": str(root / "tp2"), "changes": tensor | {"parallel__recompute": "all"}},
-        {"output": str(copy_half(root / "single", root / "single-to-tp2")), "changes": tensor},
+        {"output": copy(root / "single", 15, root / "single-to-tp2"), "changes": tensor},
     ]
-    run_workers(2, jobs)
-    jobs = [
+    four = [
         {"output": str(root / "dp2tp2"), "changes": tensor},
-        {"output": str(copy_half(root / "dp2", root / "dp2-to-dp2tp2")), "changes": tensor},
+        {"output": copy(root / "single", 15, root / "single-to-dp2tp2"), "changes": tensor},
     ]
-    run_workers(4, jobs)
-    for finished in ("dp2", "tp2", "dp2tp2"):
-        output = copy_half(root / finished, root / f"{finished}-to-single")
-        with processes("cpu") as device:
-            train(small(), MemoryTokens(), output, device)
+    run_groups([(2, two), (4, four)])
+    with processes("cpu") as device:
+        for finished, step in [("dp2", 10), ("tp2", 15), ("dp2tp2", 15)]:
+            output = copy(root / finished, step, root / f"{finished}-to-single")
+            train(small(), MemoryTokens(), Path(output), device)
     return root
 
 
@@ -63,16 +62,16 @@ def test_every_layout_has_the_same_gradient_norms_and_heldout_loss(runs: Path, l
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "after", "step"),
     [
-        ("dp2", "dp2-to-single"),
-        ("tp2", "tp2-to-single"),
-        ("dp2tp2", "dp2tp2-to-single"),
-        ("single", "single-to-tp2"),
-        ("dp2", "dp2-to-dp2tp2"),
+        ("dp2", "dp2-to-single", 10),
+        ("tp2", "tp2-to-single", 15),
+        ("dp2tp2", "dp2tp2-to-single", 15),
+        ("single", "single-to-tp2", 15),
+        ("single", "single-to-dp2tp2", 15),
     ],
 )
-def test_a_checkpoint_goes_on_in_another_layout(runs: Path, before: str, after: str) -> None:
+def test_a_checkpoint_goes_on_in_another_layout(runs: Path, before: str, after: str, step: int) -> None:
     (resume,) = records(runs / after, "resume")
-    assert (resume["step"], resume["sequence"]) == (10, 80)
-    assert losses(runs / after) == pytest.approx(losses(runs / before)[10:], abs=1e-6)
+    assert (resume["step"], resume["sequence"]) == (step, 8 * step)
+    assert losses(runs / after) == pytest.approx(losses(runs / before)[step:], abs=1e-6)

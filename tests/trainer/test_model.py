@@ -1,0 +1,159 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from harness import small
+from torch.utils.flop_counter import FlopCounterMode
+
+from trainer.config import SIZES, ModelSettings, ffn_hidden
+from trainer.model import Llama, flops_per_token, parameter_count, rope_table, rotate
+from trainer.parallel import build_mesh, parallelise, processes
+
+PAPER = {
+    # Parameters computed from Table 2 with 32,000 pieces; the first equals Hugging Face's LlamaForCausalLM.
+    "7B": (6_738_415_616, 202_383_360),
+    "13B": (13_015_864_320, 317_204_480),
+    "33B": (32_528_943_616, 535_049_216),
+    "65B": (65_285_660_672, 809_517_056),
+}
+
+
+@pytest.mark.parametrize("size", PAPER)
+def test_parameter_counts_of_the_paper(size: str) -> None:
+    total, block = PAPER[size]
+    settings = ModelSettings.model_validate({"size": size})
+    with torch.device("meta"):
+        model = Llama(settings, 32_000, 2048)
+    assert sum(p.numel() for p in model.parameters()) == total == parameter_count(settings, 32_000)
+    assert sum(p.numel() for p in model.layers[0].parameters()) == block
+    assert settings.dim // settings.heads == 128
+    assert ffn_hidden(settings.dim) == settings.ffn_hidden
+
+
+def test_parameter_names_of_the_release() -> None:
+    with torch.device("meta"):
+        names = set(Llama(small().model, 64, 32).state_dict())
+    block = {f"attention.w{x}.weight" for x in "qkvo"} | {f"feed_forward.w{x}.weight" for x in "123"}
+    block |= {"attention_norm.weight", "ffn_norm.weight"}
+    layers = {f"layers.{n}.{name}" for n in range(SIZES["tiny"]["layers"]) for name in block}
+    assert names == layers | {"tok_embeddings.weight", "norm.weight", "output.weight"}
+
+
+def materialised(settings: ModelSettings, vocab_size: int = 64, std: float | None = None) -> Llama:
+    with torch.device("meta"):
+        model = Llama(settings, vocab_size, 32)
+    model.materialise("cpu", seed=0)
+    if std is not None:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)), alpha=std)
+    return model
+
+
+def test_logits_equal_those_of_transformers() -> None:
+    """A wrong rotation shows only with weights that are not tiny: hence the wide ones."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    settings = small().model
+    model = materialised(settings, std=0.1)
+    config = transformers.LlamaConfig(
+        vocab_size=64,
+        hidden_size=settings.dim,
+        intermediate_size=settings.ffn_hidden,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        rms_norm_eps=settings.norm_eps,
+        max_position_embeddings=32,
+        tie_word_embeddings=False,
+    )
+    other = transformers.LlamaForCausalLM(config).eval()
+    renamed = {}
+    for name, tensor in model.state_dict().items():
+        if name.endswith(("wq.weight", "wk.weight")):  # neighbouring pairs -> first and second half of each head
+            h, d = settings.heads, settings.dim
+            tensor = tensor.view(h, d // h // 2, 2, d).transpose(1, 2).reshape(d, d)
+        for old, new in {
+            "tok_embeddings": "model.embed_tokens",
+            "layers.": "model.layers.",
+            "attention.w": "self_attn.",
+            "self_attn.q": "self_attn.q_proj",
+            "self_attn.k": "self_attn.k_proj",
+            "self_attn.v": "self_attn.v_proj",
+            "self_attn.o": "self_attn.o_proj",
+            "feed_forward.w1": "mlp.gate_proj",
+            "feed_forward.w2": "mlp.down_proj",
+            "feed_forward.w3": "mlp.up_proj",
+            "attention_norm": "input_layernorm",
+            "ffn_norm": "post_attention_layernorm",
+        }.items():
+            name = name.replace(old, new)
+        renamed[{"norm.weight": "model.norm.weight", "output.weight": "lm_head.weight"}.get(name, name)] = tensor
+    other.load_state_dict(renamed)
+    tokens = torch.randint(0, 64, (3, 32), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        ours, theirs = model(tokens), other(tokens).logits
+    assert ours.std() > 0.5
+    assert (ours - theirs).abs().max() < 1e-5
+
+
+def test_rotation_is_complex_multiplication() -> None:
+    x = torch.randn(2, 5, 3, 8, generator=torch.Generator().manual_seed(0))
+    angle = torch.outer(torch.arange(5.0), 10000.0 ** (-torch.arange(0, 8, 2) / 8))
+    pairs = torch.view_as_complex(x.reshape(2, 5, 3, 4, 2)) * torch.polar(torch.ones_like(angle), angle)[:, None]
+    torch.testing.assert_close(rotate(x, rope_table(5, 8, "cpu")), torch.view_as_real(pairs).flatten(-2))
+
+
+def test_a_token_does_not_see_later_ones() -> None:
+    model = materialised(small().model, std=0.1)
+    tokens = torch.randint(0, 64, (1, 32), generator=torch.Generator().manual_seed(3))
+    changed = tokens.clone()
+    changed[0, 20] = (changed[0, 20] + 1) % 64
+    with torch.no_grad():
+        before, after = model(tokens), model(changed)
+    torch.testing.assert_close(before[:, :20], after[:, :20])
+    assert (before[:, 20:] - after[:, 20:]).abs().max() > 1e-3
+
+
+def test_initialisation() -> None:
+    settings = ModelSettings.model_validate({"size": "tiny", "dim": 256, "ffn_hidden": 512})
+    weights = materialised(settings, 512).state_dict()
+    assert weights["layers.0.attention.wq.weight"].std() == pytest.approx(0.02, rel=0.03)
+    assert weights["layers.1.feed_forward.w2.weight"].std() == pytest.approx(0.02 / 2, rel=0.03)  # sqrt(2 x 2 layers)
+    assert weights["norm.weight"].eq(1).all()
+    assert not weights["layers.0.attention.wq.weight"].equal(weights["layers.1.attention.wq.weight"])
+
+
+@pytest.mark.parametrize(("size", "gigaflops"), [("7B", 42.864), ("13B", 82.143), ("33B", 203.706), ("65B", 406.239)])
+def test_flops_per_token(size: str, gigaflops: float) -> None:
+    """By hand from Table 2."""
+    settings = ModelSettings.model_validate({"size": size})
+    assert flops_per_token(settings, 32_000, 2048) / 1e9 == pytest.approx(gigaflops, abs=0.0005)
+
+
+def test_flops_per_token_are_what_the_model_computes() -> None:
+    settings = small().model
+    model = materialised(settings)
+    tokens = torch.zeros((2, 32), dtype=torch.int64)
+    with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten(), reduction="sum").backward()
+    assert counter.get_total_flops() == 64 * flops_per_token(settings, 64, 32)
+
+
+@pytest.mark.parametrize("recompute", ["nothing", "cheap", "all"])
+def test_recomputation_changes_the_work_and_not_the_gradient(recompute: str) -> None:
+    def gradients(how: str) -> tuple[list[torch.Tensor], int]:
+        settings = small(parallel__recompute=how)
+        with torch.device("meta"):
+            model = Llama(settings.model, 64, 32)
+        parallelise(model, build_mesh(torch.device("cpu"), 1), settings.parallel)
+        model.materialise("cpu", seed=0)
+        tokens = torch.arange(64).view(2, 32)
+        with FlopCounterMode(display=False) as counter:
+            model(tokens, tokens).backward()
+        return [p.grad.full_tensor() for p in model.parameters()], counter.get_total_flops()
+
+    with processes("cpu"):
+        expected, flops = gradients("nothing")
+        found, more_flops = gradients(recompute)
+    for a, b in zip(expected, found, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    # "cheap" keeps what matrix products and attention gave, so it computes none of them again.
+    assert (more_flops > flops) == (recompute == "all")

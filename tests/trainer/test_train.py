@@ -1,0 +1,174 @@
+import functools
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from harness import MemoryTokens, losses, records, small
+
+from corpus.errors import UserError
+from trainer import train as train_module
+from trainer.parallel import processes
+from trainer.train import EXIT_STOPPED, main, train
+
+
+def test_learns_what_can_be_memorised(tmp_path: Path) -> None:
+    with processes("cpu") as device:
+        result = train(small(run__steps=50, run__log_every=10), MemoryTokens(), tmp_path, device)
+    assert losses(tmp_path)[0] < math.log(64) + 0.1
+    assert result["steps"] == 50
+    assert result["train_loss"] == losses(tmp_path)[-1]
+    for values in result["heldout"].values():
+        assert values["loss"] < values["unigram_entropy"] - 0.5
+
+
+@pytest.mark.parametrize("changes", [{"run__micro_batch": 1}, {"run__micro_batch": 8}])
+def test_the_micro_batch_changes_nothing(tmp_path: Path, changes: dict[str, int]) -> None:
+    with processes("cpu") as device:
+        train(small(run__steps=5), MemoryTokens(), tmp_path / "a", device)
+        train(small(run__steps=5, **changes), MemoryTokens(), tmp_path / "b", device)
+    assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), abs=1e-5)
+
+
+def test_bfloat16_and_compiled_blocks_train_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """aot_eager: the graphs of a compiled run without a C++ compiler's time."""
+    compiled = functools.partial(torch.compile, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", compiled)
+    changes = {"parallel__compile": True, "parallel__precision": "bfloat16"}
+    with processes("cpu") as device:
+        train(small(run__steps=6), MemoryTokens(), tmp_path / "a", device)
+        torch._dynamo.utils.counters.clear()
+        train(small(run__steps=6, **changes), MemoryTokens(), tmp_path / "b", device)
+    assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), abs=0.02)
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert 1 <= graphs <= 4  # training and evaluation, not one a layer
+    assert not torch._dynamo.utils.counters["graph_break"]
+
+
+class Signalling(MemoryTokens):
+    """Sends this process a signal when a certain window is read."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def batch(self, first: int, count: int) -> npt.NDArray[np.integer]:
+        if first == 64:
+            os.kill(os.getpid(), self.number)
+        return super().batch(first, count)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_saves_and_stops(tmp_path: Path, number: int) -> None:
+    handler = signal.getsignal(number)
+    with processes("cpu") as device:
+        train(small(), MemoryTokens(), tmp_path / "whole", device)
+        result = train(small(), Signalling(number), tmp_path / "stopped", device)
+        assert result["stopped"]
+        assert 0 < result["steps"] < 10
+        assert signal.getsignal(number) == handler
+        assert losses(tmp_path / "stopped") != losses(tmp_path / "whole")
+        result = train(small(), MemoryTokens(), tmp_path / "stopped", device)
+    assert (result["stopped"], result["steps"]) == (False, 20)
+    assert losses(tmp_path / "stopped") == pytest.approx(losses(tmp_path / "whole"), abs=1e-6)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    settings = small(optimiser__lr=1e30, run__steps=6)  # the first update throws the weights out of float32
+    with processes("cpu") as device, pytest.raises(UserError, match="step 2: the gradient is not finite"):
+        train(settings, MemoryTokens(), tmp_path, device)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_every_step_is_in_the_metrics(tmp_path: Path) -> None:
+    with processes("cpu") as device:
+        train(small(run__steps=6, run__log_every=3, run__eval_every=2), MemoryTokens(), tmp_path, device)
+    (start,) = records(tmp_path, "start")
+    assert start["device"] == "CPU"
+    assert start["peak_flops"] is None
+    steps = records(tmp_path, "step")
+    assert [record["step"] for record in steps] == [3, 6]
+    assert all(record["mfu"] is None and record["tokens_per_s"] > 0 for record in steps)
+    assert steps[-1]["tokens"] == 6 * 8 * 32
+    assert [record["step"] for record in records(tmp_path, "heldout")] == [2, 4, 6]
+
+
+def test_without_steps_the_mixture_is_read_to_its_end(tmp_path: Path) -> None:
+    with processes("cpu") as device:
+        result = train(small(run__steps=None), MemoryTokens(60), tmp_path, device)
+    assert result["steps"] == 7  # 60 sequences, 8 a step
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"run__batch": 6}, "run.batch: 6 is not a multiple"),
+        ({"parallel__tensor": 2}, "parallel.tensor: 2 does not divide the 1 processes"),
+        ({"optimiser__warmup_steps": 20}, "warmup_steps: 20 is not below the 20 steps"),
+        ({"run__steps": 51}, "need 408, the mixture holds 400"),
+        ({"run__steps": None, "run__batch": 800}, "run.batch: 800 is more than the mixture's 400"),
+    ],
+)
+def test_settings_that_do_not_fit(tmp_path: Path, changes: dict[str, int], message: str) -> None:
+    with processes("cpu") as device, pytest.raises(UserError, match=message):
+        train(small(**changes), MemoryTokens(), tmp_path, device)
+
+
+RECIPE = """
+format: 1
+sources: {books: {input: never-looked-at}}
+training:
+  model: {size: tiny}
+  run: {device: cpu, steps: 4}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "usage: python -m trainer.train"),
+        (["missing.yaml"], "missing.yaml: cannot read the recipe"),
+        (["recipe.yaml", "run.batch"], "'run.batch': not of the form key=value"),
+        (["recipe.yaml", "run.bach=3"], "training.run.bach: no such setting"),
+        (["recipe.yaml", "run.batch=many"], "training.run.batch: .*found 'many'"),
+        (["recipe.yaml", "output=model"], "mixture= is missing"),
+        (["recipe.yaml", "output=model", "mixture=m", "steps=3"], "steps: unknown"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipe.yaml").write_text(RECIPE)
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(f"^error: .*{message}", line)
+
+
+def test_exit_code_of_a_stopped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setattr(train_module, "run", lambda settings, mixture, output: {"stopped": settings.run.steps == 5})
+    arguments = [str(tmp_path / "recipe.yaml"), "mixture=m", f"output={tmp_path}"]
+    assert main([*arguments, "run.steps=5"]) == EXIT_STOPPED == 75
+    assert main(arguments) == 0
+
+
+def test_without_torch_it_says_what_to_install() -> None:
+    script = "import sys; sys.modules['torch'] = None; import trainer.config, trainer.train"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(
+        "corpus.errors.UserError: training needs torch, which is not installed: pip install 'corpus[train]'"
+    )
