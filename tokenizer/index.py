@@ -7,7 +7,6 @@ from corpus.errors import DamagedFile, UserError
 from corpus.storage import exists, join, read_json, write_json
 from tokenizer.shards import ShardHeader
 
-
 HELD_OUT = "heldout"
 """Folder of the held-out shards below a token folder."""
 

@@ -40,10 +40,10 @@ class Schedule:
     After k steps a source of share p was taken floor(kp) or ceil(kp) times, for every k and every source. (Taking
     the source with the largest deficit does not achieve that: with many sources its error grows past one.)
 
-    How. The x-th time (x = 0, 1, ...) that a source is taken is a job for one step, which may not run before step
-    floor(x / p) and must run before step ceil((x + 1) / p). A source whose jobs all keep to that is, after k steps,
-    taken at most ceil(kp) times, since job x runs only when x < kp at the end of its step's start, and at least
-    floor(kp) times, since jobs x < floor(kp) are due by then. Each step runs the job that may run and is due first.
+    How. The x-th time (x = 0, 1, ...) that a source is taken is a job of one step. It may run from step floor(x / p)
+    on, and must have run after ceil((x + 1) / p) steps. Then of the jobs run in the first k steps each has
+    floor(x / p) <= k - 1, so x < kp, and there are at most ceil(kp); and the jobs with x + 1 <= kp, floor(kp) of
+    them, are all due and have run. Each step runs, of the jobs that may run, the one that is due first.
 
     Why that keeps every due step. For unit jobs with whole release and due steps, earliest-due-first meets every due
     step whenever it can be done at all, and it can (Hall's theorem, for intervals) when no interval of steps [a, b)
@@ -401,8 +401,9 @@ def read_manifest(path: str) -> Mixture:
             sequence_length=body["sequence_length"],
             seed=body["seed"],
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"{path} is not a manifest of an order ({error}): run mix again") from None
-    if mixture.fingerprint != body.get("fingerprint"):
+        whole = mixture.fingerprint == body["fingerprint"]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DamagedFile(f"{path} is not a manifest of an order ({error!r}): run mix again") from None
+    if not whole:
         raise DamagedFile(f"{path} was altered: its fingerprint does not fit what it lists; run mix again")
     return mixture

@@ -10,7 +10,6 @@ import xxhash
 
 from corpus.errors import DamagedFile, UserError
 from corpus.schema import FORMAT
-from corpus.storage import open_read, size
 from tokenizer.encode import Tokens, token_dtype
 
 MAGIC = b"\x89TOKENS\n"
@@ -219,24 +218,6 @@ class Location(NamedTuple):
     offset: int
 
 
-def read_shard_ends(path: str) -> tuple[ShardHeader, ShardCounts]:
-    """Header and footer of a shard anywhere fsspec reaches; two small reads.
-
-    Raises:
-        UserError: there is no such file.
-        DamagedFile: it is not a whole shard of this format.
-    """
-    try:
-        length = size(path)
-        with open_read(path) as file:
-            head = file.read(HEADER_BYTES)
-            file.seek(max(0, length - FOOTER_BYTES))
-            tail = file.read(FOOTER_BYTES)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: check the path, or run tokenize again") from None
-    return _parse_ends(path, length, head, tail)
-
-
 def _parse_ends(path: str, length: int, head: bytes, tail: bytes) -> tuple[ShardHeader, ShardCounts]:
     if not length:
         raise _damaged(path, "is empty")
@@ -289,8 +270,8 @@ class Shard:
         self.path = path
         try:
             data = np.memmap(path, np.uint8, "r")
-        except FileNotFoundError:
-            raise UserError(f"{path} does not exist: check the path, or run tokenize again") from None
+        except OSError as error:
+            raise UserError(f"cannot open {path} ({error.strerror}): check the path, or run tokenize again") from None
         except ValueError:  # an empty file cannot be mapped
             raise _damaged(path, "is empty") from None
         self._data = data

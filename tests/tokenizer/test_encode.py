@@ -1,0 +1,224 @@
+"""Ids against SentencePiece itself."""
+
+import io
+import random
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import sentencepiece
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import DamagedFile, UserError
+from tokenizer.bpe import new_cache
+from tokenizer.encode import Encoder
+from tokenizer.train import SETTINGS
+
+ALPHABET = [
+    *" \t\n\r\0\u2581abcdefgthe1290.,()_-=#<>/é\u0301ß\u00a0\u3000中国かなкоراع😀\U0010ffff\ufffd\ufeff\u200b\ud7ff",
+    "  ",
+    "    ",
+    "<s>",
+    "</s>",
+    "<unk>",
+    "<0x0A>",
+    "\u2581\u2581",
+    "\r\n",
+    "def ",
+    "self.",
+    "return",
+    " the",
+]
+
+
+def column(texts: list[str], kind: pa.DataType | None = None) -> pa.Array:
+    return pa.array(texts, kind or pa.large_string())
+
+
+def rows(encoder: Encoder, texts: list[str], bos: bool = False, eos: bool = False) -> list[list[int]]:
+    tokens, offsets = encoder.encode_batch(column(texts), bos, eos)
+    assert len(tokens) == offsets[-1]
+    return [tokens[a:b].tolist() for a, b in pairwise(offsets)]
+
+
+def fuzz(seed: int, count: int) -> list[str]:
+    rng = random.Random(seed)
+    return ["".join(rng.choices(ALPHABET, k=rng.randint(0, 40))) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def processor(model_path: str) -> Any:
+    return sentencepiece.SentencePieceProcessor(model_file=model_path)
+
+
+def test_twenty_thousand_strings_are_encoded_as_sentencepiece_does(encoder: Encoder, processor: Any) -> None:
+    texts = fuzz(7, 20_000)
+    assert encoder.exact_kernel
+    expected = processor.encode(texts)
+    # Twice: the second time most words come from the cache.
+    for _ in range(2):
+        different = [t for t, a, b in zip(texts, rows(encoder, texts), expected, strict=True) if a != b]
+        assert different == []
+
+
+@settings(deadline=None, max_examples=300)
+@given(texts=st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=80), max_size=6))
+def test_any_text_is_encoded_as_sentencepiece_does(encoder: Encoder, processor: Any, texts: list[str]) -> None:
+    assert rows(encoder, texts) == processor.encode(texts)
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_texts_made_of_pieces(encoder: Encoder, processor: Any, data: st.DataObject) -> None:
+    ids = data.draw(st.lists(st.integers(259, encoder.vocab_size - 1), max_size=60))
+    texts = ["".join(processor.id_to_piece(i) for i in ids)] * 2
+    assert rows(encoder, texts) == processor.encode(texts)
+
+
+@pytest.mark.parametrize("length", [62, 63, 64, 65, 66, 500, 20_000])
+def test_long_words(encoder: Encoder, processor: Any, length: int) -> None:
+    rng = random.Random(length)
+    texts = [
+        "a" * length,
+        " " * length,
+        "\u2581" * length + "x",
+        "中" * length,
+        "".join(rng.choices("abcdefthingselfreturn_", k=length)),
+        "\U0001f9ff" * length,
+    ]
+    assert rows(encoder, texts) == processor.encode(texts)
+
+
+def test_a_long_word_is_not_quadratic(encoder: Encoder, processor: Any) -> None:
+    # 2 MB without a cut would take hours in quadratic time.
+    text = "".join(random.Random(3).choices("abcdefthingselfreturn_", k=2_000_000))
+    assert rows(encoder, [text]) == [processor.encode(text)]
+
+
+def test_words_up_to_the_length_of_a_cache_line(encoder: Encoder, processor: Any) -> None:
+    texts = [" " + "e" * n + " " + "z" * n for n in range(30)] * 2 + ["the end of the buffer is not near"] * 2
+    assert rows(encoder, texts) == processor.encode(texts)
+
+
+def test_a_cache_that_forgets_changes_nothing(model_path: str, processor: Any) -> None:
+    encoder = Encoder(model_path)
+    encoder._lines = new_cache(1)
+    encoder._values = encoder._lines.view(np.uint32)
+    texts = fuzz(8, 2000)
+    assert rows(encoder, texts) == processor.encode(texts)
+    assert encoder.missed < encoder.words
+
+
+def test_grouping_into_batches_changes_nothing(model_path: str) -> None:
+    texts = fuzz(9, 500)
+    alone = Encoder(model_path)
+    assert [row for text in texts for row in rows(alone, [text])] == rows(Encoder(model_path), texts)
+
+
+def test_slices_and_string_columns(encoder: Encoder, processor: Any) -> None:
+    texts = fuzz(10, 50)
+    for kind in (pa.string(), pa.large_string()):
+        tokens, offsets = encoder.encode_batch(column(texts, kind)[13:37], False, False)
+        assert [tokens[a:b].tolist() for a, b in pairwise(offsets)] == processor.encode(texts[13:37])
+
+
+def test_bos_and_eos_as_metas_tokenizer_puts_them(encoder: Encoder, processor: Any) -> None:
+    texts = ["", "the <s> end", " ", "\n"]
+    ids = processor.encode(texts)
+    assert rows(encoder, texts, bos=True, eos=True) == [[1, *x, 2] for x in ids]
+    assert rows(encoder, texts, bos=True) == [[1, *x] for x in ids]
+    assert rows(encoder, texts, eos=True) == [[*x, 2] for x in ids]
+    assert rows(encoder, []) == []
+
+
+def test_attributes(encoder: Encoder, processor: Any) -> None:
+    assert (encoder.vocab_size, encoder.bos_id, encoder.eos_id, encoder.unk_id) == (2000, 1, 2, 0)
+    assert encoder.encode_batch(column(["x"]), False, False)[0].dtype == np.uint16
+    assert encoder.reason == ""
+
+
+def test_real_books(encoder: Encoder, processor: Any, shared_data: Path) -> None:
+    books = [path.read_text("utf-8", errors="replace") for path in sorted((shared_data / "gutenberg").rglob("*.txt"))]
+    assert len(books) > 5
+    assert rows(encoder, books) == processor.encode(books)
+
+
+def trained(**changes: Any) -> bytes:
+    model = io.BytesIO()
+    lines = ["the thing in the north", "ab  cd  the the 12", "return self.thing", "ababab cdcdcd"] * 30
+    options = {**SETTINGS, "vocab_size": 310, "hard_vocab_limit": False, "minloglevel": 2, **changes}
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, **options)
+    return model.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_type": "unigram"}, "it is not a BPE model"),
+        ({"normalization_rule_name": "nmt_nfkc"}, "its normaliser rewrites characters"),
+        ({"remove_extra_whitespaces": True}, "it removes extra whitespace"),
+        ({"treat_whitespace_as_suffix": True}, "it treats whitespace as a suffix"),
+        ({"byte_fallback": False, "vocab_size": 60}, "it has no byte fallback"),
+        ({"user_defined_symbols": ["<mask>"]}, "it has user-defined pieces"),
+    ],
+)
+def test_other_models_are_left_to_sentencepiece(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    model = trained(**changes)
+    (tmp_path / "m.model").write_bytes(model)
+    encoder = Encoder(str(tmp_path / "m.model"))
+    assert (encoder.exact_kernel, encoder.reason) == (False, reason)
+    texts = ["", *fuzz(11, 300)]
+    expected = sentencepiece.SentencePieceProcessor(model_proto=model).encode(texts)
+    assert rows(encoder, texts, bos=True, eos=True) == [[1, *x, 2] for x in expected]
+
+
+def test_a_model_edited_not_to_escape_spaces(tmp_path: Path) -> None:
+    # normalizer_spec { escape_whitespaces: false }: a message that comes twice is merged.
+    model = trained() + b"\x1a\x02\x28\x00"
+    (tmp_path / "m.model").write_bytes(model)
+    encoder = Encoder(str(tmp_path / "m.model"))
+    assert encoder.reason == "it does not escape spaces"
+    assert rows(encoder, ["the thing"]) == sentencepiece.SentencePieceProcessor(model_proto=model).encode(["the thing"])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"add_dummy_prefix": False}, {"split_by_whitespace": False}, {"split_digits": False}]
+)
+def test_other_models_that_the_kernel_is_exact_for(tmp_path: Path, changes: dict[str, Any]) -> None:
+    model = trained(**changes)
+    (tmp_path / "m.model").write_bytes(model)
+    encoder = Encoder(str(tmp_path / "m.model"))
+    assert encoder.exact_kernel
+    texts = fuzz(12, 2000) + ["the thing in the north return self.thing 12"] * 3
+    assert rows(encoder, texts) == sentencepiece.SentencePieceProcessor(model_proto=model).encode(texts)
+
+
+def test_a_real_unigram_model(shared_data: Path) -> None:
+    path = str(shared_data / "models-wordlists" / "sentencepiece" / "test_model.model")
+    encoder = Encoder(path)
+    assert not encoder.exact_kernel
+    texts = ["I saw a girl with a telescope.", ""]
+    assert rows(encoder, texts) == sentencepiece.SentencePieceProcessor(model_file=path).encode(texts)
+
+
+def test_mistakes(encoder: Encoder, tmp_path: Path, model_path: str) -> None:
+    with pytest.raises(ValueError, match="null"):
+        encoder.encode_batch(pa.array(["a", None], pa.large_string()), False, False)
+    broken = pa.LargeStringArray.from_buffers(1, pa.py_buffer(np.array([0, 2])), pa.py_buffer(b"\xf7\xff"))
+    with pytest.raises(ValueError, match="UTF8"):
+        encoder.encode_batch(broken, False, False)
+    with pytest.raises(UserError, match="check the path"):
+        Encoder(str(tmp_path / "absent.model"))
+    data = Path(model_path).read_bytes()
+    for wrong in (b"", b"not a model", data[: len(data) // 2 + 1]):
+        (tmp_path / "wrong.model").write_bytes(wrong)
+        with pytest.raises(DamagedFile, match="not a whole SentencePiece model"):
+            Encoder(str(tmp_path / "wrong.model"))
+    without = trained(bos_id=-1)
+    (tmp_path / "without.model").write_bytes(without)
+    with pytest.raises(ValueError, match="no bos piece"):
+        Encoder(str(tmp_path / "without.model")).encode_batch(column(["a"]), True, False)

@@ -1,0 +1,232 @@
+import json
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import DamagedFile, UserError
+from corpus.storage import write_json
+from tokenizer.index import IndexedShard, TokenIndex
+from tokenizer.mixture import (
+    MAX_PERIOD,
+    TABLE_1,
+    Mixture,
+    MixtureSource,
+    Schedule,
+    make_mixture,
+    read_manifest,
+    write_manifest,
+)
+from tokenizer.shards import ShardHeader
+
+TABLE_1_SHARES = {
+    "commoncrawl": 0.67,
+    "c4": "0.15",
+    "github": 0.045,
+    "wikipedia": 0.045,
+    "books": 0.045,
+    "arxiv": 0.025,
+    "stackexchange": 0.02,
+}
+
+
+def index(tokens: int, tokenizer: str = "ab" * 32, digest: str = "1" * 64) -> TokenIndex:
+    shard = IndexedShard("shard-00000.tok", tokens, 1, 4 * tokens, digest)
+    return TokenIndex(ShardHeader(32000, tokenizer, "cd" * 32, 1, 2), (shard,), (), 1000)
+
+
+def folder(home: Path, name: str, tokens: int, tokenizer: str = "ab" * 32) -> str:
+    path = home / "tokens" / name
+    write_json(str(path / "index.json"), asdict(index(tokens, tokenizer)))
+    return str(path)
+
+
+@st.composite
+def shares(draw: st.DrawFn) -> tuple[Fraction, ...]:
+    weights = draw(st.lists(st.integers(1, 60), min_size=1, max_size=12))
+    return tuple(Fraction(weight, sum(weights)) for weight in weights)
+
+
+@settings(deadline=None)
+@given(shares())
+def test_every_prefix_is_within_one_of_every_share(given_shares: tuple[Fraction, ...]) -> None:
+    schedule = Schedule(given_shares)
+    steps = 2 * schedule.period + 3
+    source, turn = schedule.source_of(np.arange(steps))
+    taken = [0] * len(given_shares)
+    for k in range(steps):
+        assert schedule.counts(k) == taken
+        assert turn[k] == taken[source[k]]
+        taken[source[k]] += 1
+        for count, share in zip(taken, given_shares, strict=True):
+            exact = share * (k + 1)
+            # floor or ceil, so never a whole sequence off.
+            assert exact // 1 <= count <= -(-exact // 1)
+
+
+def test_the_largest_deficit_would_be_off_by_more_than_one() -> None:
+    """Why `Schedule` goes by due steps: the obvious rule drifts where frequent and many rare sources meet."""
+    weights = [1] * 8 + [4, 5, 7, 12, 31, 34, 46, 88, 205]
+    period = sum(weights)
+    given_shares = tuple(Fraction(weight, period) for weight in weights)
+
+    def worst(order: list[int]) -> Fraction:
+        taken, error = [0] * len(weights), Fraction(0)
+        for k, source in enumerate(order):
+            taken[source] += 1
+            error = max(error, *(abs(s * (k + 1) - t) for s, t in zip(given_shares, taken, strict=True)))
+        return error
+
+    taken, greedy = [0] * len(weights), []
+    for k in range(1, period + 1):
+        chosen = max(range(len(weights)), key=lambda s: (weights[s] * k - taken[s] * period, -s))
+        taken[chosen] += 1
+        greedy.append(chosen)
+    assert worst(greedy) == Fraction(6, 5)
+    assert worst(Schedule(given_shares).source_of(np.arange(period))[0].tolist()) < 1
+
+
+def test_table_1_needs_a_period_of_200() -> None:
+    schedule = Schedule(tuple(Fraction(str(share)) for share in TABLE_1_SHARES.values()))
+    assert schedule.period == 200
+    assert schedule.counts(200) == [134, 30, 9, 9, 9, 5, 4]
+    assert schedule.counts(200 * 10**15) == [n * 10**15 for n in (134, 30, 9, 9, 9, 5, 4)]
+    far = 200 * 10**15 + 17
+    source, turn = schedule.source_of(np.array([far]))
+    assert turn[0] == schedule.counts(far)[source[0]]
+
+
+def mixture(tokens: dict[str, int], parts: dict[str, str], sequences: int, length: int = 4, seed: int = 0) -> Mixture:
+    return Mixture(
+        tuple(MixtureSource(name, Fraction(parts[name]), name, index(tokens[name])) for name in sorted(parts)),
+        sequences,
+        length,
+        seed,
+    )
+
+
+def test_no_repeat_within_an_epoch_and_a_new_order_in_each() -> None:
+    made = mixture({"a": 401, "b": 45}, {"a": "0.7", "b": "0.3"}, 500)
+    assert made.available == (100, 11)
+    source, epoch, sequence = made.locate(np.arange(500))
+    for s, available in enumerate(made.available):
+        of_source = source == s
+        drawn = int(of_source.sum())
+        assert drawn == [350, 150][s]
+        assert epoch[of_source].tolist() == [j // available for j in range(drawn)]
+        orders = [sequence[of_source & (epoch == e)].tolist() for e in range(drawn // available)]
+        for order in orders:
+            assert sorted(order) == list(range(available))
+        assert all(a != b for i, a in enumerate(orders) for b in orders[:i])
+
+
+@given(k=st.lists(st.integers(0, 499), max_size=30))
+@settings(deadline=None)
+def test_any_set_of_sequences_is_what_a_full_run_has(k: list[int]) -> None:
+    made = mixture({"a": 401, "b": 45}, {"a": "0.7", "b": "0.3"}, 500)
+    whole = made.locate(np.arange(500))
+    for some, all_of_it in zip(made.locate(np.array(k, np.int64)), whole, strict=True):
+        assert some.tolist() == all_of_it[k].tolist()
+
+
+def test_outside_the_run() -> None:
+    made = mixture({"a": 401}, {"a": "1"}, 10)
+    for k in (-1, 10):
+        with pytest.raises(IndexError, match="of a run of 10"):
+            made.locate(np.array([k]))
+
+
+def test_table_1_at_full_size(tmp_path: Path) -> None:
+    """Tokens so that the epochs are those of the paper's Table 1 at 1.4T tokens (reference: implied unique tokens)."""
+    unique = {
+        "commoncrawl": 853e9,
+        "c4": 198e9,
+        "github": 98.4e9,
+        "wikipedia": 25.7e9,
+        "books": 28.3e9,
+        "arxiv": 33.0e9,
+        "stackexchange": 27.2e9,
+    }
+    folders = {name: folder(tmp_path, name, int(tokens)) for name, tokens in unique.items()}
+    made = make_mixture(TABLE_1_SHARES, folders, 1_400_000_000_000)
+    for use in made.usage():
+        assert f"{float(use.epochs):.2f}" == TABLE_1[use.name][1]
+        assert use.drawn - use.repeated + use.unused == use.available
+    assert made.shares_got() == pytest.approx({k: float(v) for k, v in TABLE_1_SHARES.items()}, abs=1e-8)
+    lines = made.table().splitlines()
+    assert lines[0].split("  ")[0] == "source"
+    assert lines[5].split() == [*["github", "4.5%", "4.5%", "63,000,000,512", "98,400,000,000", "0.64", "0.64", "36%"]]
+    # Far into the run, at once.
+    assert made.locate(np.array([made.sequences - 1]))[1][0] >= 0
+
+
+def test_total_follows_from_the_scarcest_source(tmp_path: Path) -> None:
+    folders = {"a": folder(tmp_path, "a", 401), "b": folder(tmp_path, "b", 45)}
+    made = make_mixture({"a": 0.7, "b": 0.3}, folders, None, 4, max_epochs=2.5)
+    assert made.sequences == 90  # floor(2.5 * 11) = 27 sequences of b, 0.3 of the run
+    with pytest.raises(UserError, match=r"2\.55 epochs of b, over max_epochs 2\.5 by 4 tokens"):
+        make_mixture({"a": 0.7, "b": 0.3}, folders, 4 * 94, 4, max_epochs=2.5)
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    folders = {
+        "a": folder(tmp_path, "a", 401),
+        "b": folder(tmp_path, "b", 4),
+        "c": folder(tmp_path, "c", 99, "ef" * 32),
+    }
+    for given_shares, message in [
+        ({"a": 0.5, "b": 0.4}, "add up to 0.9 and must add up to 1"),
+        ({"a": 0.5, "c": 0.5}, "made with the tokenizer efefefef"),
+        ({"a": 0.5, "b": 0.5}, "b has 4 tokens, fewer than one sequence of 5"),
+        ({"a": "half", "b": 0.5}, "share of a in the mixture is 'half'"),
+        ({"a": 1, "b": 0}, "share of b in the mixture is 0"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            make_mixture(given_shares, folders, 100, 4)
+    with pytest.raises(UserError, match="less than one sequence"):
+        make_mixture({"a": 1}, folders, 3, 4)
+    with pytest.raises(UserError, match=r"absent.*index.json does not exist"):
+        make_mixture({"a": 1}, {"a": str(tmp_path / "absent")}, 100, 4)
+    twin = {"a": folders["a"], "d": folder(tmp_path, "d", 401)}
+    with pytest.raises(UserError, match=f"over {MAX_PERIOD}; give them fewer digits"):
+        make_mixture({"a": "0.12345678", "d": "0.87654322"}, twin, 100, 4)
+
+
+def test_the_fingerprint_covers_what_the_order_depends_on() -> None:
+    base = mixture({"a": 401, "b": 45}, {"a": "0.7", "b": "0.3"}, 50)
+    assert base.fingerprint == mixture({"a": 401, "b": 45}, {"a": "7/10", "b": "0.3"}, 99).fingerprint
+    source = base.sources[0]
+    others = [
+        mixture({"a": 401, "b": 45}, {"a": "0.6", "b": "0.4"}, 50),
+        mixture({"a": 401, "b": 45}, {"a": "0.7", "b": "0.3"}, 50, length=5),
+        mixture({"a": 401, "b": 45}, {"a": "0.7", "b": "0.3"}, 50, seed=1),
+        Mixture((MixtureSource("a", source.share, "a", index(401, digest="2" * 64)), base.sources[1]), 50, 4, 0),
+        Mixture((MixtureSource("a", source.share, "a", index(401, "ef" * 32)), base.sources[1]), 50, 4, 0),
+    ]
+    assert len({base.fingerprint, *(other.fingerprint for other in others)}) == 6
+
+
+def test_manifest(tmp_path: Path) -> None:
+    folders = {"a": folder(tmp_path, "a", 401), "b": folder(tmp_path, "b", 45)}
+    made = make_mixture({"b": "0.3", "a": 0.7}, folders, 200, 4, seed=5)
+    path = write_manifest(made, str(tmp_path))
+    assert Path(path).parent.name.startswith("mixture-")
+    assert path == write_manifest(make_mixture({"a": 0.7, "b": "0.3"}, folders, 200, 4, seed=5), str(tmp_path))
+    again = read_manifest(path)
+    assert again.fingerprint == made.fingerprint
+    assert [s.index for s in again.sources] == [s.index for s in made.sources]
+    assert [Path(s.folder).resolve() for s in again.sources] == [Path(f).resolve() for f in folders.values()]
+    assert again.locate(np.arange(50))[2].tolist() == made.locate(np.arange(50))[2].tolist()
+
+    body = json.loads(Path(path).read_text())
+    altered = str(tmp_path / "altered.json")
+    for change in ({"seed": 6}, {"sources": []}, {"sources": body["sources"][:1]}, {"sequence_length": None}):
+        Path(altered).write_text(json.dumps({**body, **change}))
+        with pytest.raises(DamagedFile, match="run mix again"):
+            read_manifest(altered)
+    with pytest.raises(UserError, match="does not exist"):
+        read_manifest(str(tmp_path / "absent.json"))

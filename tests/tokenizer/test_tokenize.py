@@ -1,0 +1,232 @@
+"""From Parquet parts to shards, an index, an order and batches."""
+
+import random
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sentencepiece
+import xxhash
+
+from corpus.dataset import Part
+from corpus.errors import DamagedFile, UserError
+from corpus.parts import write_part
+from corpus.schema import SCHEMA, Document, Origin, document_batch
+from corpus.storage import exists, names, open_read
+from tokenizer import reader as reader_module
+from tokenizer.index import read_index, write_index
+from tokenizer.mixture import make_mixture, write_manifest
+from tokenizer.reader import TokenReader
+from tokenizer.shards import Shard
+from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts
+
+STEP = "cd" * 32
+HELD = 5
+
+
+def texts(seed: int, count: int) -> list[str]:
+    rng = random.Random(seed)
+    words = ["the", "thing", "in", "north", "return", "self", "ka", "lo", "mi", "中国", "1984", "\n", "", "é"]
+    return ["", *(" ".join(rng.choices(words, k=rng.randint(1, 60))) for _ in range(count - 1))]
+
+
+def write_parts(folder: Path, sizes: list[int]) -> list[TokenPart]:
+    parts = []
+    for number, size in enumerate(sizes):
+        documents = [
+            Document(f"books:test:{number}/{row}", text, "books", Origin("f", record=row))
+            for row, text in enumerate(texts(number, size) if size else [])
+        ]
+        path = str(folder / f"part-{number:05d}.parquet")
+        parts.append(TokenPart(number, path, write_part(path, SCHEMA, iter([document_batch(documents)]))))
+    return parts
+
+
+def run(parts: list[TokenPart], output: str, model: str, groups: list[list[int]]) -> None:
+    for shard, group in enumerate(groups):
+        tokenize_parts(TokenizeTask(shard, tuple(parts[n] for n in group), output, model, STEP, heldout=HELD))
+    write_index(output, len(groups))
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> list[TokenPart]:
+    return write_parts(tmp_path_factory.mktemp("parts"), [60, 0, 45, 1, 30])
+
+
+@pytest.fixture(scope="module")
+def tokens(parts: list[TokenPart], model_path: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    output = str(tmp_path_factory.mktemp("run") / "tokens" / "books-12345678")
+    run(parts, output, model_path, [[0, 1], [2, 3], [4]])
+    return output
+
+
+def test_every_document_is_in_one_shard_with_its_ids(tokens: str, parts: list[TokenPart], model_path: str) -> None:
+    processor = sentencepiece.SentencePieceProcessor(model_file=model_path)
+    expected: dict[str, list[tuple[int, int, list[int]]]] = {}
+    for part, size in enumerate([60, 0, 45, 1, 30]):
+        shard = [0, 0, 1, 1, 2][part]
+        for row, text in enumerate(texts(part, size) if size else []):
+            held = xxhash.xxh64_intdigest(f"books:test:{part}/{row}".encode(), seed=0) % HELD == 0
+            name = f"{'heldout/' if held else ''}shard-{shard:05d}.tok"
+            expected.setdefault(name, []).append((part, row, [1, *processor.encode(text), 2]))
+    index = read_index(tokens)
+    assert index.header.dataset == STEP
+    assert [entry.name for entry in index.shards] == [f"shard-{n:05d}.tok" for n in range(3)]
+    for entry in index.shards + index.heldout:
+        shard = Shard(f"{tokens}/{entry.name}", index.header.tokenizer)
+        shard.verify()
+        found = [(*shard.locate(int(a))[1:3], shard.tokens[a:b].tolist()) for a, b in pairwise(shard.document_offsets)]
+        assert found == expected.get(entry.name, [])
+        assert (entry.tokens, entry.documents) == (shard.counts.tokens, shard.counts.documents)
+    assert index.documents + sum(entry.documents for entry in index.heldout) == 136
+
+
+def test_counts_add_up_and_a_finished_shard_is_left(parts: list[TokenPart], model_path: str, tmp_path: Path) -> None:
+    task = TokenizeTask(0, tuple(parts), str(tmp_path), model_path, STEP, heldout=HELD)
+    first = tokenize_parts(task)
+    assert first.documents_in == 136 == first.documents_out + first.heldout_documents
+    assert first.heldout_documents > 0
+    assert first.bytes_in == sum(
+        len(t.encode()) for n, size in enumerate([60, 0, 45, 1, 30]) if size for t in texts(n, size)
+    )
+    written = (tmp_path / "shard-00000.tok").stat().st_mtime_ns
+    again = tokenize_parts(task)
+    assert again.reused
+    assert (again.tokens, again.documents_out, again.bytes_in) == (first.tokens, first.documents_out, first.bytes_in)
+    assert (tmp_path / "shard-00000.tok").stat().st_mtime_ns == written
+    other = tokenize_parts(TokenizeTask(0, tuple(parts), str(tmp_path), model_path, STEP, bos=False, heldout=HELD))
+    assert not other.reused
+    assert other.tokens == first.tokens - first.documents_out
+
+
+def test_the_same_parts_give_the_same_bytes_on_any_file_system(
+    tokens: str, parts: list[TokenPart], model_path: str
+) -> None:
+    run(parts, "memory://tokens-test", model_path, [[0, 1], [2, 3], [4]])
+    for name in ["index.json", *(f"{where}shard-{n:05d}.tok" for n in range(3) for where in ("", "heldout/"))]:
+        with open_read(f"memory://tokens-test/{name}") as file:
+            assert file.read() == Path(tokens, name).read_bytes()
+    assert names("memory://tokens-test/meta") == [f"shard-{n:05d}.json" for n in range(3)]
+
+
+def test_what_stops_it(tokens: str, parts: list[TokenPart], model_path: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"shard-00003.tok is not finished"):
+        write_index(tokens, 4)
+    with pytest.raises(UserError, match="would have no shard"):
+        write_index(tokens, 0)
+    damaged = tmp_path / "part.parquet"
+    damaged.write_bytes(Path(parts[0].path).read_bytes()[:-100])
+    task = TokenizeTask(0, (TokenPart(0, str(damaged), ""),), str(tmp_path / "out"), model_path, STEP)
+    with pytest.raises(DamagedFile, match=r"part\.parquet cannot be read"):
+        tokenize_parts(task)
+    assert not exists(str(tmp_path / "out" / "shard-00000.tok"))
+    assert names(str(tmp_path / "out")) in ([], ["heldout"])
+    run(parts, str(tmp_path / "mixed"), model_path, [[0], [1]])
+    tokenize_parts(TokenizeTask(1, (parts[1],), str(tmp_path / "mixed"), model_path, "ef" * 32, heldout=HELD))
+    with pytest.raises(UserError, match=r"shard-00001\.tok was made with another tokenizer or other settings"):
+        write_index(str(tmp_path / "mixed"), 2)
+
+
+def test_shards_are_groups_of_consecutive_parts() -> None:
+    sizes = [3, 3, 3, 20, 0, 1]
+    planned = plan_shards([Part(n, "", 1, size) for n, size in enumerate(sizes)], 7)
+    assert [[part.number for part in group] for group in planned] == [[0, 1], [2], [3], [4, 5]]
+
+
+@pytest.fixture(scope="module")
+def manifest(tokens: str, model_path: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    more = write_parts(tmp_path_factory.mktemp("more"), [20])
+    run_folder = str(Path(tokens).parents[1])
+    run(more, f"{run_folder}/tokens/wiki-1", model_path, [[0]])
+    mixture = make_mixture(
+        {"books": 0.8, "wiki": 0.2}, {"books": tokens, "wiki": f"{run_folder}/tokens/wiki-1"}, None, 16, seed=3
+    )
+    return write_manifest(mixture, run_folder)
+
+
+def concatenation(folder: str, heldout: bool = False) -> list[int]:
+    index = read_index(folder)
+    entries = index.heldout if heldout else index.shards
+    return [token for entry in entries for token in Shard(f"{folder}/{entry.name}").tokens.tolist()]
+
+
+def test_a_batch_is_the_windows_that_the_order_names(manifest: str) -> None:
+    reader = TokenReader(manifest)
+    assert (reader.sources, reader.seq_len, reader.vocab_size) == (("books", "wiki"), 16, 2000)
+    whole = [concatenation(source.folder) for source in reader.mixture.sources]
+    got = reader.batch(0, reader.sequences)
+    assert got.dtype == np.int64
+    assert got.shape == (reader.sequences, 17)
+    source, _, sequence = reader.mixture.locate(np.arange(reader.sequences))
+    for row, s, i in zip(got, source, sequence, strict=True):
+        assert row.tolist() == whole[s][i * 16 : i * 16 + 17]
+    # Windows that cross from one shard into the next are among them.
+    edges = np.cumsum([entry.tokens for entry in reader.mixture.sources[0].index.shards])[:-1]
+    assert all(
+        any(s == 0 and i * 16 < edge < i * 16 + 17 for s, i in zip(source, sequence, strict=True)) for edge in edges
+    )
+    with pytest.raises(IndexError):
+        reader.batch(reader.sequences - 1, 2)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 4, 6, 12])
+def test_the_global_batch_is_the_same_at_every_world_size(manifest: str, world: int) -> None:
+    expected = TokenReader(manifest).batch(24, 12)
+    share = 12 // world
+    ranks = [TokenReader(manifest).batch(24 + rank * share, share) for rank in range(world)]
+    assert np.array_equal(np.concatenate(ranks), expected)
+
+
+def test_a_sequence_leads_back_to_its_documents(manifest: str, parts: list[TokenPart], model_path: str) -> None:
+    reader = TokenReader(manifest)
+    processor = sentencepiece.SentencePieceProcessor(model_file=model_path)
+    sizes = {"books": [60, 0, 45, 1, 30], "wiki": [20]}
+    for k in range(0, reader.sequences, 7):
+        trace = reader.trace(k)
+        assert trace.dataset == STEP
+        sequence = reader.batch(k, 1)[0].tolist()
+        assert (trace.spans[0].start, trace.spans[-1].stop) == (0, 17)
+        for span, following in zip(trace.spans, [*trace.spans[1:], None], strict=True):
+            assert following is None or following.start == span.stop
+            text = texts(span.part, sizes[trace.source][span.part])[span.row]
+            ids = [1, *processor.encode(text), 2]
+            length = span.stop - span.start
+            assert sequence[span.start : span.stop] == ids[span.offset : span.offset + length]
+            assert (
+                Shard(span.shard).tokens[span.position : span.position + length].tolist()
+                == sequence[span.start : span.stop]
+            )
+
+
+def test_held_out_sequences(manifest: str) -> None:
+    reader = TokenReader(manifest)
+    whole = concatenation(reader.mixture.sources[0].folder, heldout=True)
+    got = reader.heldout("books")
+    assert len(got) == (len(whole) - 1) // 16 > 3
+    assert all(row.tolist() == whole[i * 16 : i * 16 + 17] for i, row in enumerate(got))
+    assert np.array_equal(reader.heldout("books", 2), got[:2])
+    with pytest.raises(UserError, match="no source c4: it has books, wiki"):
+        reader.heldout("c4")
+
+
+def test_few_shards_are_open_at_once(manifest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = TokenReader(manifest).batch(0, 40)
+    monkeypatch.setattr(reader_module, "MAX_OPEN", 1)
+    reader = TokenReader(manifest)
+    assert np.array_equal(reader.batch(0, 40), expected)
+    assert len(reader._open) == 1
+
+
+def test_shards_that_are_not_those_of_the_order(manifest: str, tokens: str) -> None:
+    path = Path(tokens, "shard-00001.tok")
+    data = path.read_bytes()
+    try:
+        path.unlink()
+        with pytest.raises(UserError, match=r"cannot open .*shard-00001.tok"):
+            TokenReader(manifest).batch(0, 60)
+        path.write_bytes(Path(tokens, "shard-00000.tok").read_bytes())
+        with pytest.raises(DamagedFile, match="the order was made for"):
+            TokenReader(manifest).batch(0, 60)
+    finally:
+        path.write_bytes(data)
