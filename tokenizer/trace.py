@@ -9,8 +9,8 @@ from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.storage import exists, join, read_json, write_json
 from corpus.trace import row_of
+from tokenizer.index import HELD_OUT
 from tokenizer.shards import Shard
-from tokenizer.tokenize import HELD_OUT
 
 _DOCUMENTS = "documents.json"
 
