@@ -1,0 +1,35 @@
+"""Download: the files of a listing."""
+
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+
+from corpus.download import DownloadTask, download_files, read_listing
+from pipelines.partmap import PartMap
+from pipelines.runner import Runner
+
+
+@dataclass
+class Download(beam.PTransform):
+    """Tasks, one for each connection -> counts."""
+
+    runner: Runner
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        return tasks | "Fetch" >> PartMap(download_files, self.runner, "download")
+
+
+def download(listing: str, output: str, base: str, limit: int | None, connections: int, runner: Runner) -> None:
+    """Fetches what is missing of a listing, at most `connections` requests at a time over all workers.
+
+    Raises:
+        UserError: the listing cannot be read, or files could not be fetched (after all others are there).
+    """
+    files = read_listing(listing, base, limit)
+    tasks = [
+        DownloadTask(number, tuple(files[number::connections]), output)
+        for number in range(min(connections, len(files)))
+    ]
+    # A download waits for the network, not for a core: one process for each connection.
+    runner = replace(runner, workers=len(tasks))
+    runner.run(lambda pipeline: pipeline | beam.Create(tasks) | Download(runner))

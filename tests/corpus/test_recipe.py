@@ -1,0 +1,131 @@
+"""Every mistake in a recipe is one line with its place and what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from corpus.errors import UserError
+from corpus.recipe import SOURCES, bundled, load, parse_rules
+
+GOOD = """\
+format: 1
+output: run
+sources:
+  commoncrawl:
+    input: raw
+    steps:
+      - lines: {min_chars: 10}
+      - length: {min_chars: 20}
+      - exact
+  books:
+    input: raw
+    steps: []
+across:
+  - near
+tokenizer: {vocab_size: 500}
+mixture:
+  shares: {commoncrawl: 0.9, books: 0.1}
+  sequence_length: 64
+"""
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_recipe_is_typed(tmp_path: Path) -> None:
+    recipe = load(write(tmp_path, GOOD))
+    assert [plan.name for plan in recipe.sources] == ["commoncrawl", "books"]
+    assert [rule.key for rule in recipe.sources[0].steps] == ["lines", "length", "exact"]
+    assert recipe.sources[0].steps[1].rule.min_chars == 20  # type: ignore[attr-defined]
+    assert recipe.mixture is not None
+    assert recipe.mixture.shares == {"commoncrawl": 0.9, "books": 0.1}
+
+
+MISTAKES = {
+    "unknown top key": ("output: run", "output: run\nextra: 1", 3, "unknown key extra; known are"),
+    "unknown source": ("  books:", "  bookz:", 10, "unknown source bookz; known are commoncrawl"),
+    "unknown key of a rule": ("{min_chars: 20}", "{min_charz: 20}", 8, "unknown key min_charz; known are"),
+    "unknown key of a source": ("    steps: []", "    stepz: []", 12, "unknown key stepz"),
+    "wrong type": ("{min_chars: 20}", "{min_chars: many}", 8, "min_chars: input should be a valid integer"),
+    "unknown rule": ("- exact", "- exakt", 9, "unknown rule exakt; known are"),
+    "missing input": ("    input: raw\n    steps: []", "    steps: []", 10, "the key input is missing"),
+    "two keys in a step": ("- exact", "- {exact: {}, near: {}}", 9, "a step is a map with one key"),
+    "lines after a filter": (
+        "- lines: {min_chars: 10}\n      - length: {min_chars: 20}",
+        "- length: {min_chars: 20}\n      - lines: {min_chars: 10}",
+        8,
+        "lines stands after length",
+    ),
+    "cleaner after a filter": ("- exact", "- gutenberg", 9, "gutenberg rewrites text that length has scored"),
+    "filter after document dedup": (
+        "- length: {min_chars: 20}\n      - exact",
+        "- exact\n      - length: {min_chars: 20}",
+        9,
+        "length may drop the document that exact kept",
+    ),
+    "lines across sources": ("  - near", "  - lines", 14, "lines does not work across sources"),
+    "mixture without the source": ("books: 0.1}", "wikipedia: 0.1}", 17, "the mixture names the source wikipedia"),
+    "another format": ("format: 1", "format: 2", 1, "format: input should be 1, found 2"),
+    "not YAML": ("across:", "across: [", 14, "not valid YAML"),
+    "missing model file": ("- exact", "- language: {model: /nowhere/lid.ftz}", 9, "/nowhere/lid.ftz"),
+    "optional": ("- exact", "- exact: {optional: maybe}", 9, "optional is true or false"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line_with_its_line_number(tmp_path: Path, name: str) -> None:
+    old, new, line, message = MISTAKES[name]
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(UserError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}:{line}: "), caught.value
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_overrides_replace_output_and_inputs(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    recipe = load(path, {"output": "elsewhere", "input.books": "/data/books"})
+    assert recipe.output == "elsewhere"
+    assert recipe.sources[1].input == "/data/books"
+    with pytest.raises(UserError, match=r"cannot set input\.wikipedia"):
+        load(path, {"input.wikipedia": "x"})
+
+
+def test_environment_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA", "/data")
+    assert load(write(tmp_path, GOOD.replace("input: raw", "input: $DATA/raw"))).sources[0].input == "/data/raw"
+
+
+def test_rules_from_the_command_line() -> None:
+    (first, second) = parse_rules(["exact", "length: {min_chars: 3}"])
+    assert first.is_dedup
+    assert second.is_filter
+    with pytest.raises(UserError, match="--rule:1: unknown rule nothing"):
+        parse_rules(["nothing"])
+    with pytest.raises(UserError, match="--rule:1: unknown key mni_chars"):
+        parse_rules(["length: {mni_chars: 3}"])
+
+
+def test_the_llama_recipe_names_all_seven_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundled recipe loads when its model files are there; shares are Table 1's and add up to one."""
+    monkeypatch.setenv("DATA", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    for name in ("en.arpa.bin", "en.sp.model", "reference.bin"):
+        (tmp_path / "models" / name).write_bytes(b"model")
+    lid = tmp_path / "lid.ftz"
+    lid.write_bytes(b"model")
+    monkeypatch.setattr("corpus.models.locate", lambda name: str(lid) if name == "lid" else name)
+    recipe = load(bundled("llama"))
+    assert [plan.name for plan in recipe.sources] == list(SOURCES)
+    assert recipe.mixture is not None
+    assert sum(float(share) for share in recipe.mixture.shares.values()) == pytest.approx(1)
+
+
+def test_a_recipe_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="bundled are demo and llama"):
+        load("nothing")
