@@ -11,7 +11,7 @@ from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
 from corpus.sources.archive import READ_ERRORS, Damaged, Limited, Tar, TooLarge, Zip, is_gzip, is_tar, is_zip
 from corpus.sources.decode import is_opaque
-from corpus.sources.raw import RawFile, Split, group_files, open_raw
+from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.sources.tex_files import decode_all, flatten, looks_like_tex, main_file
 
 _HEAD = 512
@@ -58,8 +58,8 @@ class Arxiv(Settings):
     max_unpacked_bytes: int = 1 << 30
     max_tex_bytes: int = 16 << 20
 
-    def plan(self, files: Sequence[RawFile]) -> list[Split]:
-        return group_files(files)
+    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+        return group_files(files, split_bytes)
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from corpus.schema import Document, Origin, Rejected
-from corpus.sources.raw import RawFile, Split
+from corpus.sources.raw import SPLIT_BYTES, RawFile, Split
 
 
 class Source(Protocol):
@@ -18,8 +18,8 @@ class Source(Protocol):
     name: ClassVar[str]
     version: ClassVar[int]
 
-    def plan(self, files: Sequence[RawFile], split_bytes: int) -> list[Split]:
-        """Splits of about `split_bytes` raw bytes in a fixed order; split N becomes part N. Every file is in a split,
+    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+        """Splits of about `split_bytes` of text in a fixed order; split N becomes part N. Every file is in a split,
         also one that `read` will reject."""
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:

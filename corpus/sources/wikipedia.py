@@ -14,7 +14,7 @@ from lxml import etree
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
 from corpus.sources.compressed import decompressed, read_range
-from corpus.sources.raw import RawFile, Split, group_files, open_raw
+from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.text.languages import ISO_639_1
 from corpus.text.mediawiki import CANONICAL_NAMESPACES, LANGUAGES, REDIRECT_WORDS
 
@@ -64,9 +64,9 @@ class Wikipedia(Settings):
 
     languages: tuple[str, ...] = LANGUAGES
 
-    def plan(self, files: Sequence[RawFile]) -> list[Split]:
+    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
         """Small files together; a file is never cut."""
-        return group_files(files)
+        return group_files(files, split_bytes)
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
