@@ -18,7 +18,6 @@ from corpus.steps.spill import (
     spilled_partitions,
 )
 from pipelines.partmap import PartMap, each_part, spread
-from pipelines.pool import Task
 from pipelines.runner import Runner
 
 
@@ -87,7 +86,7 @@ class _Blocks:
     partitions: int
     label: str
 
-    def __call__(self, task: Task) -> list[tuple[int, bytes]]:
+    def __call__(self, task: Any) -> list[tuple[int, bytes]]:
         return each_part(
             self.label,
             task,

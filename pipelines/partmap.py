@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import apache_beam as beam
 
+from corpus.errors import UserError
 from corpus.steps.spill import GroupedPartition
 from pipelines.pool import PartsFailed, Task, one_line, run_parts
 from pipelines.runner import Runner
@@ -63,6 +64,8 @@ def each_part(label: str, task: Task, work: Callable[[], R]) -> R:
     try:
         result = work()
     except Exception as error:
+        if not isinstance(error, UserError):
+            log.exception("%s: %s failed", label, task)
         raise PartsFailed(f"{label}: {task} failed: {one_line(error)}") from error
     log.info("%s: %s done in %.1f s", label, task, time.monotonic() - started)
     return result
@@ -70,14 +73,15 @@ def each_part(label: str, task: Task, work: Callable[[], R]) -> R:
 
 @dataclass(frozen=True)
 class _Pool:
-    """All tasks at once, in the driver's own process."""
+    """All tasks at once, in the driver's own process. (Beam checks annotations at run time, and cannot check a Protocol
+    as `Task` is one: hence Any here and below.)"""
 
     function: Callable[[Any], Any]
     workers: int
     label: str
     quiet: bool
 
-    def __call__(self, tasks: list[Task]) -> list[Any]:
+    def __call__(self, tasks: list[Any]) -> list[Any]:
         # The order in which Beam gathers is its own business; the order of work and results is the parts'.
         tasks = sorted(tasks, key=lambda task: task.part)
         return run_parts(self.function, tasks, self.workers, self.label, self.quiet)
@@ -88,5 +92,5 @@ class _Logged:
     function: Callable[[Any], Any]
     label: str
 
-    def __call__(self, task: Task) -> Any:
+    def __call__(self, task: Any) -> Any:
         return each_part(self.label, task, lambda: self.function(task))

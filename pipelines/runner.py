@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import shutil
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,8 +76,9 @@ class Runner:
             except KeyboardInterrupt:
                 interrupt()
                 raise
-            except RuntimeError as error:
-                cause = _user_error(str(error))
+            except (UserError, RuntimeError) as error:
+                # In this process the error itself arrives, with the name of Beam's step added; else a report of it.
+                cause = _user_error("".join(traceback.format_exception_only(error)))
                 if cause is None:
                     raise
                 raise cause from None
@@ -145,7 +147,7 @@ _USER_ERROR_LINE = re.compile(
 
 
 def _user_error(trace: str) -> UserError | None:
-    """The user's mistake that a runner's report ends in. Runners pass errors of a function on as text only."""
+    """The user's mistake that a report ends in, without the name of Beam's step."""
     found = _USER_ERROR_LINE.findall(trace)
     return _USER_ERRORS[found[-1][0]](found[-1][1]) if found else None
 

@@ -80,7 +80,7 @@ def test_exceptions_are_listed_and_the_others_finish(tmp_path: Path, capsys: pyt
 
 
 def test_a_result_that_cannot_be_pickled_fails_its_part_only() -> None:
-    with pytest.raises(PartsFailed, match="2 of 2 parts failed.*part-00000: .*pickle"):
+    with pytest.raises(PartsFailed, match=r"2 of 2 parts failed.*part-00000: .*pickle"):
         run_parts(lambda_result, jobs(2), 1, "step", quiet=True)
 
 

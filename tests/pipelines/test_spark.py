@@ -1,0 +1,70 @@
+"""The same stage on Spark's embedded master and on this machine's pool: equal bytes."""
+
+import os
+import shutil
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from corpus.errors import UserError
+from pipelines.exchange import Exchange
+from pipelines.partmap import PartMap, PartsFailed
+from pipelines.runner import Runner
+from tests.pipelines.functions import Again, Job, Numbers, SumUp, failing
+
+pytestmark = [
+    pytest.mark.spark,
+    # Beam's reading thread ends with an error when the job server hangs up at the end of a job.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+
+# Small jobs spend their time in the JVM's compiler: these flags make them five times as fast.
+JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
+@pytest.fixture(scope="module")
+def spark() -> Runner:
+    """One job server for all tests of the module: Beam keeps it while the options are the same."""
+    jar = f"beam-runners-spark-3-job-server-{beam.__version__}.jar"
+    cached = Path.home() / ".apache_beam/cache/jars" / jar
+    missing = []
+    if shutil.which("java") is None:
+        missing.append("Java")
+    if not os.environ.get("CORPUS_SPARK_JOB_SERVER_JAR") and not cached.exists():
+        missing.append(f"{jar} (set CORPUS_SPARK_JOB_SERVER_JAR, or put it into {cached.parent})")
+    if missing:
+        message = f"Spark is not tested without {' and '.join(missing)}"
+        if os.environ.get("CORPUS_TEST_REQUIRE_SPARK"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Runner("spark", options=tuple(f"--job_server_jvm_properties={flag}" for flag in JVM), quiet=True)
+
+
+def test_spark_and_the_pool_write_equal_bytes(spark: Runner, tmp_path: Path) -> None:
+    written = {}
+    for runner in (spark, Runner(workers=2, quiet=True)):
+        out = tmp_path / runner.name
+        out.mkdir()
+
+        def build(pipeline: beam.Pipeline, runner: Runner = runner, out: Path = out) -> None:
+            work = str(tmp_path / "work" / runner.name)
+            (
+                pipeline
+                | beam.Create([Job(n) for n in range(5)])
+                | "Sign" >> Exchange(Numbers(1000, 7), 7, f"{work}/sign", runner, "sign")
+                | "Decide" >> Exchange(Again(), 5, f"{work}/decide", runner, "decide")
+                | "Write" >> PartMap(SumUp(str(out)), runner, "write")
+            )
+
+        runner.run(build)
+        written[runner.name] = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert written["spark"] == written["local"]
+    assert sorted(written["spark"]) == [f"{n}.npy" for n in range(5)]
+    assert not (tmp_path / "work/spark").exists()  # Spark shuffles; it spills nothing of ours
+
+
+def test_a_failing_part_on_spark_is_named(spark: Runner, tmp_path: Path) -> None:
+    with pytest.raises(PartsFailed, match=r"^step: part-00001 failed: config.yaml has no key `x`: add it$") as caught:
+        spark.run(lambda pipeline: pipeline | beam.Create([Job(1, str(tmp_path))]) | PartMap(failing, spark, "step"))
+    assert isinstance(caught.value, UserError)
