@@ -49,7 +49,7 @@ def minima(hashes: Any, a: Any, b: Any, out: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _signatures(data: Any, offsets: Any, n: Any, a: Any, b: Any, ascii: Any, classes: Any, lower: Any) -> Any:
+def _signatures(data: Any, offsets: Any, n: Any, a: Any, b: Any, classes: Any, lower: Any) -> Any:
     rows = len(offsets) - 1
     out = np.full((rows, len(a)), np.uint32(0xFFFFFFFF))
     counts = np.zeros(rows, np.int64)
@@ -58,7 +58,7 @@ def _signatures(data: Any, offsets: Any, n: Any, a: Any, b: Any, ascii: Any, cla
         longest = max(longest, offsets[row + 1] - offsets[row])
     hashes = np.empty(longest // 2 + 1, np.uint64)
     for row in range(rows):
-        counts[row] = shingle(data, offsets[row], offsets[row + 1], n, ascii, classes, lower, hashes)
+        counts[row] = shingle(data, offsets[row], offsets[row + 1], n, classes, lower, hashes)
         minima(hashes[: counts[row]], a, b, out[row])
     return out, counts
 

@@ -45,6 +45,18 @@ load64 = _unaligned_load(64, types.uint64)
 load32 = _unaligned_load(32, types.uint32)
 
 
+@intrinsic
+def _trailing_zeros(typing_context: Any, x: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), codegen
+
+
+trailing_zeros: Any = _trailing_zeros
+"""For kernels: how many low bits of a uint64 other than 0 are 0."""
+
+
 @njit(inline="always")
 def _rotate(x: Any, bits: Any) -> Any:
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))

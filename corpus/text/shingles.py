@@ -14,18 +14,20 @@ from numba import njit
 
 from corpus.text import unicode
 from corpus.text.buffers import Bytes, Offsets
-from corpus.text.hashing import Hashes
+from corpus.text.hashing import Hashes, load64, trailing_zeros
 from corpus.text.unicode import ALPHANUMERIC, decode
 
 _SEED = np.uint64(0xCBF29CE484222325)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _BASE = np.uint64(0x2545F4914F6CDD1D)
 
+_ONES = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
 
-def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """What `shingle` takes: the lower case of each ASCII byte of a word and 0 for others, classes, lower case."""
-    ascii = np.array([ord(chr(c).lower()) if chr(c).isalnum() else 0 for c in range(128)], np.uint8)
-    return ascii, unicode.classes(), unicode.lower_case()
+
+def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """What `shingle` takes: classes and lower case."""
+    return unicode.classes(), unicode.lower_case()
 
 
 @njit(inline="always")
@@ -36,12 +38,25 @@ def mix(h: Any) -> Any:
     return h ^ (h >> np.uint64(33))
 
 
+@njit(inline="always")
+def _between(bytes8: Any, low: Any, high: Any) -> Any:
+    """The high bit of each of eight bytes that is low..high; wrong only after a byte above 127, by its carry."""
+    return (bytes8 + _ONES * np.uint64(128 - low)) & ~(bytes8 + _ONES * np.uint64(127 - high)) & _HIGH
+
+
+@njit(inline="always")
+def _fold(h: Any, x: Any) -> Any:
+    h = (h ^ x) * _STEP
+    return h ^ (h >> np.uint64(29))
+
+
 @njit(nogil=True, cache=True)
-def shingle(data: Any, start: Any, end: Any, n: Any, ascii: Any, classes: Any, lower: Any, out: Any) -> Any:
+def shingle(data: Any, start: Any, end: Any, n: Any, classes: Any, lower: Any, out: Any) -> Any:
     """Writes the shingle hashes of data[start:end] to `out`, room for (end - start) / 2 + 1; gives how many.
 
-    A word's hash folds its characters (h = (h ^ c) * STEP, then h ^= h >> 29) and is mixed; a shingle's is the
-    polynomial in BASE of its words' hashes, rolled along, and mixed.
+    A word's hash folds its bytes eight at a time where all are ASCII, else its characters one by one
+    (h = (h ^ x) * STEP, then h ^= h >> 29), and is mixed; a shingle's is the polynomial in BASE of its words' hashes,
+    rolled along, and mixed.
     """
     ring = np.zeros(n, np.uint64)
     leave = np.uint64(1)
@@ -53,24 +68,41 @@ def shingle(data: Any, start: Any, end: Any, n: Any, ascii: Any, classes: Any, l
     rolling = np.uint64(0)
     i, end = np.uint64(start), np.uint64(end)  # unsigned: numba then tests no index for being negative
     while i < end:
+        begin = i
         h = _SEED
-        empty = True
-        while i < end:
-            byte = data[i]
-            if byte < 0x80:
-                c = np.uint64(ascii[byte])
-                i += np.uint64(1)
-                if c == 0:
-                    break
+        size = np.uint64(8 if data[i] < 0x80 else 0)
+        while size == 8:  # the ASCII letters and digits from here on, eight bytes at a time
+            word = np.uint64(0)
+            if i + np.uint64(8) <= end:
+                word = load64(data, np.int64(i))
             else:
-                point, size = decode(data, i)
-                i += np.uint64(size)
-                if classes[point] & ALPHANUMERIC == 0:
-                    break
-                c = np.uint64(lower[point])
-            h = (h ^ c) * _STEP
-            h ^= h >> np.uint64(29)
-            empty = False
+                for at in range(i, end):
+                    word |= np.uint64(data[at]) << (np.uint64(8) * (at - i))
+            letters = _between(word | _ONES * np.uint64(0x20), ord("a"), ord("z"))
+            other = ~(letters | _between(word, ord("0"), ord("9"))) & _HIGH
+            word |= letters >> np.uint64(2)  # 0x80 -> 0x20, the difference of upper and lower case
+            if other != 0:
+                size = trailing_zeros(other) >> np.uint64(3)
+                word &= (np.uint64(1) << (np.uint64(8) * size)) - np.uint64(1)
+            if size != 0:
+                h = _fold(h, word)
+            i += size
+        empty = i == begin
+        if i < end and data[i] >= 0x80:
+            point, length = decode(data, i)
+            if classes[point] & ALPHANUMERIC:  # not an ASCII word: again by characters
+                h, i = _SEED, begin
+                empty = False
+                while i < end:
+                    point, length = decode(data, i)
+                    if classes[point] & ALPHANUMERIC == 0:
+                        break
+                    h = _fold(h, np.uint64(lower[point]))
+                    i += np.uint64(length)
+            else:
+                i += np.uint64(length)
+        else:
+            i += np.uint64(1)
         if empty:
             continue
         h = mix(h)
@@ -88,13 +120,13 @@ def shingle(data: Any, start: Any, end: Any, n: Any, ascii: Any, classes: Any, l
 
 
 @njit(nogil=True, cache=True)
-def _shingle_rows(data: Any, offsets: Any, n: Any, ascii: Any, classes: Any, lower: Any) -> Any:
+def _shingle_rows(data: Any, offsets: Any, n: Any, classes: Any, lower: Any) -> Any:
     rows = len(offsets) - 1
     out = np.empty((offsets[rows] - offsets[0]) // 2 + rows, np.uint64)
     ends = np.zeros(rows + 1, np.int64)
     for row in range(rows):
         at = ends[row]
-        ends[row + 1] = at + shingle(data, offsets[row], offsets[row + 1], n, ascii, classes, lower, out[at:])
+        ends[row + 1] = at + shingle(data, offsets[row], offsets[row + 1], n, classes, lower, out[at:])
     return out[: ends[rows]].copy(), ends
 
 

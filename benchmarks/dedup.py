@@ -1,0 +1,135 @@
+"""MinHash signatures by this project, datasketch and datatrove on the same documents, and our other dedup kernels.
+
+    python benchmarks/dedup.py FILE...
+
+The files are UTF-8 text; documents are runs of whole lines of about 4 kB. One core, CPU time, the best of three runs;
+peers get a first part of the documents, since they are slower, and are compared by MB/s. A peer that is not installed
+is named and left out.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import datasketch
+import pyarrow as pa
+import xxhash
+
+from corpus.dedup.exact import Exact
+from corpus.dedup.lines import Lines
+from corpus.dedup.near import Near
+from corpus.dedup.overlap import Overlap
+from corpus.rules import Dedup, PartRef
+from corpus.schema import Document, Origin, document_batch
+from corpus.text.buffers import text_buffers
+from corpus.text.hashing import hash_rows
+from corpus.text.normalize import normalize_for_dedup
+from corpus.text.shingles import shingle_rows
+
+OURS_BYTES = 32_000_000
+PEER_BYTES = 2_000_000
+
+
+def pieces(paths: list[str]) -> Iterator[str]:
+    """Documents of about 4 kB from the files, over again until `OURS_BYTES` are given."""
+    texts = [Path(path).read_text("utf-8", "replace") for path in paths]
+    given = 0
+    while given < OURS_BYTES:
+        for text in texts:
+            held: list[str] = []
+            size = 0
+            for line in text.splitlines(keepends=True):
+                held.append(line)
+                size += len(line)
+                if size >= 4000:
+                    given += size
+                    yield "".join(held)
+                    held, size = [], 0
+
+
+def first(texts: list[str], size: int) -> list[str]:
+    some = []
+    for text in texts:
+        if size <= 0:
+            break
+        some.append(text)
+        size -= len(text.encode())
+    return some
+
+
+def measure(name: str, run: Callable[[], object], size: int) -> float:
+    """Prints and gives MB/s, the best of three runs after one to warm up."""
+    run()
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        run()
+        best = min(best, time.process_time() - start)
+    print(f"{name:44}{size / best / 1e6:10.1f} MB/s")
+    return size / best / 1e6
+
+
+def with_datasketch(texts: list[str]) -> None:
+    for text in texts:
+        words = re.findall(r"[^\W_]+", text.lower())
+        sketch = datasketch.MinHash(num_perm=128, hashfunc=xxhash.xxh32_intdigest)
+        sketch.update_batch({" ".join(words[i : i + 5]).encode() for i in range(max(1, len(words) - 4))})
+
+
+def with_datatrove() -> Callable[[list[str]], None] | None:
+    try:
+        from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
+        from datatrove.utils.hashing import HashConfig
+    except ImportError as error:
+        print(f"datatrove left out: {error}")
+        return None
+    # 16 buckets of 8: 128 permutations like ours; 64-bit xxHash, the faster of its two
+    config = MinhashConfig(num_buckets=16, hashes_per_bucket=8, hash_config=HashConfig(hash_fc="xxhash"))
+    step = MinhashDedupSignature("/nonexistent", config=config)
+
+    def run(texts: list[str]) -> None:
+        for text in texts:
+            step.get_signature(step.get_shingles(text))
+
+    return run
+
+
+def sign(rule: Dedup, batches: list[pa.RecordBatch]) -> int:
+    return sum(block.num_rows for _, block in rule.sign(PartRef(0), iter(batches), 16))
+
+
+def main(paths: list[str]) -> None:
+    texts = list(pieces(paths))
+    batches = [
+        document_batch([Document(f"b:{i + j}", t, "b", Origin("f")) for j, t in enumerate(texts[i : i + 4000])])
+        for i in range(0, len(texts), 4000)
+    ]
+    columns = [batch.column("text") for batch in batches]
+    size = sum(column.nbytes for column in columns)
+    lines = [pa.array("".join(texts[:4000]).split("\n"), pa.large_string())]
+
+    print("kernels")
+    measure("  XXH64 of documents", lambda: [hash_rows(*text_buffers(c)) for c in columns], size)
+    measure("  normalize_for_dedup of lines", lambda: [normalize_for_dedup(c) for c in lines], lines[0].nbytes)
+    measure("  word 5-gram hashes", lambda: [shingle_rows(*text_buffers(c), 5) for c in columns], size)
+    print("sign, a part to blocks")
+    for rule in (Lines(), Exact(), Overlap()):
+        measure(f"  {type(rule).__name__}", lambda rule=rule: sign(rule, batches), size)
+    ours = measure("  Near, 128 permutations", lambda: sign(Near(), batches), size)
+    some = first(texts, PEER_BYTES)
+    some_size = sum(len(text.encode()) for text in some)
+    print("the same by peers")
+    peer = measure("  datasketch signatures", lambda: with_datasketch(some), some_size)
+    print(f"{'  ours / datasketch':44}{ours / peer:10.1f}")
+    run = with_datatrove()
+    if run:
+        peer = measure("  datatrove signatures", lambda: run(some), some_size)
+        print(f"{'  ours / datatrove':44}{ours / peer:10.1f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(sys.argv[1:])
