@@ -351,8 +351,11 @@ def _runner(name: str, workers: int, options: list[str] | None) -> "Runner":
 
 def _pipelines(module: str) -> Any:
     """A module of `pipelines`, or a clear line when Beam is not installed."""
+    import logging
     from importlib import import_module
 
+    # Beam says this through the root logger whenever its Google extra is not installed.
+    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
     try:
         return import_module(f"pipelines.{module}")
     except ModuleNotFoundError as error:

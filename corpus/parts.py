@@ -61,9 +61,12 @@ def write_part(path: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) 
 
     def write(sink: Any) -> None:
         writer = PartWriter(pa.PythonFile(sink, mode="w"), schema)
-        for batch in batches:
-            writer.write(batch)
-        writer.close()
+        try:
+            for batch in batches:
+                writer.write(batch)
+        finally:
+            # After an error too, while the file is open: Arrow would else write its footer when the object goes.
+            writer.close()
 
     return commit(path, write)
 

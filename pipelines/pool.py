@@ -3,6 +3,7 @@
 No Beam here: workers import this module, and start fast.
 """
 
+import atexit
 import multiprocessing
 import os
 import pickle
@@ -13,6 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing.context import BaseContext
 from typing import Any, Protocol, TypeVar
 
@@ -35,7 +37,11 @@ class Task(Protocol):
 TICK_SECONDS = 0.5
 """Between two looks at the clock while no part ends."""
 
+LISTED = 20
+"""Failed parts that the last line names; every one has had a line of its own before."""
+
 _interrupts = 0
+_kept: dict[int, ProcessPool] = {}
 
 T = TypeVar("T", bound=Task)
 R = TypeVar("R")
@@ -69,7 +75,8 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
     """`function` of every task, in the order of the tasks.
 
     The function must be picklable by name (a function of a module, or an instance of a class of one). A worker that
-    dies is reported at once with the part it held, which is tried once more, alone in a new process.
+    dies is reported at once with the part it held, which is tried once more, alone in a new process. Workers stay for
+    the next call, with the modules, kernels and models they have loaded.
 
     Raises:
         PartsFailed: after all other parts are finished.
@@ -81,12 +88,13 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
     results: dict[int, R] = {}
     failed: dict[int, str] = {}
     ended: queue.SimpleQueue[tuple[int, Future[Done | Failed], bool]] = queue.SimpleQueue()
-    # Pebble's pools start their processes when the first task comes: without a death there is no second pool.
-    pool = _pool(min(workers, len(tasks)), payload)
-    alone = _pool(1, payload, tasks_per_worker=1)
+    pool = _kept_pool(workers)
+    # Pebble's pools start their processes when the first task comes: without a death this one has none.
+    alone = _pool(1, tasks_per_worker=1)
+    whole = False
 
     def start(number: int, second: bool) -> None:
-        future = (alone if second else pool).schedule(_work, (pickle.dumps(tasks[number]),))
+        future = (alone if second else pool).schedule(_work, (payload, pickle.dumps(tasks[number])))
         future.add_done_callback(lambda done: ended.put((number, done, second)))
 
     try:
@@ -121,16 +129,19 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
                     failed[number] = one_line(error)
                 progress.say(f"{label}: {tasks[number]} failed: {failed[number]}")
                 progress.fail()
+        whole = True
     finally:
-        # Also on Ctrl-C: stop() drops what waits, ends the workers, and does not wait for their parts.
-        for some in (pool, alone):
-            some.stop()
-            some.join()
+        if not whole:
+            # On Ctrl-C: stop() drops what waits, ends the workers, and does not wait for their parts.
+            _drop_pool(workers)
+        alone.stop()
+        alone.join()
     if failed:
-        listed = "; ".join(f"{tasks[number]}: {failed[number]}" for number in sorted(failed))
+        listed = "; ".join(f"{tasks[number]}: {failed[number]}" for number in sorted(failed)[:LISTED])
+        more = f"; and {len(failed) - LISTED} more" if len(failed) > LISTED else ""
         raise PartsFailed(
             f"{label}: {len(failed)} of {len(tasks)} parts failed, the others are finished; "
-            f"mend the cause and run again to do only what is missing: {listed}"
+            f"mend the cause and run again to do only what is missing: {listed}{more}"
         )
     return [results[number] for number in range(len(tasks))]
 
@@ -158,14 +169,29 @@ def death(error: ProcessExpired) -> str:
     return f"a worker process ended with exit code {code}"
 
 
-def _pool(workers: int, function: bytes, tasks_per_worker: int = 0) -> ProcessPool:
-    return ProcessPool(
-        max_workers=workers,
-        max_tasks=tasks_per_worker,
-        initializer=_start_worker,
-        initargs=(function,),
-        context=_context(),
-    )
+def _kept_pool(workers: int) -> ProcessPool:
+    """The pool of this size from an earlier call, or a new one."""
+    pool = _kept.get(workers)
+    if pool is None or not pool.active:
+        pool = _kept[workers] = _pool(workers)
+    return pool
+
+
+def _drop_pool(workers: int) -> None:
+    pool = _kept.pop(workers, None)
+    if pool is not None:
+        pool.stop()
+        pool.join()
+
+
+@atexit.register
+def _drop_all() -> None:
+    for workers in list(_kept):
+        _drop_pool(workers)
+
+
+def _pool(workers: int, tasks_per_worker: int = 0) -> ProcessPool:
+    return ProcessPool(max_workers=workers, max_tasks=tasks_per_worker, initializer=_start_worker, context=_context())
 
 
 def _context() -> BaseContext:
@@ -175,13 +201,7 @@ def _context() -> BaseContext:
     return context
 
 
-_payload = b""
-_function: Callable[[Any], Any] | None = None
-
-
-def _start_worker(function: bytes) -> None:
-    global _payload
-    _payload = function
+def _start_worker() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # One part keeps one core busy; Arrow's own threads would only compete with the other workers.
     import pyarrow
@@ -196,14 +216,18 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(task: bytes) -> Done | Failed:
+def _work(function: bytes, task: bytes) -> Done | Failed:
     """Runs in a worker. Only bytes and text go back, so that an error that cannot be pickled stops nothing."""
-    global _function
     try:
-        if _function is None:
-            _function = pickle.loads(_payload)
-        return Done(pickle.dumps(_function(pickle.loads(task))))
+        return Done(pickle.dumps(_function(function)(pickle.loads(task))))
     except UserError as error:
         return Failed(one_line(error), "")
     except Exception as error:
         return Failed(one_line(error), traceback.format_exc())
+
+
+@lru_cache(maxsize=1)
+def _function(pickled: bytes) -> Callable[[Any], Any]:
+    """Unpickled once for all the parts of a call: it may hold the settings of a whole step."""
+    function: Callable[[Any], Any] = pickle.loads(pickled)
+    return function

@@ -1,6 +1,6 @@
-"""The summary table of a run."""
+"""The summary tables of a run."""
 
-from rich.table import Table
+from rich.console import Group
 
 from corpus.recipe import Recipe
 from corpus.report.summary import summarise, table
@@ -9,7 +9,7 @@ from tokenizer.index import read_index
 from tokenizer.mixture import read_manifest
 
 
-def summary_table(recipe: Recipe, result: RunResult) -> Table:
+def summary_table(recipe: Recipe, result: RunResult) -> Group:
     """Counts of every source as far as the run went, tokens and shares where it went that far."""
     summaries = [summarise(name, steps) for name, steps in result.steps.items()]
     tokens = {name: read_index(folder).tokens for name, folder in result.tokens.items()}

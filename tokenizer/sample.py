@@ -7,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.parts import read_part, text_bytes, write_part
+from corpus.schema import SCHEMA
 from corpus.steps.result import PartResult
 from corpus.storage import exists, join
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import hash_rows
 
-SAMPLE_SCHEMA = pa.schema([pa.field("text", pa.large_string())])
+SAMPLE_SCHEMA = pa.schema([SCHEMA.field("text")])
 
 _SEED = 2
 """Of the hash that chooses: not the one that holds documents out, or a sample would be all of those or none."""

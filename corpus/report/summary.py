@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.console import Group
 from rich.table import Table
 
 from corpus.dataset import StepFolder
@@ -53,24 +54,29 @@ def table(
     tokens: Mapping[str, int],
     wanted: Mapping[str, float],
     got: Mapping[str, float],
-) -> Table:
-    """One row a source. `tokens` are those of the packed shards; `wanted` and `got` are shares of the mixture."""
+) -> Group:
+    """One row a source, and below it what was dropped and why.
+
+    `tokens` are those of the packed shards; `wanted` and `got` are shares of the mixture.
+    """
     result = Table(title="From raw records to tokens")
-    for heading in ("source", "records", "documents", "text MB", "kept", "tokens", "wanted", "got"):
+    for heading in ("source", "records", "documents", "MB in", "MB out", "tokens", "wanted", "got"):
         result.add_column(heading, justify="left" if heading == "source" else "right", no_wrap=True)
-    result.add_column("dropped", justify="left", overflow="fold")
+    dropped = Table(title="Dropped")
+    for heading in ("source", "rule", "reason", "count"):
+        dropped.add_column(heading, justify="right" if heading == "count" else "left", no_wrap=True)
     for of in summaries:
         before, after = of.text_bytes
-        reasons = sorted(of.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
         result.add_row(
             of.name,
             f"{of.records:,}",
             f"{of.documents:,}",
+            f"{before / 1e6:,.2f}",
             f"{after / 1e6:,.2f}",
-            f"{after / before:.0%}" if before else "",
             f"{tokens[of.name]:,}" if of.name in tokens else "",
             f"{wanted[of.name]:.1%}" if of.name in wanted else "",
             f"{got[of.name]:.1%}" if of.name in got else "",
-            ", ".join(f"{rule}.{reason} {count:,}" for (rule, reason), count in reasons),
         )
-    return result
+        for place, ((rule, reason), count) in enumerate(of.dropped.items()):
+            dropped.add_row("" if place else of.name, rule, reason, f"{count:,}")
+    return Group(result, dropped)

@@ -31,7 +31,9 @@ def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
 
 
 @given(DOCUMENTS)
-def test_a_part_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]) -> None:
+def test_a_part_gives_back_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, documents: list[Document]
+) -> None:
     path = str(tmp_path_factory.mktemp("parts") / "part.parquet")
     batches = list(batched(documents))
     write_part(path, SCHEMA, iter(batches))

@@ -47,9 +47,7 @@ class Short(Settings):
         return pa.RecordBatch.from_pydict({"length": pc.utf8_length(batch.column("text")).cast(pa.int64())})
 
     def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        return pc.if_else(
-            pc.less(scores.column("length"), self.least), "too_short", pa.scalar(None, pa.string())
-        )
+        return pc.if_else(pc.less(scores.column("length"), self.least), "too_short", pa.scalar(None, pa.string()))
 
 
 def source(tmp_path: Path, texts: Sequence[str] = TEXTS) -> StepFolder:
@@ -62,8 +60,14 @@ def source(tmp_path: Path, texts: Sequence[str] = TEXTS) -> StepFolder:
 
 def task(tmp_path: Path, name: str, rules: tuple[NamedRule, ...], **more: object) -> ProcessTask:
     return ProcessTask(
-        part=0, group="", input=source(tmp_path), output=StepFolder(str(tmp_path / name)), step="s", input_digest="i",
-        rules=rules, **more,  # type: ignore[arg-type]
+        part=0,
+        group="",
+        input=source(tmp_path),
+        output=StepFolder(str(tmp_path / name)),
+        step="s",
+        input_digest="i",
+        rules=rules,
+        **more,  # type: ignore[arg-type]
     )
 
 
