@@ -22,6 +22,7 @@ MAX_ROW_BYTES = 16 << 20
 
 _CHUNK = 1 << 20
 _CACHE_KIB = 1 << 16  # of the table of answers; the rest is on disk
+_NO_ANSWER = (None, None, None)
 _QUESTION, _ANSWER = "1", "2"  # PostTypeId
 _ROW = re.compile(rb"<row[\s/>]")
 _NUMBER = re.compile(r"-?\d{1,18}")
@@ -142,41 +143,54 @@ class _Site:
             yield Rejected(Origin(self._path), "unsupported_file", "UTF-16: convert it to UTF-8")
             return
         self._collect()
-        reason = None
+        # Rows of the table are in the order of the file, so one walk along it tells answers from the rest.
+        answers = self._database.execute(
+            "SELECT answer.offset, answer.parent, question.id FROM answer LEFT JOIN question "
+            "ON question.id = answer.parent ORDER BY answer.rowid"
+        )
+        at, parent, known = next(answers, _NO_ANSWER)
+        reason = ""
         for number, row in enumerate(_rows(self._file)):
-            result = self._row(Origin(self._path, offset=row.offset, length=row.length, record=number), row)
-            if result is not None:
-                yield result
-            reason = result.reason if isinstance(result, Rejected) else None
+            origin = Origin(self._path, offset=row.offset, length=row.length, record=number)
+            reason = ""
+            if row.offset == at:
+                if known is None:
+                    yield Rejected(origin, "orphan_answer", f"question {parent}")
+                at, parent, known = next(answers, _NO_ANSWER)
+                continue
+            result = self._row(origin, row)
+            reason = result.reason if isinstance(result, Rejected) else ""
+            yield result
         if reason != "bad_row" and not _is_closed(self._file):
             yield Rejected(Origin(self._path), "truncated", "no </posts> at the end: fetch the file again")
 
     def _collect(self) -> None:
-        """First reading: all answers, and where each question is."""
+        """First reading: the answers, and where each question is."""
         run = self._database.execute
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         run("PRAGMA journal_mode = OFF")
         run("CREATE TABLE question (id INTEGER PRIMARY KEY, offset INTEGER)")
-        run("CREATE TABLE answer (parent INTEGER, score INTEGER, id INTEGER, offset INTEGER, row BLOB)")
+        run(
+            "CREATE TABLE answer (parent INTEGER, score INTEGER, id INTEGER, offset INTEGER, license TEXT,"
+            " replaced INTEGER, text BLOB)"
+        )
         for row in _rows(self._file):
             post = _parse(row)
-            if not isinstance(post, _Post):
+            if isinstance(post, str):
                 continue
             if post.type == _QUESTION:
                 run("INSERT OR IGNORE INTO question VALUES (?, ?)", (post.id, row.offset))
             elif post.type == _ANSWER:
-                packed = zlib.compress(row.data, 1)
-                run("INSERT INTO answer VALUES (?, ?, ?, ?, ?)", (post.parent, post.score, post.id, row.offset, packed))
+                text = zlib.compress(html_text(post.attributes.get("Body", "")).encode("utf-8"), 1)
+                values = (post.parent, post.score, post.id, row.offset, _license(post), post.replaced, text)
+                run("INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         run("CREATE INDEX answer_parent ON answer (parent)")
 
-    def _row(self, origin: Origin, row: _Row) -> Document | Rejected | None:
-        """What a row gives in the second reading; None for an answer that its question's document holds."""
+    def _row(self, origin: Origin, row: _Row) -> Document | Rejected:
+        """What a row that is no answer gives."""
         post = _parse(row)
         if isinstance(post, str):
             return Rejected(origin, post, repr(row.data[:80]))
-        if post.type == _ANSWER:
-            known = self._database.execute("SELECT 1 FROM question WHERE id = ?", (post.parent,)).fetchone()
-            return None if known else Rejected(origin, "orphan_answer", f"question {post.parent}")
         if post.type != _QUESTION:
             return Rejected(origin, "other_post_type" if post.type else "no_post_type", post.type)
         (first,) = self._database.execute("SELECT offset FROM question WHERE id = ?", (post.id,)).fetchone()
@@ -185,19 +199,16 @@ class _Site:
         return self._document(origin, post)
 
     def _document(self, origin: Origin, question: _Post) -> Document | Rejected:
-        found = self._database.execute(
-            "SELECT offset, row FROM answer WHERE parent = ? ORDER BY score DESC, id, offset", (question.id,)
-        )
-        rows = (_Row(offset, 0, zlib.decompress(packed)) for offset, packed in found)
-        answers = [post for row in rows if isinstance(post := _parse(row), _Post)]
-        body = html_text(question.attributes.get("Body", ""))
+        answers = self._database.execute(
+            "SELECT license, replaced, text FROM answer WHERE parent = ? ORDER BY score DESC, id, offset",
+            (question.id,),
+        ).fetchall()
         title = question.attributes.get("Title", "").strip()
-        replies = [text for post in answers if (text := html_text(post.attributes.get("Body", "")))]
-        if not (title or body or replies):
+        asked = "\n\n".join(filter(None, (title, html_text(question.attributes.get("Body", "")))))
+        replies = [text for *_, packed in answers if (text := zlib.decompress(packed).decode("utf-8"))]
+        if not asked and not replies:
             return Rejected(origin, "no_text", records=1 + len(answers))
         site = _site(self._path)
-        posts = [question, *answers]
-        licenses = sorted({license for post in posts if (license := _license(post))})
         metadata: dict[str, Any] = {
             "answers": len(answers),
             "score": question.score,
@@ -205,20 +216,21 @@ class _Site:
         }
         if _NUMBER.fullmatch(accepted := question.attributes.get("AcceptedAnswerId", "")):
             metadata["accepted_answer"] = int(accepted)
+        licenses = {_license(question), *(license for license, *_ in answers)} - {None}
         if len(licenses) > 1:
-            metadata["licenses"] = licenses
-        if any(post.replaced for post in posts):
+            metadata["licenses"] = sorted(licenses)
+        if question.replaced or any(replaced for _, replaced, _ in answers):
             metadata["replaced"] = True
         return Document(
             id=f"stackexchange:{site}:{question.id}",
-            text="\n\n".join(["Q: " + "\n\n".join(filter(None, (title, body))), *(f"A: {reply}" for reply in replies)]),
+            text="\n\n".join([f"Q: {asked}", *(f"A: {reply}" for reply in replies)]),
             source="stackexchange",
             origin=origin,
             license=_license(question),
             url=f"https://{site}/q/{question.id}",
             timestamp=_time(question.attributes.get("CreationDate")),
             metadata=metadata,
-            records=len(posts),
+            records=1 + len(answers),
         )
 
 
