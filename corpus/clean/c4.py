@@ -163,13 +163,22 @@ def _clean_page(
             at = to
         else:  # the page is stripped in the end: a citation may have left white space before its first line
             first, _ = _strip(out, begin, to, classes)
-            out[begin : begin + to - first] = out[first:to].copy()
+            for at in range(begin, begin + to - first):
+                out[at] = out[at + first - begin]
             at = begin + to - first
         if lines == len(kept):
-            kept = np.append(kept, np.empty(lines, np.uint32))
+            kept = _doubled(kept)
         kept[lines] = here
         lines += 1
     return _TOO_FEW_SENTENCES if sentences < min_sentences else _KEPT, at, kept, lines
+
+
+@njit(nogil=True, cache=True)
+def _doubled(values: Any) -> Any:
+    longer = np.empty(2 * len(values), values.dtype)
+    for i in range(len(values)):
+        longer[i] = values[i]
+    return longer
 
 
 @njit(nogil=True, cache=True)
