@@ -15,6 +15,7 @@ from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_ra
 from corpus.sources.tex_files import decode_all, flatten, looks_like_tex, main_file
 
 _HEAD = 512
+_CHUNK = 1 << 20
 _BULK_MEMBER = re.compile(r"(?:.*/)?\d{4}/[^/]+\.(?:gz|pdf)")
 _TEX = (".tex", ".ltx", ".latex")
 _NEVER_TEX = (
@@ -25,8 +26,6 @@ _NEVER_TEX = (
     *(".tar", ".tgz", ".xml", ".zip"),
 )
 _ID = re.compile(r"(?:(\d{4}\.\d{4,5})|([a-z-]+(?:\.[A-Z]{2})?)(\d{7}))(?:v(\d+))?(?![\dA-Za-z])")
-
-
 _REASONS = ("withdrawn", "encrypted", "pdf_only", "no_tex")
 """Of a submission without TeX, the first of these that a file of it gave."""
 
@@ -178,6 +177,8 @@ class Arxiv(Settings):
             if data is None and member.name.lower().endswith(_TEX):
                 raise TooLarge
             yield member.name, data
+        while stream.read(_CHUNK):  # to the end, where gzip's checksum is
+            continue
 
 
 def paper_id(path: str) -> tuple[str | None, int]:
