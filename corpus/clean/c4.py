@@ -99,10 +99,12 @@ def _have_bad_word(texts: pa.Array, path: str) -> pa.Array:
 @lru_cache(maxsize=4)
 def _bad_word_expressions(path: str) -> tuple[re.Pattern[str], str]:
     try:
-        words = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        words = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8: give a text file with one word a line") from None
-    pattern = rf"(?:\W|^)({'|'.join(re.escape(word) for word in words if word)})(?:\W|$)"
+    if not words:
+        raise UserError(f"{path} holds no word: give one a line, or leave badwords out")
+    pattern = rf"(?:\W|^)({'|'.join(map(re.escape, words))})(?:\W|$)"
     return re.compile(pattern), pattern
 
 

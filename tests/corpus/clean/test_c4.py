@@ -271,6 +271,9 @@ def test_a_bad_word_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="not UTF-8"):
         C4Lines(badwords=str(tmp_path / "binary")).clean(batch(GOOD))
+    (tmp_path / "empty").write_text("\n \n")
+    with pytest.raises(UserError, match="holds no word"):
+        C4Lines(badwords=str(tmp_path / "empty")).clean(batch(GOOD))
 
 
 def test_slices_many_lines_and_no_documents() -> None:
