@@ -119,14 +119,15 @@ class _PartRun:
         score_columns: dict[str, pa.Array] = {}
         decisions: list[tuple[npt.NDArray[np.int64], str, pa.Array]] = []
 
-        def drop(named: NamedRule, reasons: pa.Array) -> None:
+        def drop(named: NamedRule, reasons: pa.Array, before: pa.RecordBatch) -> None:
+            """Takes out what has a reason; samples show the text as it was before the rule."""
             nonlocal current, rows
             gone = np.asarray(reasons.is_valid())
             if gone.any():
                 places = np.flatnonzero(gone)
                 given = reasons.take(pa.array(places))
                 decisions.append((rows[places], named.key, given))
-                self._count(named.key, given, current, places)
+                self._count(named.key, given, before, places)
                 current = current.filter(pa.array(~gone))
                 rows = rows[~gone]
 
@@ -134,21 +135,21 @@ class _PartRun:
             named = self.task.dedup
             self.seen[named.key] += current.num_rows
             cleaned = named.dedup.apply(current, first_row, self._dedup_decisions)
-            current = _with_text(current, cleaned)
-            drop(named, cleaned.reason)
+            before, current = current, _with_text(current, cleaned)
+            drop(named, cleaned.reason, before)
         for named in self.task.rules:
             self.seen[named.key] += current.num_rows
             if named.is_cleaner:
                 cleaned = named.cleaner.clean(current)
-                current = _with_text(current, cleaned)
-                drop(named, cleaned.reason)
+                before, current = current, _with_text(current, cleaned)
+                drop(named, cleaned.reason, before)
             else:
                 scores = self._score(named, current, rows, first_row, batch.num_rows)
                 for name in scores.schema.names:
                     score_columns[f"{named.key}.{name}"] = _scatter(scores.column(name), rows, batch.num_rows)
                     if name in SCHEMA.names:
                         current = _with_column(current, name, scores.column(name))
-                drop(named, named.filter.decide(scores))
+                drop(named, named.filter.decide(scores), current)
         if score_columns:
             self.scores.append(pa.RecordBatch.from_pydict(score_columns))
         self._decide(decisions, first_row)
