@@ -82,12 +82,14 @@ def with_datatrove() -> Callable[[list[str]], None] | None:
     try:
         from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
         from datatrove.utils.hashing import HashConfig
+
+        # 16 buckets of 8: 128 permutations, like ours; SHA-1 as FineWeb, and its xxHash fails with xxhash 4
+        config = MinhashConfig(num_buckets=16, hashes_per_bucket=8, hash_config=HashConfig(hash_fc="sha1"))
+        step = MinhashDedupSignature("unused", config=config)
+        step.get_shingles("It imports its word splitter when it is first used.")
     except ImportError as error:
         print(f"datatrove left out: {error}")
         return None
-    # 16 buckets of 8: 128 permutations like ours; 64-bit xxHash, the faster of its two
-    config = MinhashConfig(num_buckets=16, hashes_per_bucket=8, hash_config=HashConfig(hash_fc="xxhash"))
-    step = MinhashDedupSignature("/nonexistent", config=config)
 
     def run(texts: list[str]) -> None:
         for text in texts:

@@ -39,3 +39,9 @@ def test_by_url() -> None:
     ]
     kept = {i for i, (reason, _, _) in run(Exact(on="url"), docs).items() if reason is None}
     assert kept == {lowest(["c4:0", "c4:1"]), "c4:2", "c4:3", "c4:4"}
+
+
+def test_estimate_is_honest() -> None:
+    batch = document_batch(documents(str(i) for i in range(500)))
+    given = sum(block.nbytes for _, block in Exact().sign(PartRef(0), iter([batch]), 4))
+    assert given / 2 <= Exact().estimate(500, batch["text"].nbytes) <= given * 2

@@ -117,3 +117,9 @@ def test_real_wet(shared_data: Path) -> None:
     expected = {d.id: r for d, r in zip(made, reference(texts, 300), strict=True)}
     assert run(Lines(), made, SHAPES[1]) == expected
     assert {reason for reason, _, _ in expected.values()} >= {None, "no_lines_left"}
+
+
+def test_estimate_is_honest(shared_data: Path) -> None:
+    batch = document_batch(documents(wet_texts(shared_data / "commoncrawl")))
+    given = sum(block.nbytes for _, block in Lines().sign(PartRef(0), iter([batch]), 4))
+    assert given / 2 <= Lines().estimate(batch.num_rows, batch["text"].nbytes) <= given * 2
