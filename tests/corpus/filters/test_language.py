@@ -74,6 +74,14 @@ def test_scores_are_rounded_before_the_threshold(lid: str, monkeypatch: pytest.M
     assert rule.decide(scores).to_pylist() == ["language_uncertain", None, None, None]
 
 
+def test_max_chars_looks_at_the_start(lid: str) -> None:
+    text = "The quick brown fox\n jumps over the dog. " + "Der Hund ist im Haus und schl\u00e4ft. " * 20
+    whole, start = Language(model=lid), Language(model=lid, max_chars=38)
+    assert whole.score(batch(text)).column("language").to_pylist() == ["de"]
+    assert start.score(batch(text)) == whole.score(batch(text.replace("\n", "")[:38]))
+    assert start.score(batch(text)).column("language").to_pylist() == ["en"]
+
+
 def test_decide() -> None:
     scores = scores_of(("en", 0.9), ("de", 0.9), ("de", 0.1), (None, 0.0))
     assert Language().decide(scores).to_pylist() == [
