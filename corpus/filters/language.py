@@ -26,8 +26,8 @@ class Language(Settings):
         model: CCNet used "lid-bin"; "lid" is the same model quantised to a hundredth of the size.
         keep: labels of the model; None keeps every language.
         threshold: the least probability (CCNet: 0.5, cc_net/mine.py `lang_threshold`).
-        max_chars: look at no more than this many characters from the start, which is faster by as much as it leaves out;
-            None = the whole text, as CCNet.
+        max_chars: look at no more than this many characters from the start; faster by as much as it leaves out.
+            None = the whole text, as CCNet does.
     """
 
     version: ClassVar[int] = 1
