@@ -74,9 +74,7 @@ def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
         if any(_matches(relative, pattern) for pattern in include):
             found.append(RawFile(relative, info["size"], _edge_digest(fs, path, info["size"])))
     if not found:
-        raise UserError(
-            f"input {root} holds no file that matches {', '.join(include)}: check `input` and `include`"
-        )
+        raise UserError(f"input {root} holds no file that matches {', '.join(include)}: check `input` and `include`")
     return found
 
 
