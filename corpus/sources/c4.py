@@ -10,6 +10,7 @@ from typing import IO, Any, ClassVar
 from corpus.schema import Document, Origin, Rejected, well_formed
 from corpus.settings import Settings
 from corpus.sources.compressed import CHUNK, decompressed, read_range
+from corpus.sources.decode import is_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
 
 _TEXT_PER_PACKED_BYTE = 3  # of C4's .json.gz files; plan aims at SPLIT_BYTES of text
@@ -145,7 +146,7 @@ def _document(origin: Origin, line: bytes) -> Document | Rejected:
         return Rejected(origin, "no_text")
     text = well_formed(raw_text)
     url = _string(body, "url")
-    valid = text is raw_text and ("\ufffd" not in decoded or _is_utf8(line))
+    valid = text is raw_text and ("\ufffd" not in decoded or is_utf8(line))
     key = text if url is None else well_formed(url)
     return Document(
         id=f"c4:{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}",
@@ -165,14 +166,6 @@ def _string(body: dict[str, Any], key: str) -> str | None:
         if isinstance(place, dict) and isinstance(value := place.get(key), str) and value:
             return value
     return None
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _time(value: str | None) -> datetime | None:

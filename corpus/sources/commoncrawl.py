@@ -14,6 +14,7 @@ from resiliparse.parse.html import HTMLParserException
 
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
+from corpus.sources.decode import is_utf8
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.sources.warc import Record, read_record, read_records
 
@@ -59,7 +60,7 @@ class CommonCrawl(Settings):
 
     snapshot: str = "unknown"
 
-    def plan(self, files: Sequence[RawFile]) -> list[Split]:
+    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
         """Whole files, about 1 GB of text a split; a split never joins snapshots, which are the groups."""
         snapshots: dict[str, list[RawFile]] = {}
         for file in files:
@@ -67,7 +68,7 @@ class CommonCrawl(Settings):
         return [
             split
             for snapshot in sorted(snapshots)
-            for split in group_files(snapshots[snapshot], SPLIT_BYTES // _TEXT_PER_GZIP_BYTE, snapshot)
+            for split in group_files(snapshots[snapshot], split_bytes // _TEXT_PER_GZIP_BYTE, snapshot)
         ]
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
@@ -179,7 +180,8 @@ def _response(warc: WarcRecord, data: bytes) -> tuple[WarcRecord, bytes]:
 def decode_html(body: bytes, declared: str | None) -> tuple[str, str]:
     """(text, Python's name of its encoding). Bytes that the encoding does not have become U+FFFD.
 
-    Order: byte order mark, `declared` (the HTTP header's), the meta element within the first 1024 bytes, detection
+    Order: byte order mark, `declared` (the HTTP header's), the meta element within the first 1024 bytes, detection;
+    but what is not declared and valid UTF-8 is never taken for Windows-1252
     (https://html.spec.whatwg.org/multipage/parsing.html#determining-the-character-encoding).
     """
     for mark, encoding in _BOMS.items():
@@ -190,6 +192,8 @@ def decode_html(body: bytes, declared: str | None) -> tuple[str, str]:
     charset = found or detect_encoding(body, from_html_meta=True) or "utf-8"
     if charset.startswith("utf-16") and b"\0" not in body[:1024]:
         charset = "utf-8"  # as the standard says of a meta element that could be read byte by byte
+    if not found and charset == "cp1252" and is_utf8(body):
+        charset = "utf-8"  # detection sees a sample only, and that may be ASCII
     charset = _SUPERSETS.get(charset, charset)
     return body.decode(charset, "replace"), charset
 

@@ -247,7 +247,7 @@ def _frame(stream: _Stream, limit: int) -> tuple[str, int]:
     """("", bytes of the record at the beginning of the buffer), or (reason, bytes to leave behind at least)."""
     end = _header_end(stream)
     if not stream.buffer.startswith(b"WARC/"):
-        return "garbage", 0
+        return ("truncated" if b"WARC/".startswith(stream.buffer) else "garbage"), 0
     if end is None:
         # Without an end of the header reading has stopped in it, or it is longer than any header.
         return ("bad_header", 1) if len(stream.buffer) > MAX_HEADER_BYTES else ("truncated", 0)

@@ -1,0 +1,189 @@
+"""Framing of WARC records, on files written here in every division into gzip members, whole and damaged."""
+
+import gzip
+import io
+import zlib
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.schema import Origin, Rejected
+from corpus.sources import warc
+from corpus.sources.warc import Record, read_record, read_records
+
+LIMIT = 1 << 20
+
+
+def record(content: bytes, number: int = 0, end: bytes = b"\r\n") -> bytes:
+    lines = [b"WARC/1.0", b"WARC-Type: conversion", b"WARC-Record-ID: <urn:uuid:%d>" % number]
+    lines += [b"content-length: %d" % len(content), b"", b""]
+    return end.join(lines) + content
+
+
+def read(data: bytes, limit: int = LIMIT) -> list[Record | Rejected]:
+    return list(read_records(io.BytesIO(data), "f", limit))
+
+
+def summary(data: bytes, limit: int = LIMIT) -> list[bytes | str]:
+    return [r.reason if isinstance(r, Rejected) else r.data for r in read(data, limit)]
+
+
+contents = st.binary(max_size=300) | st.sampled_from(
+    [b"", b"\r\n\r\nWARC/1.0\r\nWARC-Type: response\r\n", b"x\r\n\r\n", gzip.compress(record(b"inner"))]
+)
+
+
+@given(st.lists(contents, min_size=1, max_size=6), st.data())
+@settings(deadline=None)
+def test_every_division_into_gzip_members_gives_the_same_records(parts: list[bytes], data: st.DataObject) -> None:
+    records = [record(part, number) for number, part in enumerate(parts)]
+    joined = [one + b"\r\n\r\n" for one in records]
+    stream = b"".join(joined)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))  # equal cuts: empty members
+    edges = [0, *cuts, len(stream)]
+    anyhow = b"".join(gzip.compress(stream[a:b]) for a, b in pairwise(edges))
+    for name, file in {
+        "plain": stream,
+        "a member a record": b"".join(map(gzip.compress, joined)),
+        "one member": gzip.compress(stream),
+        "members anyhow": anyhow,
+        "padded with zeros": gzip.compress(stream) + bytes(100),
+    }.items():
+        found = read(file)
+        assert [r.data for r in found if isinstance(r, Record)] == records, name
+        assert len(found) == len(records), name
+        assert [r.origin.record for r in found] == list(range(len(records)))
+        for one in found:
+            assert read_record(io.BytesIO(file), one.origin) == one.data, name
+
+
+def test_offset_of_a_gzip_member_is_its_place_in_the_file() -> None:
+    members = [gzip.compress(record(bytes([65 + n]) * 50) + b"\r\n\r\n") for n in range(3)]
+    places = [0, len(members[0]), len(members[0] + members[1])]
+    assert [(r.origin.member, r.origin.offset) for r in read(b"".join(members))] == [(None, at) for at in places]
+
+
+def test_records_inside_a_gzip_member_name_it() -> None:
+    two = [record(b"a"), record(b"b")]
+    first = gzip.compress(record(b"x") + b"\r\n\r\n")
+    file = first + gzip.compress(b"\r\n\r\n".join(two))
+    assert read(file)[2].origin == Origin("f", f"gzip@{len(first)}", len(two[0]) + 4, len(two[1]), 2)
+
+
+def test_line_feeds_alone_end_headers_and_records() -> None:
+    files = b"\n\n".join(record(part, end=b"\n") for part in (b"one", b"two")) + b"\n\n"
+    assert summary(files) == [record(b"one", end=b"\n"), record(b"two", end=b"\n")]
+
+
+def test_a_damaged_member_costs_its_record_alone() -> None:
+    noise = bytes(range(256)) * 40
+    members = [bytearray(gzip.compress(record(noise[n:], n) + b"\r\n\r\n")) for n in range(5)]
+    members[2][40:60] = b"\xff" * 20
+    assert summary(b"".join(members)) == [
+        *(record(noise[n:], n) for n in (0, 1)),
+        "damaged_gzip",
+        *(record(noise[n:], n) for n in (3, 4)),
+    ]
+
+
+def test_a_wrong_checksum_costs_its_record() -> None:
+    members = [bytearray(gzip.compress(record(b"abc" * 100, n) + b"\r\n\r\n")) for n in range(3)]
+    members[1][-8] ^= 1  # the checksum
+    assert summary(b"".join(members)) == [record(b"abc" * 100), "damaged_gzip", record(b"abc" * 100, 2)]
+
+
+def test_garbage_between_members_is_counted() -> None:
+    member = gzip.compress(record(b"a") + b"\r\n\r\n")
+    assert summary(member + b"no gzip" + member) == [record(b"a"), "damaged_gzip", record(b"a")]
+
+
+@given(st.integers(1, 2000), st.booleans())
+@settings(deadline=None)
+def test_a_file_cut_anywhere_loses_what_was_cut_and_says_so(cut: int, packed: bool) -> None:
+    whole = [record(str(n).encode() * 200, n) for n in range(5)]
+    pieces = [one + b"\r\n\r\n" for one in whole]
+    file = b"".join(map(gzip.compress, pieces) if packed else pieces)
+    found = summary(file[: max(1, len(file) - cut)])
+    intact = [one for one in found if isinstance(one, bytes)]
+    assert intact == whole[: len(intact)]
+    assert [one for one in found if isinstance(one, str)] in ([], ["truncated"], ["unsupported_file"])
+    if packed and len(intact) < 5 and len(found) == len(intact):
+        # Nothing is missing that has begun: the cut is between two members.
+        assert len(file) - cut == len(b"".join(map(gzip.compress, pieces[: len(intact)])))
+
+
+@given(st.binary(max_size=400), st.integers(0, 1000))
+@settings(deadline=None)
+def test_no_bytes_raise(noise: bytes, at: int) -> None:
+    good = b"".join(gzip.compress(record(b"abc" * 50, n) + b"\r\n\r\n") for n in range(4))
+    for file in (noise, b"\x1f\x8b\x08" + noise, good[:at] + noise + good[at:], b"WARC/1.0\r\n" + noise):
+        assert all(isinstance(r, Record | Rejected) for r in read(file))
+
+
+def test_a_record_shorter_than_it_says_does_not_take_the_next_with_it() -> None:
+    short = record(b"x" * 100)[:-60]
+    assert summary(short + b"\r\n\r\n" + record(b"next") + b"\r\n\r\n" + record(b"x" * 200)) == [
+        "bad_length",
+        record(b"next"),
+        record(b"x" * 200),
+    ]
+
+
+def test_a_record_longer_than_it_says_is_counted_once() -> None:
+    long = record(b"x" * 10) + b"and more\r\n\r\n"
+    assert summary(long + record(b"next")) == ["bad_length", record(b"next")]
+
+
+def test_bytes_behind_the_last_record_are_counted() -> None:
+    assert summary(record(b"a") + b"\r\n\r\nThe monkeys are coming!") == [record(b"a"), "garbage"]
+
+
+def test_a_header_without_content_length_is_rejected() -> None:
+    assert summary(b"WARC/1.0\r\nWARC-Type: response\r\n\r\nx\r\n\r\n" + record(b"a")) == ["bad_header", record(b"a")]
+
+
+def test_an_endless_header_is_rejected() -> None:
+    endless = b"WARC/1.0\r\n" + b"A: b\r\n" * (warc.MAX_HEADER_BYTES // 4)
+    assert summary(endless + b"\r\n\r\n" + record(b"a")) == ["bad_header", record(b"a")]
+
+
+def test_a_long_record_is_passed_over_without_being_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    more = warc._Stream._more
+
+    def watched(stream: warc._Stream) -> None:
+        more(stream)
+        held.append(len(stream.buffer))
+
+    monkeypatch.setattr(warc._Stream, "_more", watched)
+    bomb = gzip.compress(record(bytes(64 << 20)) + b"\r\n\r\n" + record(b"a"))
+    assert summary(bomb, limit=1 << 20) == ["too_long", record(b"a")]
+    assert max(held) <= 2 * warc.CHUNK
+
+
+@pytest.mark.parametrize(
+    ("file", "reason", "detail"),
+    [
+        (b"", "truncated", "no record"),
+        (gzip.compress(b""), "truncated", "no record"),
+        (b"\x04\x22\x4d\x18abc", "unsupported_file", "lz4"),
+        (b"\x28\xb5\x2f\xfdabc", "unsupported_file", "zstd"),
+        (b"filedesc://x 1.2.3.4 20080101000000 text/plain 3\nabc", "unsupported_file", "ARC"),
+        (gzip.compress(b"filedesc://x 1.2.3.4 20080101000000 text/plain 3\nabc"), "unsupported_file", "ARC"),
+        (b"<html>", "unsupported_file", "<html>"),
+    ],
+)
+def test_a_file_that_is_no_warc_is_one_rejected_record(file: bytes, reason: str, detail: str) -> None:
+    (found,) = read(file)
+    assert isinstance(found, Rejected)
+    assert found.reason == reason
+    assert detail in found.detail
+
+
+def test_the_deflated_bytes_that_fastwarc_would_lose() -> None:
+    """FastWARC 2.0 ends at an empty gzip member; Internet Archive's writers leave them."""
+    member = gzip.compress(record(b"a") + b"\r\n\r\n")
+    assert summary(gzip.compress(b"") + member + gzip.compress(b"") * 2 + member) == [record(b"a")] * 2
+    assert zlib.decompress(gzip.compress(b""), wbits=31) == b""
