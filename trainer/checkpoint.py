@@ -80,10 +80,10 @@ def _share(names: list[str]) -> list[str]:
     return names[dist.get_rank() :: dist.get_world_size()]
 
 
-def _agree(value: int, op: dist.ReduceOp.RedOpType = dist.ReduceOp.MIN) -> int:
-    """The smallest (or as `op` says) of all ranks' values."""
+def _smallest(value: int) -> int:
+    """The smallest of all ranks' values."""
     tensor = torch.tensor(value)
-    dist.all_reduce(tensor, op)
+    dist.all_reduce(tensor, dist.ReduceOp.MIN)
     return int(tensor)
 
 
@@ -113,7 +113,7 @@ def complete(output: Path) -> list[Path]:
 
 
 def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Position, keep: int) -> Path:
-    """Writes one checkpoint and removes all but the newest `keep`. Every rank calls it.
+    """Writes one checkpoint and removes those before it but the newest `keep` - 1. Every rank calls it.
 
     Raises UserError when the disk is full or the folder cannot be written.
     """
@@ -143,7 +143,8 @@ def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Pos
                 shutil.rmtree(final)
             temporary.rename(final)
             _sync(final.parent)
-            for old in complete(output)[keep:]:
+            # A newer one was found damaged when this run began: it does not count, and is replaced when reached.
+            for old in [folder for folder in complete(output) if folder <= final][keep:]:
                 shutil.rmtree(old)
         dist.barrier()
     return final
@@ -179,7 +180,7 @@ def newest(output: Path) -> tuple[Path, Position, list[str]] | None:
     """
     folders = complete(output)
     latest = int(folders[0].name.removeprefix("step-")) if folders else -1
-    if _agree(latest) != -_agree(-latest):
+    if _smallest(latest) != -_smallest(-latest):
         raise UserError(f"{output}: the processes see different checkpoints; put it on a file system they share")
     damaged: list[str] = []
     for folder in folders:
@@ -190,7 +191,7 @@ def newest(output: Path) -> tuple[Path, Position, list[str]] | None:
         except DamagedFile as error:
             damaged.append(str(error))
             position = None
-        if _agree(position is not None) and position is not None:
+        if _smallest(position is not None) and position is not None:
             return folder, position, damaged
         if position is not None:
             damaged.append(f"{folder}: another process found it damaged")

@@ -19,7 +19,7 @@ SIZES: dict[str, dict[str, int | float]] = {
     "33B": {"dim": 6656, "layers": 60, "heads": 52, "ffn_hidden": 17920, "norm_eps": 1e-6},
     "65B": {"dim": 8192, "layers": 80, "heads": 64, "ffn_hidden": 22016, "norm_eps": 1e-5},
     # Ours: a first run on a laptop's CPU, and the tests.
-    "demo": {"dim": 192, "layers": 3, "heads": 6, "ffn_hidden": 512, "norm_eps": 1e-6},
+    "demo": {"dim": 128, "layers": 2, "heads": 4, "ffn_hidden": 384, "norm_eps": 1e-6},
     "tiny": {"dim": 64, "layers": 2, "heads": 4, "ffn_hidden": 128, "norm_eps": 1e-6},
 }
 

@@ -1,7 +1,7 @@
 """Held-out loss per source, and the entropy a model must beat to have learned more than the tokens' frequencies."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
 
-from trainer.loader import Tokens
+from trainer.loader import Tokens, Windows
 from trainer.loss import IGNORE
 from trainer.model import Llama
 
@@ -23,7 +23,7 @@ def unigram_entropy(labels: npt.NDArray[np.integer]) -> float:
 
 
 @torch.no_grad()
-def loss_of(model: Llama, windows: npt.NDArray[np.integer], micro_batch: int, mesh: DeviceMesh) -> float:
+def loss_of(model: Llama, windows: Windows, micro_batch: int, mesh: DeviceMesh) -> float:
     """Mean loss in nats a token over windows (n, seq_len + 1), which every process passes alike.
 
     The windows are dealt over the dp ranks; where they do not come out even, blank ones fill up, so that all ranks
@@ -45,28 +45,27 @@ def loss_of(model: Llama, windows: npt.NDArray[np.integer], micro_batch: int, me
     return float(total[0] / total[1])
 
 
-def heldout(
-    model: Llama, tokens: Tokens, mesh: DeviceMesh, micro_batch: int, limit: int
-) -> dict[str, dict[str, float]]:
-    """Per source: `loss` and `unigram_entropy` in nats a token, and `tokens` they are taken over.
+def read_heldout(tokens: Tokens, limit: int) -> dict[str, Windows]:
+    """The first `limit` held-out windows of each source that has any: (n, seq_len + 1)."""
+    read = {source: tokens.heldout(source, limit) for source in tokens.sources}
+    return {source: windows for source, windows in read.items() if len(windows)}
 
-    At most `limit` windows a source, evenly spaced over what is held out. A source that holds nothing out is absent.
-    """
-    results: dict[str, dict[str, float]] = {}
-    for source in tokens.sources:
-        windows = tokens.heldout(source)
-        if len(windows) == 0:
-            continue
-        windows = windows[np.linspace(0, len(windows) - 1, min(limit, len(windows))).round().astype(np.int64)]
-        results[source] = {
+
+def heldout(
+    model: Llama, sources: Mapping[str, Windows], micro_batch: int, mesh: DeviceMesh
+) -> dict[str, dict[str, float]]:
+    """Per source: `loss` and `unigram_entropy` in nats a token, and `tokens` they are taken over."""
+    return {
+        source: {
             "loss": loss_of(model, windows, micro_batch, mesh),
             "unigram_entropy": unigram_entropy(windows[:, 1:]),
             "tokens": windows[:, 1:].size,
         }
-    return results
+        for source, windows in sources.items()
+    }
 
 
-def describe(results: dict[str, dict[str, float]]) -> Sequence[str]:
+def describe(results: Mapping[str, dict[str, float]]) -> Sequence[str]:
     """One line a source."""
     return [
         f"held out {source}: loss {r['loss']:.4f} (perplexity {math.exp(min(r['loss'], 700)):,.1f}),"

@@ -17,12 +17,14 @@ from torch import Tensor
 
 from corpus.errors import UserError
 
+Windows = npt.NDArray[np.integer]
+
 AHEAD = 2
 """Batches read before they are asked for."""
 
 
 class Tokens(Protocol):
-    """What the trainer needs of a mixture; `tokenizer`'s reader gives it."""
+    """What the trainer needs of a mixture; `tokenizer.reader.TokenReader` gives it. Used by one thread at a time."""
 
     @property
     def fingerprint(self) -> str: ...
@@ -34,12 +36,12 @@ class Tokens(Protocol):
     def vocab_size(self) -> int: ...
     @property
     def sources(self) -> Sequence[str]: ...
-    def batch(self, first: int, count: int) -> npt.NDArray[np.integer]:
+    def batch(self, first: int, count: int) -> Windows:
         """Windows first .. first + count of the mixture: (count, seq_len + 1), the last token only a label."""
         ...
 
-    def heldout(self, source: str) -> npt.NDArray[np.integer]:
-        """All held-out windows of a source: (n, seq_len + 1)."""
+    def heldout(self, source: str, limit: int | None) -> Windows:
+        """The first `limit` held-out windows of a source: (n, seq_len + 1)."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Trains a model on a mixture of tokens.
 
-    torchrun --nproc-per-node 8 -m trainer.train recipe.yaml mixture=RUN/mixture-1f3a9c2e output=RUN/model \\
-        model.size=7B parallel.tensor=2
+    torchrun --nproc-per-node 8 -m trainer.train recipe.yaml mixture=RUN/mixture-1f3a9c2e/manifest.json \\
+        output=RUN/model model.size=7B parallel.tensor=2
 
 Without torchrun it is a run of one process. It goes on from the newest whole checkpoint in `output`, whatever number of
 processes wrote it. SIGTERM or SIGUSR1 saves a checkpoint after the step under way and exits with 75 ("try again").
@@ -27,7 +27,7 @@ try:
 
     from trainer import checkpoint
     from trainer.config import TrainingSettings, override, read_recipe
-    from trainer.evaluate import describe, heldout
+    from trainer.evaluate import describe, heldout, read_heldout
     from trainer.loader import Loader, Tokens, check_fingerprint
     from trainer.metrics import Metrics
     from trainer.model import Llama
@@ -46,7 +46,7 @@ EXIT_STOPPED = 75
 
 
 def run(settings: TrainingSettings, manifest: str, output: str, **overrides: Any) -> dict[str, Any]:
-    """Trains on the mixture of `manifest`, in this process or as one of torchrun's, and returns `train`'s result.
+    """Trains on the mixture of a manifest.json, in this process or as one of torchrun's, and returns `train`'s result.
 
     `overrides` are dotted keys: `run(settings, manifest, output, **{"run.steps": 100})`. Raises UserError.
     """
@@ -94,9 +94,11 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         metrics.say(f"going on from {folder}: step {step:,}, sequence {sequence:,}")
         metrics.event("resume", step=step, sequence=sequence, damaged=damaged)
 
+    heldout_windows = read_heldout(tokens, run.eval_sequences)  # before the loader's thread reads `tokens`
+
     def evaluate() -> dict[str, dict[str, float]]:
         begun = time.perf_counter()
-        results = heldout(model, tokens, mesh, run.micro_batch, run.eval_sequences)
+        results = heldout(model, heldout_windows, run.micro_batch, mesh)
         metrics.event("heldout", step=step, sources=results)
         for line in describe(results):
             metrics.say(line)

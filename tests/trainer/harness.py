@@ -39,8 +39,8 @@ class MemoryTokens:
         assert first + count <= self.sequences
         return self.windows[first : first + count].astype(np.uint16)
 
-    def heldout(self, source: str) -> npt.NDArray[np.integer]:
-        return self.windows[{"books": slice(0, 7), "code": slice(7, 10), "empty": slice(0)}[source]]
+    def heldout(self, source: str, limit: int | None = None) -> npt.NDArray[np.integer]:
+        return self.windows[{"books": slice(0, 7), "code": slice(7, 10), "empty": slice(0)}[source]][:limit]
 
 
 def small(**changes: Any) -> TrainingSettings:

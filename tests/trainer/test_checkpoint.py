@@ -78,6 +78,16 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_used(output: Path, d
     assert (found[0].name, found[2]) == ("step-00000020", [])
 
 
+def test_a_damaged_checkpoint_does_not_push_out_a_whole_one(output: Path) -> None:
+    flip_a_byte(output / "checkpoints" / "step-00000020")
+    with processes("cpu") as device:
+        train(small(checkpoint__keep=1, run__steps=18), MemoryTokens(), output, device)
+        found = checkpoint.newest(output)
+    assert found is not None
+    assert found[1].step == 18
+    assert names(output) == ["step-00000018", "step-00000020"]
+
+
 def test_only_damaged_checkpoints_are_an_error(output: Path) -> None:
     for folder in checkpoint.complete(output):
         flip_a_byte(folder)

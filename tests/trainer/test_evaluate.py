@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from harness import MemoryTokens, small
 
-from trainer.evaluate import heldout, loss_of, unigram_entropy
+from trainer.evaluate import heldout, loss_of, read_heldout, unigram_entropy
 from trainer.model import Llama
 from trainer.parallel import build_mesh, processes
 
@@ -38,7 +38,7 @@ def test_heldout_per_source() -> None:
         model = Llama(small().model, tokens.vocab_size, tokens.seq_len)
     model.materialise("cpu", seed=0)
     with processes("cpu") as device:
-        results = heldout(model, tokens, build_mesh(device, 1), micro_batch=2, limit=4)
+        results = heldout(model, read_heldout(tokens, limit=4), 2, build_mesh(device, 1))
     assert {source: values["tokens"] for source, values in results.items()} == {"books": 4 * 32, "code": 3 * 32}
     labels = tokens.windows[7:10, 1:]
     assert results["code"]["unigram_entropy"] == pytest.approx(unigram_entropy(labels))
