@@ -23,6 +23,9 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 TIMEOUT = 60.0
 """Seconds without a byte."""
+CONTACT = "CORPUS_CONTACT"
+"""Environment variable with a mail address or URL that servers are told: Wikimedia refuses automatic requests without
+one (foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy)."""
 _CHUNK = 1 << 20
 _RETRIED = {408, 425, 429, 500, 502, 503, 504}
 
@@ -143,7 +146,9 @@ def _receive(url: str, partial: str) -> Iterator[int]:
         http.client.IncompleteRead: the connection ended early.
     """
     held = os.path.getsize(partial) if os.path.exists(partial) else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "corpus/0.1"})
+    contact = os.environ.get(CONTACT)
+    agent = f"corpus/0.1 ({contact})" if contact else "corpus/0.1"
+    request = urllib.request.Request(url, headers={"User-Agent": agent})
     if held:
         request.add_header("Range", f"bytes={held}-")
     try:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from corpus.download import DownloadTask, RemoteFile, download_files, fetch, read_listing
+from corpus.download import CONTACT, DownloadTask, RemoteFile, download_files, fetch, read_listing
 from corpus.errors import UserError
 
 BODY = bytes(range(256)) * 5000
@@ -18,8 +18,10 @@ BODY = bytes(range(256)) * 5000
 
 class Server(BaseHTTPRequestHandler):
     requests: ClassVar[list[tuple[str, str | None]]] = []
+    agents: ClassVar[list[str | None]] = []
 
     def do_GET(self) -> None:
+        self.agents.append(self.headers.get("User-Agent"))
         asked = self.headers.get("Range")
         self.requests.append((self.path, asked))
         times = sum(path == self.path for path, _ in self.requests)
@@ -67,6 +69,15 @@ def test_the_server_says_how_long_to_wait(server: str, tmp_path: Path) -> None:
     pauses: list[float] = []
     fetch(RemoteFile(f"{server}/busy"), str(tmp_path / "f"), pauses.append)
     assert pauses == [7.0]
+
+
+def test_the_server_is_told_whom_to_write_to(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Server.agents.clear()
+    monkeypatch.delenv(CONTACT, raising=False)
+    fetch(RemoteFile(f"{server}/good"), str(tmp_path / "a"))
+    monkeypatch.setenv(CONTACT, "me@example.org")
+    fetch(RemoteFile(f"{server}/good"), str(tmp_path / "b"))
+    assert Server.agents == ["corpus/0.1", "corpus/0.1 (me@example.org)"]
 
 
 def test_a_wrong_checksum_leaves_no_file(server: str, tmp_path: Path) -> None:
