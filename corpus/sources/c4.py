@@ -13,7 +13,7 @@ from corpus.sources.compressed import CHUNK, decompressed, read_range
 from corpus.sources.decode import is_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
 
-_TEXT_PER_PACKED_BYTE = 3  # of C4's .json.gz files; plan aims at SPLIT_BYTES of text
+_TEXT_PER_PACKED_BYTE = 3  # of C4's .json.gz files; `split_bytes` are of text
 _PLAIN = (".json", ".jsonl")
 _PACKED = tuple(name + packing for name in _PLAIN for packing in (".gz", ".bz2"))
 _NESTED = ("metadata", "meta")
@@ -27,8 +27,8 @@ class C4(Settings):
     a document without one. Bytes that are not UTF-8 and lone surrogates become U+FFFD, and the document's metadata
     says `invalid_utf8`.
 
-    Plain files over 1 GB are split by byte ranges; a line belongs to the range its first byte is in. Offsets count
-    unpacked bytes.
+    Plain files larger than a split are cut into byte ranges; a line belongs to the range its first byte is in.
+    Offsets count unpacked bytes.
 
     Reasons: `bad_json`, `no_text` (no string, or only white space), `line_too_long`, `damaged` (a packed file is cut
     short or altered: what is lost is one record), `unsupported_file` (another format: one for the file).
@@ -44,9 +44,9 @@ class C4(Settings):
 
     def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
         splits: list[Split] = []
-        for kind, run in groupby(files, _kind):
+        for kind, run in groupby(files, lambda file: _kind(file, split_bytes)):
             if kind == "large":
-                splits.extend(split for file in run for split in _ranges(file))
+                splits.extend(split for file in run for split in _ranges(file, split_bytes))
             else:
                 splits.extend(group_files(run, split_bytes // (_TEXT_PER_PACKED_BYTE if kind == "packed" else 1)))
         return splits
@@ -177,15 +177,15 @@ def _time(value: str | None) -> datetime | None:
         return None
 
 
-def _kind(file: RawFile) -> str:
+def _kind(file: RawFile, split_bytes: int) -> str:
     if file.path.endswith(_PACKED):
         return "packed"
-    return "large" if file.size > SPLIT_BYTES and file.path.endswith(_PLAIN) else "small"
+    return "large" if file.size > split_bytes and file.path.endswith(_PLAIN) else "small"
 
 
-def _ranges(file: RawFile) -> Iterator[Split]:
-    """Equal byte ranges of at most `SPLIT_BYTES`."""
-    count = -(-file.size // SPLIT_BYTES)
+def _ranges(file: RawFile, split_bytes: int) -> Iterator[Split]:
+    """Equal byte ranges of at most `split_bytes`."""
+    count = -(-file.size // split_bytes)
     edges = [file.size * number // count for number in range(count + 1)]
     for start, end in pairwise(edges):
         yield Split((Piece(file.path, start, end),))

@@ -27,7 +27,7 @@ MAX_DEPTH = 512
 in the square of it."""
 
 _SNAPSHOT = re.compile(r"CC-MAIN-\d{4}-\d{2}(?!\d)")
-_TEXT_PER_GZIP_BYTE = 3  # of WET files; plan aims at SPLIT_BYTES of text
+_TEXT_PER_GZIP_BYTE = 3  # of WET files; `split_bytes` are of text
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _BLOCK_TAG = re.compile(r"<(/?)(?:div|article)\b", re.IGNORECASE)
 _HEADERS = {"languages": "WARC-Identified-Content-Language", "truncated": "WARC-Truncated"}
@@ -61,7 +61,7 @@ class CommonCrawl(Settings):
     snapshot: str = "unknown"
 
     def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
-        """Whole files, about 1 GB of text a split; a split never joins snapshots, which are the groups."""
+        """Whole files; a split never joins snapshots, which are the groups."""
         snapshots: dict[str, list[RawFile]] = {}
         for file in files:
             snapshots.setdefault(self._snapshot(file.path), []).append(file)

@@ -15,7 +15,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from corpus.errors import UserError
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
-from corpus.sources.raw import Piece, RawFile, Split, group_files, open_raw
+from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
 
 MAX_ROW_BYTES = 16 << 20
 """Longest row read. The sites limit a body to 30,000 characters."""
@@ -64,12 +64,16 @@ class StackExchange(Settings):
 
     sites: tuple[str, ...] | None = None
 
-    def plan(self, files: Sequence[RawFile]) -> list[Split]:
-        """One split a site, with the other files of its folder; all other files after them.
+    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+        """One split a site, whatever its size, with the other files of its folder; all other files after them.
 
         Raises:
-            UserError: a site of `sites` has no Posts.xml.
+            UserError: a site of `sites` has no Posts.xml, or a Posts.xml is in no folder that names its site.
         """
+        if any(_is_posts(file.path) and not _site(file.path) for file in files):
+            raise UserError(
+                "Posts.xml is directly in `input`: its folder names the site, so set `input` to the one above"
+            )
         folders = [posixpath.dirname(file.path) for file in files if _is_posts(file.path) and self._wanted(file.path)]
         missing = sorted(set(self.sites or ()) - {posixpath.basename(folder) for folder in folders})
         if missing:
@@ -82,7 +86,7 @@ class StackExchange(Settings):
             for folder in sorted(set(folders))
         ]
         planned = {piece.path for split in splits for piece in split.pieces}
-        return splits + group_files(file for file in files if file.path not in planned)
+        return splits + group_files((file for file in files if file.path not in planned), split_bytes)
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
