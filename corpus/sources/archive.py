@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, Any
 
+from corpus.errors import UserError
+from corpus.schema import Origin
+
 _CHUNK = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
 _MAX_HEADER = 1 << 20  # bytes of a pax header or GNU long name: they hold a path and a few numbers
@@ -191,6 +194,22 @@ class Zip:
             if not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG):
                 yield Member(record, info.filename, info.file_size, partial(self._zip.open, info))
                 record += 1
+
+
+def member_content(archive: Tar | Zip, origin: Origin) -> bytes:
+    """The content of the member an origin names by its running number; b"" where that is damaged.
+
+    Raises:
+        UserError: there is no such member.
+    """
+    for member in archive:
+        try:
+            data = member.read(member.size if member.record == origin.record else 0)
+        except Damaged:
+            data = b""
+        if member.record == origin.record:
+            return data or b""
+    raise UserError(f"{origin.file} has no member {origin.record}: it has changed since it was read; restore it")
 
 
 def is_tar(head: bytes) -> bool:

@@ -9,7 +9,18 @@ from typing import IO, Any, ClassVar
 
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
-from corpus.sources.archive import READ_ERRORS, Damaged, Limited, Tar, TooLarge, Zip, is_gzip, is_tar, is_zip
+from corpus.sources.archive import (
+    READ_ERRORS,
+    Damaged,
+    Limited,
+    Tar,
+    TooLarge,
+    Zip,
+    is_gzip,
+    is_tar,
+    is_zip,
+    member_content,
+)
 from corpus.sources.decode import is_opaque
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.sources.tex_files import decode_all, flatten, looks_like_tex, main_file
@@ -81,11 +92,7 @@ class Arxiv(Settings):
     def raw(self, root: str, origin: Origin) -> bytes:
         """The submission as it was sent in: TeX, tar, zip or PDF. Where its gzip is damaged, the stored bytes."""
         with open_raw(root, origin.file) as file:
-            if origin.member is None and origin.record is None:
-                data = file.read()
-            else:
-                member = next(member for member in Tar(file) if member.record == origin.record)
-                data = member.read(member.size) or b""
+            data = file.read() if origin.record is None else member_content(Tar(file), origin)
         if is_gzip(data):
             try:
                 return gzip.decompress(data)

@@ -1,0 +1,327 @@
+"""Source code of GitHub repositories."""
+
+import gzip
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import IO, Any, ClassVar
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.schema import Document, Origin, Rejected, well_formed
+from corpus.settings import Settings
+from corpus.sources.archive import (
+    READ_ERRORS,
+    Damaged,
+    Limited,
+    Tar,
+    TooLarge,
+    Zip,
+    is_gzip,
+    is_tar,
+    is_zip,
+    member_content,
+)
+from corpus.sources.compressed import read_range
+from corpus.sources.decode import decode_text, is_opaque
+from corpus.sources.licenses import SPDX, Spdx, is_license_file, repository_licenses
+from corpus.sources.raw import RawFile, Split, group_files, open_raw
+
+EXTENSIONS = (
+    *(".asm", ".s", ".smali", ".ll"),
+    *(".bat", ".cmd", ".ps1", ".psd1", ".psm1", ".sh", ".bash", ".zsh", ".fish", ".awk", ".tcl"),
+    *(".c", ".h", ".cc", ".hh", ".cpp", ".hpp", ".cxx", ".hxx", ".c++", ".h++", ".cu", ".cuh", ".m", ".mm", ".d"),
+    *(".cs", ".fs", ".vb", ".java", ".kt", ".kts", ".scala", ".groovy", ".gradle", ".clj", ".dart", ".swift"),
+    *(".go", ".rs", ".zig", ".nim", ".jl", ".r", ".py", ".pyi", ".pyx", ".rb", ".lua", ".php", ".phpt"),
+    *(".pl", ".pm", ".pod", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".coffee"),
+    *(".html", ".css", ".scss", ".less", ".sql", ".proto", ".graphql", ".glsl", ".vhd", ".vhdl", ".v", ".sv"),
+    *(".f", ".for", ".f77", ".f90", ".f95", ".f03", ".f08", ".pas", ".ada", ".adb", ".ads", ".cob"),
+    *(".hs", ".lhs", ".ml", ".mli", ".erl", ".hrl", ".ex", ".exs", ".el", ".lisp", ".scm", ".rkt", ".vim"),
+    *(".cmake", ".mk", ".am", ".bzl", ".tf", ".nix", ".tex", ".md", ".markdown", ".rst"),
+    *("Dockerfile", "Makefile", "CMakeLists.txt", "Rakefile", "Gemfile", "Jenkinsfile", "BUILD", "SConstruct"),
+)
+"""Endings of file names (in any case) and whole names that are code or its documentation. Ours; RedPajama's list
+(data_prep/github) has about 60."""
+
+_HEAD = 512
+_CHUNK = 1 << 20
+_MAX_LICENSE_BYTES = 1 << 18
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_ARCHIVE_ENDING = re.compile(r"\.(?:tar|tar\.gz|tgz|zip)$", re.IGNORECASE)
+_BY_LOWER_CASE = {spdx.lower(): spdx for spdx in SPDX}
+_JSON_LINES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+_ROWS = 64  # of a Parquet file in memory at once
+_COLUMNS = ("repo_name", "path", "content", "license", "commit", "ref")
+
+
+class Github(Settings):
+    """LLaMA section 2.1, GitHub: the public data set on BigQuery, "only projects that are distributed under the Apache,
+    BSD and MIT licenses".
+
+    A raw record is a regular file of a repository's archive (tar, tar.gz or zip), or a row of a Parquet or JSON-lines
+    file with the columns repo_name, path, content, license, and optionally commit or ref: BigQuery's tables `files`,
+    `contents` and `licenses` joined.
+
+    The licence of a row is its column. That of an archive is decided by the licence files in its root alone
+    (`corpus.sources.licenses`). The commit of an archive is the one `git archive` and GitHub write into it. Its
+    repository is by its name: `<owner>__<repo>`, or else `<repo>-<ref>`, the part before the last hyphen of its top
+    folder, and the folder that the archive lies in as owner.
+
+    Reasons, the first that holds: `damaged`, `license`, `extension`, `too_large`, `binary` (a NUL byte, UTF-16
+    included, or no text in UTF-8 or a single-byte encoding), `empty`; `bad_row` (no object or no such columns);
+    `unsupported_file` (one for the file). An archive that unpacks to more than `max_archive_bytes` is one `too_large`.
+
+    Ids are `github:<owner>/<repo>@<commit>:<path>`, "unknown" where there is no commit. Metadata: `repo`, `path`,
+    `extension`, `encoding` where it is not UTF-8.
+
+    Attributes:
+        licenses: to keep; of a repository with several, all must be among them.
+        extensions: endings of file names, and whole names, to keep.
+        max_file_bytes: largest file kept. BigQuery's `contents` has text files below 1 MiB.
+        max_archive_bytes: of one archive, unpacked.
+    """
+
+    name: ClassVar[str] = "github"
+    version: ClassVar[int] = 1
+
+    licenses: tuple[Spdx, ...] = SPDX
+    extensions: tuple[str, ...] = EXTENSIONS
+    max_file_bytes: int = 1 << 20
+    max_archive_bytes: int = 64 << 30
+
+    def plan(self, files: Sequence[RawFile]) -> list[Split]:
+        return group_files(files)
+
+    def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
+        for piece in split.pieces:
+            with open_raw(root, piece.path) as file:
+                yield from self._file(file, piece.path)
+
+    def raw(self, root: str, origin: Origin) -> bytes:
+        """The file of the repository, the content of the Parquet row, or the line."""
+        with open_raw(root, origin.file) as file:
+            if origin.offset is not None:
+                return read_range(file, origin.offset, origin.length or 0)
+            if file.read(4) == b"PAR1":
+                row = next(islice(_parquet_rows(file), origin.record or 0, None), {})
+                return _bytes(row.get("content")) or b""
+            archive = self._open(file)
+            if archive is None or origin.record is None:
+                file.seek(0)
+                return file.read()
+            return member_content(archive, origin)
+
+    def _file(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
+        head = file.read(4)
+        file.seek(0)
+        if head == b"PAR1":
+            yield from self._parquet(file, path)
+        elif path.lower().endswith(_JSON_LINES):
+            yield from self._json_lines(file, path)
+        else:
+            try:
+                yield from self._repository(file, path)
+            except TooLarge:
+                yield Rejected(Origin(path), "too_large", f"unpacks to over {self.max_archive_bytes} bytes")
+            except (Damaged, *READ_ERRORS) as error:
+                yield Rejected(Origin(path), "damaged", str(error))
+
+    def _open(self, file: Any) -> Tar | Zip | None:
+        """The archive from its beginning, or None where the file is none."""
+        file.seek(0)
+        head = file.read(_HEAD)
+        file.seek(0)
+        if is_zip(head):
+            return Zip(file)
+        if is_gzip(head):
+            file = gzip.GzipFile(fileobj=file)
+            head = file.read(_HEAD)
+            file.seek(0)
+        return Tar(Limited(file, self.max_archive_bytes)) if is_tar(head) else None
+
+    def _repository(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
+        archive = self._open(file)
+        if archive is None:
+            yield Rejected(Origin(path), "unsupported_file")
+            return
+        top, license_files = _survey(archive, self.max_archive_bytes)
+        comment = archive.comment or ""
+        repository = _repository_name(path, top)
+        licenses, why = repository_licenses(license_files)
+        for member in self._open(file) or ():
+            origin = Origin(path, member.name or None, record=member.record)
+            try:
+                data = member.read(self.max_file_bytes)
+            except Damaged as error:
+                yield Rejected(origin, "damaged", str(error))
+                continue
+            yield self._document(
+                origin,
+                repository=repository,
+                commit=comment if _COMMIT.fullmatch(comment) else "unknown",
+                path=member.name.removeprefix(top),
+                licenses=licenses,
+                why=why,
+                data=data,
+                size=member.size,
+            )
+
+    def _parquet(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
+        record = 0
+        try:
+            for row in _parquet_rows(file):
+                yield self._row(row, Origin(path, record=record))
+                record += 1
+        except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are not UTF-8
+            yield Rejected(Origin(path, record=record), "damaged", str(error))
+
+    def _json_lines(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
+        stream: Any = gzip.GzipFile(fileobj=file) if is_gzip(file.read(_HEAD)) else file
+        file.seek(0)
+        limit = 6 * self.max_file_bytes + _CHUNK  # JSON may write a byte as six
+        offset = record = 0
+        while True:
+            try:
+                line = stream.readline(limit + 1)
+                length = len(line)
+                ended = line.endswith(b"\n")
+                while not ended and (more := stream.readline(_CHUNK)):
+                    length += len(more)
+                    ended = more.endswith(b"\n")
+            except READ_ERRORS as error:
+                yield Rejected(Origin(path, offset=offset, record=record), "damaged", str(error))
+                return
+            if not length:
+                return
+            origin = Origin(path, offset=offset, length=length, record=record)
+            offset += length
+            if line.isspace():
+                continue
+            record += 1
+            if length > limit:
+                yield Rejected(origin, "too_large", f"a line of {length} bytes")
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                yield Rejected(origin, "bad_row", str(error))
+                continue
+            yield self._row(row, origin)
+
+    def _row(self, row: Any, origin: Origin) -> Document | Rejected:
+        if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("repo_name", "path")):
+            return Rejected(origin, "bad_row", "repo_name and path must be text")
+        license = row.get("license")
+        known = _BY_LOWER_CASE.get(license.lower()) if isinstance(license, str) else None
+        data = _bytes(row.get("content"))
+        if data is None:
+            return Rejected(origin, "binary", "no content")  # so BigQuery has binary files
+        return self._document(
+            origin,
+            repository=row["repo_name"],
+            commit=str(row.get("commit") or row.get("ref") or "unknown"),
+            path=row["path"],
+            licenses=[] if known is None else [known],
+            why=f"license: {license}",
+            data=data if len(data) <= self.max_file_bytes else None,
+            size=len(data),
+        )
+
+    def _document(
+        self,
+        origin: Origin,
+        *,
+        repository: str,
+        commit: str,
+        path: str,
+        licenses: Sequence[Spdx],
+        why: str,
+        data: bytes | None,
+        size: int,
+    ) -> Document | Rejected:
+        """`data` is None where the file is too large; `why` says why there are no licences."""
+        if not licenses or not set(licenses) <= set(self.licenses):
+            return Rejected(origin, "license", why or " OR ".join(licenses))
+        ending = posixpath.splitext(path)[1].lower()
+        if ending not in self.extensions and posixpath.basename(path) not in self.extensions:
+            return Rejected(origin, "extension", ending)
+        if data is None:
+            return Rejected(origin, "too_large", f"{size} bytes")
+        if b"\0" in data:
+            return Rejected(origin, "binary", "a NUL byte")
+        text, encoding = decode_text(data)
+        if encoding != "utf-8" and is_opaque(data):
+            return Rejected(origin, "binary", "no text encoding")
+        if not text.strip():
+            return Rejected(origin, "empty")
+        metadata = {"repo": repository, "path": path, "extension": ending}
+        if encoding != "utf-8":
+            metadata["encoding"] = encoding
+        address = well_formed(f"{repository}/blob/{commit}/{path}")
+        return Document(
+            id=f"github:{repository}@{commit}:{path}",
+            text=text,
+            source=self.name,
+            origin=origin,
+            license=" OR ".join(licenses),
+            url=None if commit == "unknown" else f"https://github.com/{quote(address)}",
+            metadata=metadata,
+        )
+
+
+def _parquet_rows(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """Rows of the columns we know, `content` as bytes, for it may not be UTF-8."""
+    table = pq.ParquetFile(file)
+    columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
+    for batch in table.iter_batches(_ROWS, columns=columns):
+        if "content" in columns:
+            at = columns.index("content")
+            batch = batch.set_column(at, "content", batch.column(at).cast(pa.large_binary()))
+        yield from batch.to_pylist()
+
+
+def _survey(archive: Tar | Zip, limit: int) -> tuple[str, dict[str, bytes | None]]:
+    """The folder with a slash that every member is in, or "", and the licence files directly below it.
+
+    Raises:
+        TooLarge: the archive unpacks to more than `limit` bytes.
+    """
+    tops: set[str] = set()
+    candidates: dict[str, bytes | None] = {}
+    size = 0
+    for member in archive:
+        size += member.size
+        if size > limit:
+            raise TooLarge
+        if member.name:
+            tops.add(member.name[: member.name.find("/") + 1])
+        wanted = member.name.count("/") <= 1 and is_license_file(posixpath.basename(member.name))
+        try:
+            data = member.read(_MAX_LICENSE_BYTES if wanted else 0)
+        except Damaged:  # the second reading says so
+            data = None
+        if wanted:
+            candidates[member.name] = data
+    top = tops.pop() if len(tops) == 1 else ""
+    names = {name: name.removeprefix(top) for name in candidates}
+    return top, {names[name]: data for name, data in candidates.items() if "/" not in names[name]}
+
+
+def _repository_name(path: str, top: str) -> str:
+    stem = _ARCHIVE_ENDING.sub("", posixpath.basename(path))
+    owner, separator, repository = stem.partition("__")
+    if separator:
+        return f"{owner}/{repository}"
+    folder = top.rstrip("/") or stem
+    return f"{posixpath.basename(posixpath.dirname(path)) or 'unknown'}/{folder.rpartition('-')[0] or folder}"
+
+
+def _bytes(value: Any) -> bytes | None:
+    """The bytes of a text or binary column; lone surrogates of JSON become U+FFFD."""
+    if isinstance(value, str):
+        return well_formed(value).encode()
+    return value if isinstance(value, bytes) else None
