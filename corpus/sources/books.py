@@ -10,7 +10,7 @@ from typing import IO, ClassVar
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
 from corpus.sources.archive import Damaged, Zip, is_zip
-from corpus.sources.raw import RawFile, Split, group_files, open_raw
+from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.text.languages import ISO_639_1
 
 _BOOK_BYTES = 64 << 20
@@ -56,9 +56,9 @@ class Books(Settings):
 
     collection: str = "gutenberg"
 
-    def plan(self, files: Sequence[RawFile]) -> list[Split]:
+    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
         """Books together until a split is full."""
-        return group_files(files)
+        return group_files(files, split_bytes)
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:

@@ -29,7 +29,7 @@ from corpus.sources.archive import (
 from corpus.sources.compressed import read_range
 from corpus.sources.decode import decode_text, is_opaque
 from corpus.sources.licenses import SPDX, Spdx, is_license_file, repository_licenses
-from corpus.sources.raw import RawFile, Split, group_files, open_raw
+from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 
 EXTENSIONS = (
     *(".asm", ".s", ".smali", ".ll"),
@@ -93,8 +93,8 @@ class Github(Settings):
     max_file_bytes: int = 1 << 20
     max_archive_bytes: int = 64 << 30
 
-    def plan(self, files: Sequence[RawFile]) -> list[Split]:
-        return group_files(files)
+    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+        return group_files(files, split_bytes)
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
