@@ -132,12 +132,13 @@ def commit(path: str, write: Callable[[Any], None]) -> str:
 
 
 def clear_attempts(folder: str) -> None:
-    """Removes temporary files that a killed attempt left in a local folder."""
+    """Removes temporary files that killed attempts left in a local folder and the folders in it."""
     fs, inner = filesystem(folder)
-    if isinstance(fs, LocalFileSystem) and os.path.isdir(inner):
-        for name in os.listdir(inner):
-            if name.startswith(".") and name.endswith(".tmp"):
-                os.unlink(os.path.join(inner, name))
+    if isinstance(fs, LocalFileSystem):
+        for path, _, files in os.walk(inner):
+            for name in files:
+                if name.startswith(".") and name.endswith(".tmp"):
+                    os.unlink(os.path.join(path, name))
 
 
 def canonical(body: Any) -> bytes:

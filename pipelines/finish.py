@@ -6,7 +6,7 @@ from typing import Any
 
 from corpus.dataset import StepFolder, finish
 from corpus.errors import UserError
-from corpus.storage import clear_attempts, exists, join, read_json
+from corpus.storage import clear_attempts, exists, read_json
 
 READERS = 32
 """Threads that read sidecars: they wait for an object store, not for a processor."""
@@ -34,8 +34,7 @@ def finish_step(
     missing = [number for number, body in zip(numbers, bodies, strict=True) if body is None]
     if missing:
         raise UserError(f"{folder.path}: parts {missing[:10]} of {len(numbers)} are not finished: run the step again")
-    for kind in ("data", "meta/parts", "meta/scores", "meta/decisions", "meta/samples"):
-        clear_attempts(join(folder.path, kind))
+    clear_attempts(folder.path)
     return finish(
         folder, header, [{k: v for k, v in body.items() if k != "format"} for body in bodies if body], required
     )

@@ -9,7 +9,7 @@ from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.recipe import Recipe
 from corpus.steps.plan import ACROSS_NUMBER, Step, steps_of
-from corpus.storage import commit, join
+from corpus.storage import commit, join, remove
 from pipelines.extract import extract
 from pipelines.mix import mix
 from pipelines.process import StepInput, run_step
@@ -102,6 +102,7 @@ def run(
     manifest, did = mix(recipe.mixture, {name: tokens[name] for name in recipe.mixture.shares}, recipe.output)
     ran += did
     say(f"mixture: {manifest} {'written' if did else 'was there'}")
+    remove(work)  # what a killed run left of steps that are finished now
     return RunResult(folders, tokens, manifest, ran)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from corpus.dataset import StepFolder
-from corpus.storage import digest_of, exists, join
+from corpus.storage import clear_attempts, digest_of, exists, join
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
 from tokenizer.encode import Encoder
@@ -77,6 +77,7 @@ def tokenize(
     tasks = TokenizeTasks(output, model, held_out)
     transform = Tokenize(tasks, runner, f"tokenize {name}")
     runner.run(lambda pipeline: pipeline | beam.Create([documents]) | transform)
+    clear_attempts(output)
     write_documents(output, documents.path, model)
     write_index(output, len(plan_shards(documents.parts())))
     return output, True

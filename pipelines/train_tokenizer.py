@@ -8,7 +8,7 @@ import apache_beam as beam
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.recipe import Recipe
-from corpus.storage import digest_of, exists, join, remove, write_json
+from corpus.storage import clear_attempts, digest_of, exists, join, remove, write_json
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
 from tokenizer.sample import SampleTask, sample_lines, sample_part
@@ -16,6 +16,9 @@ from tokenizer.train import train
 
 VERSION = 1
 """Raised when equal documents give another model."""
+
+REPORT = "report.json"
+"""Written after the model: the training is finished when it exists."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def train_tokenizer(recipe: Recipe, documents: Mapping[str, StepFolder], work: s
     digest = tokenizer_digest(recipe, documents)
     folder = join(recipe.output, f"tokenizer-{digest[:8]}")
     model = join(folder, "tokenizer.model")
-    if exists(model):
+    if exists(join(folder, REPORT)):
         return model, False
     shares = _shares(recipe, documents)
     sample = join(work, digest[:8])
@@ -86,7 +89,8 @@ def train_tokenizer(recipe: Recipe, documents: Mapping[str, StepFolder], work: s
         )
     )
     report = train(sample_lines(sample, first, section.sample_bytes), model, section.vocab_size)
-    write_json(join(folder, "report.json"), asdict(report))
+    clear_attempts(folder)
+    write_json(join(folder, REPORT), asdict(report))
     remove(sample)
     return model, True
 
