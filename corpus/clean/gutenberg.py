@@ -43,11 +43,13 @@ class Gutenberg(Settings):
         return Cleaned(pa.array(texts, pa.large_string()), pa.nulls(len(texts), pa.string()))
 
 
+_SMALL_PRINT = r"^[ \t]*\*END[ \t]*\*?[ \t]*THE[ ]SMALL[ ]PRINT[^\n]*$"
+_SMALL_PRINT_END = re.compile(_SMALL_PRINT, re.MULTILINE | re.IGNORECASE)
 _START = re.compile(
-    r"""
-    ^[ \t]*\*{3}[ \t]*START[ ]OF[ ](?:(?:THE|THIS)[ ])?(?:COPYRIGHTED[ ])?PROJECT[ ]GUTENBERG
-        (?:[^\n]*\*{3} | (?:[^\n]+\n){1,4}[^\n]*\*{3} )?[^\n]*$   # the title may take several lines
-    | ^[ \t]*\*END[ \t]*\*?[ \t]*THE[ ]SMALL[ ]PRINT[^\n]*$
+    rf"""
+    ^[ \t]*\*{{3}}[ \t]*START[ ]OF[ ](?:(?:THE|THIS)[ ])?(?:COPYRIGHTED[ ])?PROJECT[ ]GUTENBERG
+        (?:[^\n]*\*{{3}} | (?:[^\n]+\n){{1,4}}[^\n]*\*{{3}} )?[^\n]*$   # the title may take several lines
+    | {_SMALL_PRINT}
     """,
     re.MULTILINE | re.VERBOSE | re.IGNORECASE,
 )
@@ -102,12 +104,18 @@ def _footer(text: str) -> int:
     """Where the footer begins, or the end of the text."""
     within = _last_lines(text, _FOOTER_LINES)
     for strength, mark in enumerate(_ENDS):
-        found = [match.start() for match in mark.finditer(text, within)]
+        found = [match.start() for match in mark.finditer(text, within) if not _before_book(text, match)]
         if found:
             last, above = found[-1], _last_lines(text, _MARK_GAP_LINES, found[-1])
             weaker = (match.start() for other in _ENDS[strength:] for match in other.finditer(text, above, last))
             return min(weaker, default=last)
     return len(text)
+
+
+def _before_book(text: str, mark: re.Match[str]) -> bool:
+    """Whether the mark begins small print of the header: then its end has text behind it."""
+    small_print_end = _SMALL_PRINT_END.search(text, mark.end())
+    return small_print_end is not None and bool(text[small_print_end.end() :].strip())
 
 
 def _header(text: str, end: int) -> int:

@@ -3,7 +3,7 @@
 import bz2
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 CHUNK = 1 << 20
@@ -19,17 +19,15 @@ def decompressed(file: IO[bytes]) -> Iterator[bytes | None]:
     A bzip2 file of many streams (Wikimedia's multistream dumps) goes on at the next stream behind a damaged one;
     the bytes of a damaged block are never given. Behind damage a gzip file ends. An error of the storage is raised.
     """
-    head = file.read(_BZ2_STREAM_BYTES)
-    file.seek(0)
-    if head.startswith(b"BZh"):
-        return _bunzip(file)
-    if head.startswith(b"\x1f\x8b"):
-        return _gunzip(file)
-    return iter(lambda: file.read(CHUNK), b"")
+    unpack = _unpacker(file)
+    return unpack(file) if unpack else iter(lambda: file.read(CHUNK), b"")
 
 
 def read_range(file: IO[bytes], offset: int, length: int) -> bytes:
     """`length` bytes from `offset` of what `decompressed` gives, gaps left out; fewer where it ends before."""
+    if not _unpacker(file):
+        file.seek(offset)
+        return file.read(length)
     kept: list[bytes] = []
     start = 0
     for chunk in decompressed(file):
@@ -40,6 +38,15 @@ def read_range(file: IO[bytes], offset: int, length: int) -> bytes:
         kept.append(chunk[max(0, offset - start) : offset + length - start])
         start += len(chunk)
     return b"".join(kept)
+
+
+def _unpacker(file: IO[bytes]) -> Callable[[IO[bytes]], Iterator[bytes | None]] | None:
+    """By the first bytes; the file is at its beginning afterwards."""
+    head = file.read(3)
+    file.seek(0)
+    if head == b"BZh":
+        return _bunzip
+    return _gunzip if head.startswith(b"\x1f\x8b") else None
 
 
 def _bunzip(file: IO[bytes]) -> Iterator[bytes | None]:
