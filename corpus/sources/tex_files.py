@@ -26,15 +26,11 @@ _ENCODINGS = {
 """Options of LaTeX's inputenc package, and Python's names."""
 
 
-def _on_a_line(pattern: str) -> re.Pattern[str]:
-    """`pattern` as group "it", where no comment sign stands before it on its line."""
-    return re.compile(rf"^(?:[^%\\\n]|\\[^\n])*?(?P<it>{pattern})", re.MULTILINE)
-
-
-_CLASS = _on_a_line(r"\\document(?:class|style)(?![A-Za-z])")
-_BEGIN = _on_a_line(r"\\begin\s*\{document\}")
-_END = _on_a_line(r"\\end\s*\{document\}")
-_INPUTENC = _on_a_line(r"\\usepackage\s*\[(?P<encoding>[\w-]+)\]\s*\{inputenc\}")
+_CLASS = re.compile(r"\\document(?:class|style)(?![A-Za-z])")
+_BEGIN = re.compile(r"\\begin\s*\{document\}")
+_END = re.compile(r"\\end\s*\{document\}")
+_INPUTENC = re.compile(r"\\usepackage\s*\[([\w-]+)\]\s*\{inputenc\}")
+_COMMENT = re.compile(r"(?<!\\)(?:\\\\)*%")
 _READ = re.compile(
     r"""\\(?:
         (?:input|include|subfile)(?![A-Za-z@])\s*(?:\{([^{}%\n]*)\}|([^\s{}\\%]+))
@@ -53,6 +49,19 @@ def looks_like_tex(data: bytes) -> bool:
     return _TEX_COMMAND.search(data) is not None
 
 
+def _command(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """The first match with no comment sign before it on its line."""
+    at = 0
+    while match := pattern.search(text, at):
+        line = text.rfind("\n", 0, match.start()) + 1
+        if not _COMMENT.search(text, line, match.start()):
+            return match
+        at = text.find("\n", match.start())
+        if at < 0:
+            break
+    return None
+
+
 def decode_all(files: Mapping[str, bytes]) -> tuple[dict[str, str], list[str]]:
     """The texts with line feeds as line ends, and the encodings met, sorted.
 
@@ -60,8 +69,8 @@ def decode_all(files: Mapping[str, bytes]) -> tuple[dict[str, str], list[str]]:
     """
     declared = None
     for _, data in sorted(files.items()):
-        if b"inputenc" in data and (match := _INPUTENC.search(data.decode("latin-1"))):
-            declared = _ENCODINGS.get(match["encoding"])
+        if b"inputenc" in data and (match := _command(_INPUTENC, data.decode("latin-1"))):
+            declared = _ENCODINGS.get(match[1])
             break
     texts: dict[str, str] = {}
     encodings = set()
@@ -79,8 +88,8 @@ def main_file(texts: Mapping[str, str]) -> str:
     all: of those that no other file reads the one that draws in the most text, then the one in the uppermost
     folder, then the first by name.
     """
-    classed = [name for name, text in texts.items() if _CLASS.search(text)]
-    whole = [name for name in classed if _BEGIN.search(texts[name])]
+    classed = [name for name, text in texts.items() if _command(_CLASS, text)]
+    whole = [name for name in classed if _command(_BEGIN, texts[name])]
     candidates = whole or classed or list(texts)
     reads = {name: _files_read(name, texts) for name in texts}
     read = {other for name, others in reads.items() for other in others if other != name}
@@ -146,10 +155,10 @@ def flatten(main: str, texts: Mapping[str, str], limit: int) -> tuple[str, list[
 
 def _body(text: str) -> str:
     """What stands between \\begin{document} and \\end{document}, where they are."""
-    if begin := _BEGIN.search(text):
+    if begin := _command(_BEGIN, text):
         text = text[begin.end() :]
-        if end := _END.search(text):
-            text = text[: end.start("it")]
+        if end := _command(_END, text):
+            text = text[: end.start()]
     return text
 
 
