@@ -190,8 +190,9 @@ class _Page:
         elif kind == "verbatim" and not alone and not closing and name not in self._absent:
             if end_tag := _TAG_END[name].search(self._source, tag.end()):
                 content = self._source[tag.end() : end_tag.start()]
-                self._add(f"{_MARK}{len(self._verbatim)}{_MARK}")
-                self._verbatim.append(content.strip() if name in ("math", "chem") else html.unescape(content))
+                mark = f"{_MARK}{len(self._verbatim)}{_MARK}"
+                self._add(mark if name in ("nowiki", "math", "chem") else f"\n{mark}\n")
+                self._verbatim.append(_verbatim_text(name, content))
                 return end_tag.end()
             self._absent.add(name)
         return tag.end()
@@ -252,6 +253,12 @@ class _Page:
         if found < 0:
             self._absent.add(what)
         return found
+
+
+def _verbatim_text(tag: str, content: str) -> str:
+    if tag in ("math", "chem"):
+        return content.strip()
+    return html.unescape(content if tag == "nowiki" else content.strip("\n"))
 
 
 def _link_text(content: str) -> str:
