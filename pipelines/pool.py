@@ -41,7 +41,7 @@ LISTED = 20
 """Failed parts that the last line names; every one has had a line of its own before."""
 
 _interrupts = 0
-_kept: dict[int, ProcessPool] = {}
+_kept: dict[int, tuple[str, ProcessPool]] = {}
 
 T = TypeVar("T", bound=Task)
 R = TypeVar("R")
@@ -170,15 +170,19 @@ def death(error: ProcessExpired) -> str:
 
 
 def _kept_pool(workers: int) -> ProcessPool:
-    """The pool of this size from an earlier call, or a new one."""
-    pool = _kept.get(workers)
-    if pool is None or not pool.active:
-        pool = _kept[workers] = _pool(workers)
+    """The pool of this size from an earlier call, or a new one. Workers keep the folder they started in: in another one
+    relative paths would lead them elsewhere than the caller means."""
+    folder = os.getcwd()
+    started_in, pool = _kept.get(workers, ("", None))
+    if pool is None or not pool.active or started_in != folder:
+        _drop_pool(workers)
+        pool = _pool(workers)
+        _kept[workers] = folder, pool
     return pool
 
 
 def _drop_pool(workers: int) -> None:
-    pool = _kept.pop(workers, None)
+    _, pool = _kept.pop(workers, ("", None))
     if pool is not None:
         pool.stop()
         pool.join()

@@ -18,6 +18,7 @@ from tests.pipelines.functions import (
     lambda_result,
     process_id,
     skewed,
+    working_folder,
 )
 
 
@@ -36,6 +37,12 @@ def test_no_tasks_start_no_pool() -> None:
 
 def test_work_happens_in_other_processes() -> None:
     assert os.getpid() not in run_parts(process_id, jobs(3), 1, "pid", quiet=True)
+
+
+def test_workers_follow_into_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_parts(working_folder, jobs(1), 1, "folder", quiet=True)
+    monkeypatch.chdir(tmp_path)
+    assert run_parts(working_folder, jobs(1), 1, "folder", quiet=True) == [str(tmp_path)]
 
 
 def test_a_long_part_does_not_hold_up_the_others(tmp_path: Path) -> None:
