@@ -1,0 +1,398 @@
+"""What README.md, CONTRIBUTING.md and docs/ say is so: commands work, tables are the code's, links lead somewhere."""
+
+import importlib.util
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import apache_beam as beam
+import pytest
+import torch
+from apache_beam.options.pipeline_options import PipelineOptions
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+from torch.distributed.run import get_args_parser
+from typer.main import get_command
+
+from corpus import models
+from corpus.cli import app
+from corpus.demo import books, prose, wikipedia
+from corpus.download import read_listing
+from corpus.errors import UserError
+from corpus.recipe import RULES, SOURCES, bundled, load, load_class
+from corpus.sources.raw import list_files
+from corpus.steps.rule import NamedRule
+from pipelines.run import _check_names
+from pipelines.runner import RunnerName
+from trainer import train
+from trainer.config import TrainingSettings, read_recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+ONLY_PARSED = re.compile(
+    r"corpus (?:demo|download|models get|run llama)\b"  # minutes, the network, terabytes
+    r"|corpus .* --runner (?:spark|flink|dataflow)\b"  # a JVM or a cluster; tests/pipelines/test_spark.py has one
+    r"|torchrun |python -m apache_beam\."  # several processes (tests/trainer/test_layouts.py); a server
+)
+RUN = re.compile(r"corpus |python -m trainer\.train ")
+SHELL = re.compile(r"export |ls |sed |echo |printf ")
+INSTALL = re.compile(r"python3 -m venv |\.venv/bin/")
+FOREIGN = re.compile(r"curl |rsync |aws |7z ")
+"""Programs that are not ours and may not be here: their syntax is the shell's, and no more is known."""
+
+# The README's own folders, and a page that has nothing but a template, for `--dropped empty`.
+EMPTY_PAGE = """<mediawiki xml:lang="en"><page><title>Nothing</title><ns>0</ns><id>1</id>
+<revision><id>2</id><text>{{delete}}</text></revision></page></mediawiki>
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its language, its text, and the line it begins at."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(match[1], match[2], text.count("\n", 0, match.start(2)) + 1) for match in found]
+
+
+def commands(block: Block) -> list[str]:
+    return [line for line in block.text.replace("\\\n", "").splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    books.write(folder / "books", prose.deal(prose.modules(), {"books": 100_000})["books"])
+    wikipedia.write(folder / "wikipedia")
+    (folder / "wikipedia" / "enwiki-20220801-pages-articles-extra.xml").write_text(EMPTY_PAGE, encoding="utf-8")
+    return folder
+
+
+class Session:
+    """A person at a shell in a folder with raw files, who types a page's commands from the top to the bottom."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = dict(os.environ)
+
+    def type(self, command: str) -> None:
+        if INSTALL.match(command):
+            check_install(command)
+        elif FOREIGN.match(command):
+            self.bash(command, "-n")
+        elif SHELL.match(command):
+            after = self.bash(f"{command}\nenv -0").split("\0")
+            if command.startswith("export "):
+                self.environment |= dict(entry.split("=", 1) for entry in after if "=" in entry)
+        elif ONLY_PARSED.match(command):
+            self.parse(self.words(command))
+        elif RUN.match(command):
+            self.run(self.words(command))
+        else:
+            pytest.fail("neither run nor checked: put this kind of command into one of the classes above")
+
+    def bash(self, command: str, *options: str) -> str:
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", *options, "-c", command],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def words(self, command: str) -> list[str]:
+        """The words as the shell expands them: globs, variables, comments."""
+        return self.bash(f"printf '%s\\0' {command}").split("\0")[:-1]
+
+    def run(self, words: Sequence[str]) -> None:
+        if words[0] == "python":
+            torch.set_num_threads(1)  # the matrices are tiny
+            assert train.main(words[3:]) == 0
+            return
+        arguments = list(words[1:])
+        if any(option.name == "workers" for option in parsed(arguments).command.params) and "--workers" not in words:
+            arguments += ["--workers", "2"]  # not one for each core of a large machine
+        app(arguments, standalone_mode=False)
+
+    def parse(self, words: Sequence[str]) -> None:
+        if words[0] == "torchrun":
+            given = get_args_parser().parse_args(words[1:])
+            assert (given.module, given.training_script) == (True, "trainer.train")
+            _, paths = read_recipe(given.training_script_args[0], given.training_script_args[1:])
+            assert set(paths) == {"mixture", "output"}
+            return
+        if words[0] == "python":
+            source = Path(importlib.util.find_spec(words[2]).origin or "").read_text(encoding="utf-8")  # type: ignore[union-attr]
+            assert all(f"'{option.partition('=')[0]}'" in source for option in words[3:])
+            return
+        context = parsed(words[1:])
+        given = context.params
+        if "runner" in given:
+            assert given["runner"] in get_args(RunnerName)
+            known = PipelineOptions([]).get_all_options()
+            assert [o for o in given["beam_option"] or () if o[2:].partition("=")[0] not in known] == []
+        match context.info_name:
+            case "run" if given["recipe"] == "llama":
+                assert os.path.exists(bundled("llama"))
+            case "run":
+                _check_names(load(given["recipe"]), given["source"] or (), given["until"])
+            case "download" if os.path.exists(given["listing"]):
+                assert read_listing(given["listing"], given["base"])
+            case "get":
+                assert given["name"] in models.MODELS
+        if "--dry_run=True" in " ".join(words) and importlib.util.find_spec("apitools"):
+            with pytest.raises(UserError, match=r"parts \[0\] of 1 are not finished"):
+                app(list(words[1:]), standalone_mode=False)
+
+
+def parsed(words: Sequence[str]) -> Any:
+    """The context of the command that `words` call, its arguments parsed and nothing executed."""
+    command: Any = get_command(app)
+    name = "corpus"
+    while hasattr(command, "commands"):
+        name, *words = words
+        command = command.commands[name]
+    return command.make_context(name, list(words))
+
+
+def check_install(command: str) -> None:
+    """Extras that are declared, and tools that the extra `test` brings."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    tools = {re.split(r"[<>=\[]", package)[0] for package in extras["test"]} | {"corpus", "pip"}
+    for part in command.split(" && "):
+        program, *words = part.split()
+        if program == "python3":
+            assert words == ["-m", "venv", ".venv"]
+            continue
+        tool = program.removeprefix(".venv/bin/")
+        assert tool in tools
+        if tool == "corpus":
+            parsed(words)
+        elif tool == "pip":
+            assert words[0] == "install"
+            wanted = re.fullmatch(r"'\.\[([\w,]+)\]'", words[-1])
+            assert wanted
+            assert set(wanted[1].split(",")) <= set(extras)
+
+
+@pytest.mark.parametrize("name", [name for name, page in zip(NAMES, PAGES, strict=True) if blocks(page)])
+def test_the_blocks_of_a_page_work_from_top_to_bottom(
+    name: str, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(raw, "raw")
+    shutil.copytree("raw/wikipedia", "dumps")
+    save_files(blocks(ROOT / "docs" / "recipes.md"))
+    session = Session(tmp_path)
+    for block in blocks(ROOT / name):
+        save_files([block])
+        if block.language == "python":
+            compile(block.text, name, "exec")
+        elif block.language == "bash":
+            for command in commands(block):
+                try:
+                    session.type(command)
+                except (Exception, pytest.fail.Exception) as error:
+                    raise AssertionError(f"{name}, block at line {block.line}: {command}\n{error}") from error
+        else:
+            assert block.language in ("", "yaml", "sql", "dockerfile"), f"{name}:{block.line}"
+
+
+def save_files(some: Sequence[Block]) -> None:
+    """YAML blocks, each into the file that its first line names."""
+    for block in some:
+        if block.language == "yaml":
+            Path(block.text.splitlines()[0].removeprefix("# ")).write_text(block.text, encoding="utf-8")
+
+
+def test_a_wrong_command_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_files(blocks(ROOT / "docs" / "recipes.md"))
+    for wrong in (
+        "corpus run recipe.yaml --runner spark --wokers 2",
+        "corpus run recipe.yaml --runner spark --beam-option=--spark_masterurl=spark://head:7077",
+        "corpus run recipe.yaml --runner flink --until wikitxt",
+        "corpus extrakt books raw out",
+        "corpus models get lidd",
+        "corpus show raw/*/nothing",
+        "torchrun -m trainer.train recipe.yaml mixture=a",
+        "torchrun -m trainer.train recipe.yaml mixture=a output=b run.stepps=3",
+        ".venv/bin/pip install '.[pipeline]'",
+        "sed s/a/b/ no-such-file",
+        "curl 'https://host",
+        "wget https://host",
+    ):
+        with pytest.raises((Exception, pytest.fail.Exception)):
+            Session(tmp_path).type(wrong)
+
+
+# Tables
+
+
+def rows(page: str, mark: str) -> Iterator[list[str]]:
+    """The cells of the table that the comment `<!-- MARK -->` stands before."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    _, found, after = text.partition(f"<!-- {mark} -->\n")
+    assert found, f"{page} has no table {mark}"
+    lines = after.partition("\n\n")[0].splitlines()
+    for line in lines[2:]:
+        yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def stated(text: str, default: Any, required: bool) -> None:
+    """Checks what a table says of a default: its YAML, or words where it has none, or one too long for a table."""
+    code = re.fullmatch(r"`(.*)`", text)
+    if code is None:
+        assert required or (isinstance(default, tuple | list | dict) and len(default) > 6), (text, default)
+    else:
+        assert not required
+        assert YAML(typ="safe").load(code[1]) == as_yaml(default), text
+
+
+def as_yaml(value: Any) -> Any:
+    return [as_yaml(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+@pytest.mark.parametrize("name", ["_Top", "TokenizerSection", "MixtureSection", "_SourceSection"])
+def test_tables_of_keys_are_the_recipes(name: str) -> None:
+    fields = getattr(import_module("corpus.recipe"), name).model_fields
+    table = {key.strip("`"): default for key, default, _ in rows("recipes.md", f"fields: corpus.recipe:{name}")}
+    assert list(table) == list(fields)
+    for key, field in fields.items():
+        stated(table[key], field.default, field.is_required())
+
+
+def test_the_table_of_training_is_the_trainers() -> None:
+    fields = {
+        f"{section}.{name}": field
+        for section, of in TrainingSettings.model_fields.items()
+        for name, field in of.annotation.model_fields.items()  # type: ignore[union-attr]
+    }
+    table = {key.strip("`"): default for key, default, _ in rows("training.md", "training")}
+    assert list(table) == list(fields)
+    for key, field in fields.items():
+        stated(table[key], field.default, field.is_required())
+
+
+def check_settings(cell: str, of: type[BaseModel]) -> set[str]:
+    """Checks a cell of settings against a class; returns those in italics."""
+    found = re.findall(r"(\*?)`(\w+)(?:: ([^`]*))?`\1", cell)
+    assert [name for _, name, _ in found] == list(of.model_fields), of.__name__
+    for _, name, default in found:
+        field = of.model_fields[name]
+        stated(f"`{default}`" if default else "", field.default, field.is_required())
+    return {name for italic, name, _ in found if italic}
+
+
+def linked(cell: str) -> tuple[str, Path]:
+    """The name and the file of "[`name`](../file)"."""
+    match = re.fullmatch(r"\[`(\w+)`\]\((.+)\)", cell)
+    assert match, cell
+    return match[1], (ROOT / "docs" / match[2]).resolve()
+
+
+def test_the_table_of_sources_is_the_code() -> None:
+    table = list(rows("recipes.md", "sources"))
+    assert [linked(source)[0] for source, *_ in table] == list(SOURCES)
+    for source, settings, _ in table:
+        name, file = linked(source)
+        of = load_class(SOURCES[name])
+        assert file == Path(inspect.getfile(of))
+        check_settings(settings, of)
+
+
+def test_the_tables_of_rules_are_the_code() -> None:
+    names = []
+    for kind in ("cleaner", "filter", "dedup"):
+        for rule, settings, reasons in rows("recipes.md", f"rules: {kind}"):
+            name, file = linked(rule)
+            names.append(name)
+            of = load_class(RULES[name])
+            assert getattr(NamedRule(name, of.model_construct()), f"is_{kind}"), name  # type: ignore[arg-type]
+            assert file == Path(inspect.getfile(of))
+            again = check_settings(settings, of)
+            assert again == (set(of.model_fields) - of.thresholds if kind == "filter" else set()), name  # type: ignore[attr-defined]
+            source = inspect.getsource(import_module(of.__module__))
+            assert [reason for reason in re.findall(r"`(\w+)`", reasons) if reason not in source] == [], name
+    assert sorted(names) == sorted(RULES)
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_and_files_exist(name: str) -> None:
+    page = ROOT / name
+    text = page.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!https?://)([^)#]+)", text)
+    named = re.findall(r"`((?:corpus|pipelines|tokenizer|trainer|tests|docs|benchmarks)/[\w./]*\w/?)`", text)
+    missing = [path for path in linked if not (page.parent / path).exists()]
+    missing += [path for path in named if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_environment_variables_are_the_codes() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("[cptt]*/**/*.py"))
+    code = code.replace(
+        'f"CORPUS_{engine.upper()}_JOB_SERVER_JAR"', "CORPUS_SPARK_JOB_SERVER_JAR CORPUS_FLINK_JOB_SERVER_JAR"
+    )
+    for page in PAGES:
+        for name in set(re.findall(r"\bCORPUS_\w+", page.read_text(encoding="utf-8"))):
+            assert name in code, f"{page.name}: {name}"
+
+
+def test_versions_of_beam_are_the_installed_one() -> None:
+    text = (ROOT / "docs" / "runners.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\b2\.\d\d\.\d+\b", text)) == {beam.__version__}
+
+
+def test_disk_needs_are_the_estimates() -> None:
+    """docs/runners.md, "Disk"."""
+    documents, text = 1000, 5_000_000
+    near, exact, lines, overlap = (
+        load_class(RULES[name])().estimate(documents, text)  # type: ignore[attr-defined]
+        for name in ("near", "exact", "lines", "overlap")
+    )
+    assert near / documents == pytest.approx(1400, rel=0.05)
+    assert exact / documents == 36
+    assert lines == text // 8
+    assert overlap == pytest.approx(40 * documents + 0.04 * text, rel=0.1)
+
+
+def test_the_bundled_recipe_fits_the_downloads_and_the_trainer(tmp_path: Path) -> None:
+    """Paths as docs/download.md leaves them below $DATA."""
+    downloaded = {
+        "commoncrawl": "crawl-data/CC-MAIN-2019-30/segments/1563195523840.34/wet/CC-MAIN-20190715175205.warc.wet.gz",
+        "c4": "datasets/allenai/c4/resolve/main/en/c4-train.00000-of-01024.json.gz",
+        "github": "pallets__click.tar.gz",
+        "wikipedia": "enwiki/20260901/enwiki-20260901-pages-articles.xml.bz2",
+        "books": "1/0/0/100/100-0.txt",
+        "arxiv": "src/arXiv_src_2207_001.tar",
+        "stackexchange": "unix.stackexchange.com/Posts.xml",
+    }
+    body = YAML(typ="safe").load(Path(bundled("llama")).read_text(encoding="utf-8"))
+    assert list(body["sources"]) == list(downloaded)
+    for name, path in downloaded.items():
+        file = tmp_path / name / path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"")
+        section = body["sources"][name]
+        root = section["input"].replace("$DATA", str(tmp_path))
+        assert [found.path for found in list_files(root, section.get("include", ["**"]))] == [path]
+    settings, _ = read_recipe(bundled("llama"), [])
+    assert settings.model.size == "65B"
