@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, resources
+from string import Template
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, Field, ValidationError
@@ -156,11 +157,11 @@ def bundled(name: str) -> str:
     return path
 
 
-def load(path: str, overrides: Mapping[str, str] | None = None) -> Recipe:
+def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mapping[str, str] = os.environ) -> Recipe:
     """Reads and checks a recipe. `overrides` replaces `output` or the input of a source ("input.books").
 
-    Environment variables (`$HOME`, `${DATA}`) in `output`, `input` and model paths are expanded; relative paths are
-    relative to the working directory.
+    `variables` (`$HOME`, `${DATA}`), those of the environment unless given, are put into every string; relative paths
+    are relative to the working directory.
 
     Raises:
         UserError: unknown key, wrong type, wrong order or missing file, as `FILE:LINE: what; what to do`.
@@ -179,7 +180,7 @@ def load(path: str, overrides: Mapping[str, str] | None = None) -> Recipe:
         raise UserError(f"{path}:{line}: not valid YAML: {error.problem}") from None
     if not isinstance(body, CommentedMap):
         raise UserError(f"{path}:1: a recipe is a map with the keys {', '.join(_Top.model_fields)}")
-    _expand(body)
+    _expand(body, variables)
     for key, value in (overrides or {}).items():
         _override(path, body, key, value)
     _typed(path, body, (), _Top)
@@ -333,15 +334,15 @@ def _override(path: str, body: CommentedMap, key: str, value: str) -> None:
     body["sources"][name]["input"] = value
 
 
-def _expand(node: Any) -> None:
+def _expand(node: Any, variables: Mapping[str, str]) -> None:
     items = (
         node.items() if isinstance(node, CommentedMap) else enumerate(node) if isinstance(node, CommentedSeq) else ()
     )
     for key, value in list(items):
         if isinstance(value, str) and "$" in value:
-            node[key] = os.path.expandvars(value)
+            node[key] = Template(value).safe_substitute(variables)
         else:
-            _expand(value)
+            _expand(value, variables)
 
 
 def load_class(place: str) -> type[BaseModel]:
