@@ -80,8 +80,16 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
     books.write(folder / "books", prose.deal(prose.modules(), {"books": 100_000})["books"])
     wikipedia.write(folder / "wikipedia")
+    for dump in folder.glob("wikipedia/[!de]*"):
+        dump.unlink()  # German and English are enough
     (folder / "wikipedia" / "enwiki-20220801-pages-articles-extra.xml").write_text(EMPTY_PAGE, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all pages, emptied before each: worker processes stay for as long as the folder is the same."""
+    return tmp_path_factory.mktemp("workspace")
 
 
 class Session:
@@ -192,13 +200,15 @@ def check_install(command: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, page in zip(NAMES, PAGES, strict=True) if blocks(page)])
 def test_the_blocks_of_a_page_work_from_top_to_bottom(
-    name: str, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, raw: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(workspace)
+    for path in workspace.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.copytree(raw, "raw")
     shutil.copytree("raw/wikipedia", "dumps")
     save_files(blocks(ROOT / "docs" / "recipes.md"))
-    session = Session(tmp_path)
+    session = Session(workspace)
     for block in blocks(ROOT / name):
         save_files([block])
         if block.language == "python":
