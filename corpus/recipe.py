@@ -129,7 +129,7 @@ class _SourceSection(Settings):
 
     input: str
     include: tuple[str, ...] = ("**",)
-    split_bytes: int = Field(default=1 << 30, gt=0)
+    split_bytes: int = Field(default=1 << 30, ge=1000)
     steps: tuple[Any, ...] = ()
 
 

@@ -1,10 +1,15 @@
 """Where the tests find real raw data."""
 
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from pipelines.runner import Runner
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +30,29 @@ def shared_data() -> Path:
 # The first example compiles numba kernels, so no deadline; derandomised, so that CI fails only for a reason.
 settings.register_profile("corpus", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("corpus")
+
+
+# Small jobs spend their time in the JVM's compiler: these flags make them five times as fast.
+_JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
+@pytest.fixture(scope="session")
+def spark() -> "Runner":
+    """Spark's embedded master, by one job server for all tests: Beam keeps it while the options are the same."""
+    import apache_beam as beam
+
+    from pipelines.runner import Runner
+
+    jar = f"beam-runners-spark-3-job-server-{beam.__version__}.jar"
+    cached = Path.home() / ".apache_beam/cache/jars" / jar
+    missing = []
+    if shutil.which("java") is None:
+        missing.append("Java")
+    if not os.environ.get("CORPUS_SPARK_JOB_SERVER_JAR") and not cached.exists():
+        missing.append(f"{jar} (set CORPUS_SPARK_JOB_SERVER_JAR, or put it into {cached.parent})")
+    if missing:
+        message = f"Spark is not tested without {' and '.join(missing)}"
+        if os.environ.get("CORPUS_TEST_REQUIRE_SPARK"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Runner("spark", options=tuple(f"--job_server_jvm_properties={flag}" for flag in _JVM), quiet=True)

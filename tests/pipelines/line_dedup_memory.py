@@ -26,7 +26,7 @@ LINES_A_PART, LINES_A_DOCUMENT, WIDTH = 1_000_000, 250, 16
 
 
 def texts(part: int) -> pa.Array:
-    """Documents of 250 lines of 15 letters, no line twice in any part: the number of the line in base 16, as letters."""
+    """Documents of 250 lines of 15 letters: the number of the line in base 16, so that none comes twice."""
     numbers = np.arange(part * LINES_A_PART, (part + 1) * LINES_A_PART, dtype=np.uint64)
     # An odd multiplier permutes the numbers, so that neighbours share no prefix.
     numbers = (numbers * np.uint64(0x9E3779B97F4A7C15)) & np.uint64(2**60 - 1)

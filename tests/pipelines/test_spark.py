@@ -1,7 +1,5 @@
 """The same stage on Spark's embedded master and on this machine's pool: equal bytes."""
 
-import os
-import shutil
 from pathlib import Path
 
 import apache_beam as beam
@@ -18,27 +16,6 @@ pytestmark = [
     # Beam's reading thread ends with an error when the job server hangs up at the end of a job.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
-
-# Small jobs spend their time in the JVM's compiler: these flags make them five times as fast.
-JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-
-
-@pytest.fixture(scope="module")
-def spark() -> Runner:
-    """One job server for all tests of the module: Beam keeps it while the options are the same."""
-    jar = f"beam-runners-spark-3-job-server-{beam.__version__}.jar"
-    cached = Path.home() / ".apache_beam/cache/jars" / jar
-    missing = []
-    if shutil.which("java") is None:
-        missing.append("Java")
-    if not os.environ.get("CORPUS_SPARK_JOB_SERVER_JAR") and not cached.exists():
-        missing.append(f"{jar} (set CORPUS_SPARK_JOB_SERVER_JAR, or put it into {cached.parent})")
-    if missing:
-        message = f"Spark is not tested without {' and '.join(missing)}"
-        if os.environ.get("CORPUS_TEST_REQUIRE_SPARK"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return Runner("spark", options=tuple(f"--job_server_jvm_properties={flag}" for flag in JVM), quiet=True)
 
 
 def test_spark_and_the_pool_write_equal_bytes(spark: Runner, tmp_path: Path) -> None:
