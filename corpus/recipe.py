@@ -166,7 +166,7 @@ def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mappi
     Raises:
         UserError: unknown key, wrong type, wrong order or missing file, as `FILE:LINE: what; what to do`.
     """
-    if not os.path.exists(path):
+    if not os.path.isfile(path):  # a folder may well have the name of a bundled recipe
         path = bundled(path) if os.sep not in path and not path.endswith((".yaml", ".yml")) else path
     try:
         with open(path, encoding="utf-8") as file:

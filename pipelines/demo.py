@@ -13,7 +13,7 @@ from rich.table import Table
 from corpus.demo.languages import train_language_model
 from corpus.demo.raw import make
 from corpus.errors import UserError
-from corpus.recipe import Recipe, load
+from corpus.recipe import Recipe, bundled, load
 from corpus.storage import exists, join, read_json, write_json
 from pipelines.run import RunResult, run
 from pipelines.runner import Runner
@@ -45,7 +45,7 @@ def demo(output: str, runner: Runner, console: Console) -> None:
         language_model.parent.mkdir(exist_ok=True)
         accuracy = train_language_model(str(language_model))
         _say(console, f"language model: {accuracy:.1%} of the sentences it was not trained on", begun)
-    recipe = load("demo", variables={**os.environ, "DEMO": output})
+    recipe = load(bundled("demo"), variables={**os.environ, "DEMO": output})
     result = run(recipe, runner)
     assert result.mixture is not None
     did = did or result.ran > 0

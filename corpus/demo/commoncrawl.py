@@ -69,7 +69,7 @@ def _module_pages(modules: Sequence[Module]) -> Iterator[Page]:
 def _bodies(module: Module) -> Iterator[list[str]]:
     lines: list[str] = []
     for entry in module.entries:
-        lines.append(entry.name)
+        lines.append(entry.name.removeprefix(f"{module.name}."))
         lines.extend(block.text for block in entry.blocks())
         if sum(map(len, lines)) > _PAGE_CHARACTERS:
             yield lines

@@ -4,8 +4,9 @@ import gzip
 import io
 import re
 import tarfile
+from collections.abc import Iterable
 from hashlib import sha1
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 
 from corpus.sources.licenses import is_license_file, repository_licenses
@@ -22,32 +23,41 @@ _REPOSITORY = re.compile(r"https?://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?(?
 Files = dict[str, bytes]
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, packages: Iterable[Distribution]) -> None:
     """The first packages by name whose metadata and whose own licence files say Apache, BSD or MIT, a part of their
     code each; the first under another licence, which the source refuses; and an archive that is cut short."""
     folder.mkdir(parents=True)
-    wanted = REPOSITORIES
-    refused = False
+    by_name: dict[str, Distribution] = {}
+    for package in packages:
+        by_name.setdefault(package.name.lower(), package)  # as in imports, the first on the path counts
+    wanted, refused = REPOSITORIES, 1
     before: Files = {}
-    for package in sorted(distributions(), key=lambda package: package.name.lower()):
-        statement = _license_statement(package)
-        if wanted and _PERMISSIVE.search(statement) and not _OTHER.search(statement):
-            licenses, code = _licenses(package), _code(package)
+    packed = b""
+    for _, package in sorted(by_name.items()):
+        permissive = _is_permissive(package)
+        archive = folder / f"{_repository(package)}.tar.gz"
+        if permissive is None or archive.exists() or not (wanted if permissive else refused):
+            continue
+        licenses, code = _licenses(package), _code(package)
+        if permissive:
             if not repository_licenses(licenses)[0] or sum(map(len, code.values())) < _LEAST_BYTES:
                 continue
             wanted -= 1
-        elif not refused and _OTHER.search(statement) and not _PERMISSIVE.search(statement):
-            licenses, code = _licenses(package), _code(package)
+        else:
             if not licenses or not code:
                 continue
-            refused = True
-        else:
-            continue
-        files = licenses | code | _generated(before)
-        packed = _archive(package, files)
-        (folder / f"{_repository(package)}.tar.gz").write_bytes(packed)
+            refused -= 1
+        packed = _archive(package, licenses | code | _generated(before))
+        archive.write_bytes(packed)
         before = code
     (folder / "unknown__cut-short.tar.gz").write_bytes(packed[: len(packed) // 4])
+
+
+def _is_permissive(package: Distribution) -> bool | None:
+    """Whether its metadata say Apache, BSD or MIT, or another licence that we know; None where they say neither."""
+    statement = _license_statement(package)
+    permissive, other = _PERMISSIVE.search(statement), _OTHER.search(statement)
+    return None if bool(permissive) == bool(other) else permissive is not None
 
 
 def _license_statement(package: Distribution) -> str:
@@ -69,7 +79,7 @@ def _fields(package: Distribution, name: str) -> list[str]:
 
 
 def _licenses(package: Distribution) -> Files:
-    """Licence files of the package itself, not those of what it carries, by the name they have in its root."""
+    """Licence files of the package itself, not those of what it carries, by their name in the root."""
     found: Files = {}
     for path in package.files or ():
         folders = [part for part in path.parts[:-1] if not part.endswith(".dist-info") and part != "licenses"]

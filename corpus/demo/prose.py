@@ -16,7 +16,8 @@ PACKAGES = ("apache_beam", "numba", "numpy", "pip", "pyarrow", "pydantic", "rich
 """Read beside the standard library: well documented, under Apache, BSD or MIT licences, and all but pip and setuptools
 dependencies of this project, so that two installations of it give about the same text."""
 
-_SKIPPED = ("__pycache__", "_vendor", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tests")
+_SKIPPED = ("__pycache__", "_vendor", "encodings", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tests")
+_SKIPPED_MODULE = re.compile(r"test_.*|.*_test|.*_pb2.*")
 _LEAST_FILE_BYTES = 1000
 _PROSE = re.compile(r"[A-Z\"'(`*]?\w")
 _WORD = re.compile(r"[A-Za-z]{2,}")
@@ -83,8 +84,7 @@ def deal(modules: Iterator[Module], quotas: Mapping[str, int]) -> dict[str, list
 def _files(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
     for path in folder.rglob("*.py"):
         inside = path.relative_to(folder)
-        is_test = inside.stem.startswith("test_") or inside.stem.endswith("_test")
-        if is_test or any(part in _SKIPPED for part in inside.parts):
+        if _SKIPPED_MODULE.fullmatch(inside.stem) or any(part in _SKIPPED for part in inside.parts):
             continue
         if path.stat().st_size >= _LEAST_FILE_BYTES:
             name = ".".join(inside.with_suffix("").parts)

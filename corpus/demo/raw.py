@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.metadata import distributions
 from pathlib import Path
 
 from corpus.demo import arxiv, books, c4, commoncrawl, github, prose, stackexchange, wikipedia
@@ -20,7 +21,7 @@ for some held-out documents of each source."""
 def make(folder: Path) -> bool:
     """Makes the raw files of every source in a folder of its name below `folder`, unless `folder` is there.
 
-    Returns whether it did.     The same Python installation gives the same bytes.
+    Returns whether it did. The same Python installation gives the same bytes.
 
     Raises:
         OSError: the folder cannot be written.
@@ -32,7 +33,7 @@ def make(folder: Path) -> bool:
     dealt = prose.deal(prose.modules(), QUOTAS)
     commoncrawl.write(making / "commoncrawl", dealt["commoncrawl"])
     c4.write(making / "c4", dealt["c4"])
-    github.write(making / "github")
+    github.write(making / "github", distributions())
     wikipedia.write(making / "wikipedia")
     books.write(making / "books", dealt["books"])
     arxiv.write(making / "arxiv", dealt["arxiv"])

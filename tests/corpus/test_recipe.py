@@ -101,6 +101,17 @@ def test_environment_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.
     assert load(write(tmp_path, GOOD.replace("input: raw", "input: $DATA/raw"))).sources[0].input == "/data/raw"
 
 
+def test_a_folder_does_not_hide_a_bundled_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "models" / "lid.bin"
+    model.parent.mkdir()
+    model.write_bytes(b"")
+    recipe = load("demo", variables={"DEMO": str(tmp_path)})
+    assert recipe.sources[0].input == f"{tmp_path}/raw/commoncrawl"
+    assert recipe.output == f"{tmp_path}/run"
+
+
 def test_rules_from_the_command_line() -> None:
     (first, second) = parse_rules(["exact", "length: {min_chars: 3}"])
     assert first.is_dedup
