@@ -53,9 +53,9 @@ def _wikipedia(path: Path) -> int:
     if path.suffix in (".7z", ".txt"):
         return 1
     data = unpacked(path)
-    if b"<\0p\0a\0g\0e\0" in data:
+    if data.startswith((b"<\0", b"\xff\xfe")):
         data = data.decode("utf-16-le", "replace").encode()
-    elif b"\0<\0p\0a\0g\0e" in data:
+    elif data.startswith((b"\0<", b"\xfe\xff")):
         data = data.decode("utf-16-be", "replace").encode()
     return len(re.findall(rb"<page[ >]", data))
 

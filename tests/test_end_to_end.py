@@ -190,7 +190,8 @@ def test_another_splitting_gives_the_same_datasets(real: RealRun, shared_data: P
     other = run(load(str(path)), Runner("local", 1, quiet=True), until="across", say=lambda line: None)
     for source in SOURCES:
         manifests = [(a.manifest(), b.manifest()) for a, b in zip(real.steps(source), other.steps[source], strict=True)]
-        assert len(manifests[0][0]["parts"]) < len(manifests[0][1]["parts"])
+        one, two = (len(manifest["parts"]) for manifest in manifests[0])
+        assert one == two if source == "stackexchange" else one < two  # a site is one split, whatever its size
         for one, two in manifests:
             for key in ("dataset_digest", "documents", "dropped", "seen", "text_bytes"):
                 assert one[key] == two[key], (source, one["step"], key)

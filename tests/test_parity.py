@@ -35,14 +35,14 @@ def test_duplicates_across_parts_are_found(raw: Path, tmp_path: Path) -> None:
     manifests = {name: [step.manifest() for step in steps] for name, steps in result.steps.items()}
     assert all(len(of[0]["parts"]) == PARTS for of in manifests.values())
     # Of the first documents of files 0, 1 and 2 there are 8, 7 and 6 copies beside them.
-    assert manifests["c4"][1]["dropped"] == {"exact": {"duplicate": 8 + 7 + 6}}
+    assert manifests["c4"][2]["dropped"] == {"exact": {"duplicate": 8 + 7 + 6}}
     assert manifests["commoncrawl"][1]["seen"]["lines"] == PARTS * 40 + 1
     # The boilerplate line is gone everywhere, and the web page wins over its near copy in C4.
     texts = [
         t for p in result.steps["commoncrawl"][1].parts() for t in texts_of(result.steps["commoncrawl"][1], p.number)
     ]
     assert len({line for text in texts for line in text.split("\n")}) == sum(text.count("\n") + 1 for text in texts)
-    assert manifests["c4"][2]["dropped"] == {"near": {"near_duplicate": 1}}
+    assert manifests["c4"][3]["dropped"] == {"near": {"near_duplicate": 1}}
     assert manifests["commoncrawl"][2]["dropped"] == {}
 
 
