@@ -63,9 +63,10 @@ def demo(output: str, runner: Runner, console: Console) -> None:
     if has_torch:
         _judge(read_json(_report(found)), console)
     else:
-        console.print("no model trained, torch is not installed: pip install 'corpus[train]', then run this again")
+        line = "no model trained, torch is not installed: pip install 'corpus[train]', then run this again"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if not did:
-        console.print(f"nothing to do: the demo is in {output}")
+        console.print(f"nothing to do: the demo is in {output}", markup=False, highlight=False, soft_wrap=True)
     _show_ways_on(output, result, console)
 
 
