@@ -120,7 +120,7 @@ def finish(
         if body["documents"]["in"] != body["documents"]["out"] + dropped:
             raise UserError(
                 f"{folder.sidecar(body['part'])}: {body['documents']['in']} documents in, "
-                f"{body['documents']['out']} out and {dropped} dropped do not add up: please report this, with the sidecar"
+                f"{body['documents']['out']} out and {dropped} dropped do not add up: please report this with the file"
             )
     manifest = {
         **header,
