@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
@@ -60,10 +59,10 @@ def table(
 
     `tokens` are those of the packed shards; `wanted` and `got` are shares of the mixture.
     """
-    result = Table(title="From raw records to tokens", box=SIMPLE_HEAD, padding=(0, 1))
-    for heading in ("source", "records", "documents", "MB in", "MB out", "tokens", "wanted", "got"):
+    result = Table(title="From raw records to tokens", box=None, padding=(0, 1, 0, 0), header_style="underline")
+    for heading in ("source", "records", "docs", "MB in", "MB out", "tokens", "wanted", "got"):
         result.add_column(heading, justify="left" if heading == "source" else "right", no_wrap=True)
-    dropped = Table(title="Dropped", box=SIMPLE_HEAD, padding=(0, 1))
+    dropped = Table(title="Dropped", box=None, padding=(0, 1, 0, 0), header_style="underline")
     for heading in ("source", "rule", "reason", "count"):
         dropped.add_column(heading, justify="right" if heading == "count" else "left", no_wrap=True)
     for of in summaries:
