@@ -11,6 +11,7 @@ import xxhash
 
 from corpus.dataset import StepFolder, matching_sidecar
 from corpus.dedup.ids import decide_ids, sign_ids
+from corpus.errors import UserError
 from corpus.parts import dataset_digest, read_part, text_bytes, write_part
 from corpus.rules import Block
 from corpus.schema import SCHEMA, Document, Rejected, batched, well_formed
@@ -19,7 +20,7 @@ from corpus.sources.source import Source
 from corpus.steps.dedupe import Partition
 from corpus.steps.result import PartResult
 from corpus.steps.samples import SAMPLE_SCHEMA, Samples
-from corpus.storage import read_json, remove, write_json
+from corpus.storage import exists, read_json, remove, write_json
 
 MERGED = "merged_into_document"
 """Raw records that are part of another's document (the answers of a question)."""
@@ -130,6 +131,8 @@ class DropDuplicateIds:
     """Writes a part again without the rows decided for it, and counts them.
 
     The sidecar is removed first: a kill in between makes the part be extracted again, and the same rows be dropped.
+    A part that has lost its rows already is left: a runner may do a part twice, and after a restart the decisions may
+    come from spill files written before rows were dropped; they name rows of the part as it was extracted.
     """
 
     output: StepFolder
@@ -137,7 +140,13 @@ class DropDuplicateIds:
     def __call__(self, partition: Partition) -> PartResult:
         part = partition.part
         rows = np.unique(np.concatenate([np.asarray(block.column("row")) for block in partition.blocks()]))
+        if not exists(self.output.sidecar(part)):
+            raise UserError(f"{self.output.data(part)} was being written when its worker ended: run the step again")
         sidecar = read_json(self.output.sidecar(part))
+        dropped = sidecar["dropped"]["extract"]
+        if DUPLICATE_ID in dropped:
+            documents = sidecar["documents"]["out"]
+            return PartResult(part, documents + dropped[DUPLICATE_ID], documents, sidecar["text_bytes"]["in"], True)
         remove(self.output.sidecar(part))
         samples = Samples()
         total: Counter[str] = Counter()
@@ -162,8 +171,7 @@ class DropDuplicateIds:
         write_part(sample_path, SAMPLE_SCHEMA, iter([*list(read_part(sample_path)), samples.batch()]))
         sidecar["documents"]["out"] = total["documents"]
         sidecar["text_bytes"]["out"] = total["bytes"]
-        dropped = sidecar["dropped"]["extract"]
-        dropped[DUPLICATE_ID] = dropped.get(DUPLICATE_ID, 0) + len(rows)
+        dropped[DUPLICATE_ID] = len(rows)
         sidecar["dataset_digest"] = f"{total['digest'] % 2**64:016x}"
         del sidecar["format"]
         write_json(self.output.sidecar(part), sidecar)
