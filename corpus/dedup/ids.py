@@ -5,44 +5,35 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from corpus.dedup.blocks import columns, drops, group_starts, numbered, partitioned, record_batch
 from corpus.rules import Block
 from corpus.text.buffers import text_buffers
-from corpus.text.hashing import hash_rows
+from corpus.text.hashing import Hashes, hash_rows
 
-BYTES_PER_DOCUMENT = 32
+BYTES_PER_DOCUMENT = 24  # two hashes: 8 bytes each; part, row: 4
 
 
 def sign_ids(part: int, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
-    """Blocks of (hash, second hash, part, row): two 64-bit hashes of each id, so that equal means equal."""
-    row = 0
-    for batch in batches:
-        data, offsets = text_buffers(batch.column("id"))
-        first, second = hash_rows(data, offsets, 0), hash_rows(data, offsets, 1)
-        rows = np.arange(row, row + batch.num_rows, dtype=np.uint32)
-        row += batch.num_rows
-        owner = first % np.uint64(partitions)
-        for partition in np.unique(owner):
-            chosen = owner == partition
-            yield (
-                int(partition),
-                pa.RecordBatch.from_pydict(
-                    {
-                        "hash": first[chosen],
-                        "second": second[chosen],
-                        "part": np.full(int(chosen.sum()), part, np.uint32),
-                        "row": rows[chosen],
-                    }
-                ),
-            )
+    """Blocks of (low, high, part, row): 128 bits of hash of each id, so that equal means equal."""
+    yield from partitioned(_signatures(part, batches), partitions)
+
+
+def _signatures(part: int, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[Hashes, pa.RecordBatch]]:
+    for first_row, batch in numbered(batches):
+        buffers = text_buffers(batch.column("id"))
+        low, rows = hash_rows(*buffers, seed=0), batch.num_rows
+        body = {
+            "low": low,
+            "high": hash_rows(*buffers, seed=1),
+            "part": np.full(rows, part, np.int32),
+            "row": np.arange(first_row, first_row + rows, dtype=np.uint32),
+        }
+        yield low, record_batch(body)
 
 
 def decide_ids(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
     """Rows to drop, by part: of equal ids the first in order of the raw bytes stays, so a rerun decides the same."""
-    table = pa.Table.from_batches(blocks)
-    first, second, part, row = (table.column(name).to_numpy() for name in ("hash", "second", "part", "row"))
-    order = np.lexsort((row, part, second, first))
-    first, second, part, row = first[order], second[order], part[order], row[order]
-    again = np.zeros(len(first), bool)
-    again[1:] = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
-    for number in np.unique(part[again]):
-        yield int(number), pa.RecordBatch.from_pydict({"row": row[again & (part == number)]})
+    entries = columns(blocks)
+    order = np.lexsort([entries[key] for key in ("row", "part", "high", "low")])
+    again = order[~group_starts(entries["low"][order], entries["high"][order])]
+    yield from drops(entries["part"][again], entries["row"][again])
