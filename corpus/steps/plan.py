@@ -192,7 +192,6 @@ def versions() -> dict[str, str]:
         "corpus",
         "fasttext-numpy2-wheel",
         "fastwarc",
-        "mwparserfromhell",
         "pyarrow",
         "resiliparse",
         "lxml",
