@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from corpus.dataset import StepFolder
@@ -56,6 +57,16 @@ def test_one_worker_gives_the_bytes_of_two(raw: Path, two_workers: dict[str, byt
 
 def test_the_graph_of_a_cluster_gives_the_same_bytes(raw: Path, two_workers: dict[str, bytes], tmp_path: Path) -> None:
     assert run_with(raw, tmp_path, Runner("local", 0, quiet=True)) == two_workers
+
+
+def test_an_object_store_holds_the_same_bytes(raw: Path, two_workers: dict[str, bytes], tmp_path: Path) -> None:
+    """As far as models allow, which are local files: up to the documents."""
+    recipe = load(str(write_recipe(raw, tmp_path)), {"output": "memory://parity/run"})
+    run(recipe, Runner("local", 0, quiet=True), until="across", say=lambda line: None)
+    store = fsspec.filesystem("memory")
+    found = {path.removeprefix("/parity/run/"): store.cat(path) for path in store.find("/parity/run")}
+    del found["recipe.yaml"]
+    assert found == {name: two_workers[name] for name in two_workers if name.startswith(("commoncrawl/", "c4/"))}
 
 
 @pytest.mark.spark
