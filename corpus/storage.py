@@ -12,7 +12,7 @@ from typing import IO, Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from corpus.errors import DamagedFile
+from corpus.errors import DamagedFile, UserError
 from corpus.schema import FORMAT
 
 
@@ -22,19 +22,23 @@ def join(*parts: str) -> str:
 
 
 def filesystem(path: str) -> tuple[Any, str]:
-    """The fsspec file system of a path, and the path inside it."""
-    fs, inner = fsspec.core.url_to_fs(path)
+    """The fsspec file system of a path, and the path inside it.
+
+    Listings are not cached: they would hide the files that other processes write.
+
+    Raises:
+        UserError: a scheme that fsspec does not know, or whose library is not installed.
+    """
+    try:
+        fs, inner = fsspec.core.url_to_fs(path, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        raise UserError(f"{path} cannot be reached: {error}") from None
     return fs, inner
 
 
 def exists(path: str) -> bool:
     fs, inner = filesystem(path)
     return bool(fs.exists(inner))
-
-
-def size(path: str) -> int:
-    fs, inner = filesystem(path)
-    return int(fs.size(inner))
 
 
 def remove(path: str) -> None:
@@ -47,7 +51,6 @@ def remove(path: str) -> None:
 def names(folder: str) -> list[str]:
     """Sorted names directly inside a folder; empty when there is no such folder."""
     fs, inner = filesystem(folder)
-    fs.invalidate_cache(inner)
     if not fs.isdir(inner):
         return []
     return sorted(posixpath.basename(path.rstrip("/")) for path in fs.ls(inner, detail=False))
@@ -101,13 +104,21 @@ def commit(path: str, write: Callable[[Any], None]) -> str:
     """Writes a file that appears whole or not at all, and returns the SHA-256 of its bytes.
 
     Local disk: a temporary name unique to the attempt, fsync of the file, rename, fsync of the folder. Elsewhere the
-    upload completed at close is the commit.
+    completed upload is the commit; one that fails is given up.
     """
     fs, inner = filesystem(path)
     if not isinstance(fs, LocalFileSystem):
-        with fs.open(inner, "wb") as file:
-            sink = _Digesting(file)
+        # In the order of fsspec's own transactions; a plain close() would complete the upload after an error too.
+        file = fs.open(inner, "wb", autocommit=False)
+        sink = _Digesting(file)
+        try:
             write(sink)
+        except BaseException:
+            file.close()
+            file.discard()
+            raise
+        file.close()
+        file.commit()
         return sink.digest()
     folder = os.path.dirname(inner)
     os.makedirs(folder, exist_ok=True)

@@ -1,10 +1,14 @@
+import gc
 import os
 from pathlib import Path
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
+from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-from corpus.errors import DamagedFile
-from corpus.storage import clear_attempts, commit, names, read_json, write_json
+from corpus.errors import DamagedFile, UserError
+from corpus.storage import clear_attempts, commit, exists, names, read_json, write_json
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
@@ -42,6 +46,72 @@ def test_object_stores_work_too() -> None:
     write_json(path, {"a": 1})
     assert read_json(path) == {"format": 1, "a": 1}
     assert names("memory://bucket/folder") == ["file.json"]
+
+
+class StoredFile(AbstractBufferedFile):
+    """Uploads in pieces, and completes the upload as S3's and GCS's files do."""
+
+    fs: "Store"
+
+    def _initiate_upload(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def _upload_chunk(self, final: bool = False) -> bool:
+        self.pieces.append(self.buffer.getvalue())
+        if final and self.autocommit:
+            self.commit()
+        return True
+
+    def commit(self) -> None:
+        self.fs.objects[self.path] = b"".join(self.pieces)
+
+    def discard(self) -> None:
+        self.pieces.clear()
+
+
+class Store(AbstractFileSystem):
+    """An object store in a dictionary."""
+
+    protocol = "teststore"
+    objects: ClassVar[dict[str, bytes]] = {}
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> StoredFile:
+        return StoredFile(self, path, mode, **options)
+
+
+@pytest.fixture
+def store() -> dict[str, bytes]:
+    fsspec.register_implementation("teststore", Store, clobber=True)
+    Store.objects.clear()
+    return Store.objects
+
+
+def test_an_upload_appears_when_it_is_complete(store: dict[str, bytes]) -> None:
+    def write(sink: object) -> None:
+        sink.write(b"abc" * 4_000_000)  # type: ignore[attr-defined] # more than a piece
+        assert store == {}
+        sink.write(b"end")  # type: ignore[attr-defined]
+
+    commit("teststore://bucket/file", write)
+    assert store == {"bucket/file": b"abc" * 4_000_000 + b"end"}
+
+
+def test_a_failed_upload_leaves_the_old_object(store: dict[str, bytes]) -> None:
+    commit("teststore://bucket/file", lambda sink: sink.write(b"old"))
+
+    def write(sink: object) -> None:
+        sink.write(b"half" * 4_000_000)  # type: ignore[attr-defined]
+        raise ValueError("disk on fire")
+
+    with pytest.raises(ValueError, match="disk on fire"):
+        commit("teststore://bucket/file", write)
+    gc.collect()  # the destructor of the file closes it
+    assert store == {"bucket/file": b"old"}
+
+
+def test_a_scheme_that_nothing_reads_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"^nothing://x cannot be reached: Protocol not known: nothing"):
+        exists("nothing://x")
 
 
 def test_another_format_number_is_refused(tmp_path: Path) -> None:
