@@ -2,19 +2,21 @@
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import IO, Any, cast
 
-import fsspec
 import xxhash
 
 from corpus.errors import UserError
+from corpus.storage import filesystem
 
 SPLIT_BYTES = 1 << 30
 """Raw bytes aimed at for one split (docs/format.md: about 1 GB of text each)."""
 
 _EDGE = 1 << 20
+_READERS = 32  # threads that read the edges of files: they wait for an object store, not for a processor
 
 
 @dataclass(frozen=True)
@@ -63,24 +65,26 @@ def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
     Raises:
         UserError: the folder does not exist, or holds no matching file.
     """
-    fs, base = fsspec.core.url_to_fs(root)
+    fs, base = filesystem(root)
     if not fs.exists(base):
         raise UserError(f"input {root} does not exist: set `input` to the folder that holds the raw files")
     base = base.rstrip("/")
-    found: list[RawFile] = []
     infos = {base: fs.info(base)} if fs.isfile(base) else fs.find(base, detail=True)
+    found: list[tuple[str, str, int]] = []
     for path, info in sorted(infos.items()):
         relative = posixpath.basename(path) if path == base else path[len(base) + 1 :]
         if any(_matches(relative, pattern) for pattern in include):
-            found.append(RawFile(relative, info["size"], _edge_digest(fs, path, info["size"])))
+            found.append((path, relative, info["size"]))
     if not found:
         raise UserError(f"input {root} holds no file that matches {', '.join(include)}: check `input` and `include`")
-    return found
+    with ThreadPoolExecutor(_READERS) as pool:
+        digests = list(pool.map(lambda file: _edge_digest(fs, file[0], file[2]), found))
+    return [RawFile(relative, size, digest) for (_, relative, size), digest in zip(found, digests, strict=True)]
 
 
 def open_raw(root: str, path: str) -> IO[bytes]:
     """The file `path` below `root`, for reading bytes; seekable."""
-    fs, base = fsspec.core.url_to_fs(root)
+    fs, base = filesystem(root)
     full = base if fs.isfile(base) else f"{base.rstrip('/')}/{path}"
     return cast(IO[bytes], fs.open(full, "rb"))
 
@@ -110,9 +114,7 @@ def _matches(path: str, pattern: str) -> bool:
 
 def _edge_digest(fs: Any, path: str, size: int) -> str:
     state = xxhash.xxh3_128(str(size).encode())
-    with fs.open(path, "rb") as file:
-        state.update(file.read(_EDGE))
-        if size > 2 * _EDGE:
-            file.seek(size - _EDGE)
-        state.update(file.read(_EDGE))
+    for start, end in ((0, min(size, _EDGE)), (max(_EDGE, size - _EDGE), size)):
+        if start < end:
+            state.update(fs.cat_file(path, start=start, end=end))
     return state.hexdigest()
