@@ -42,8 +42,12 @@ class StepFolder:
         return join(self.path, "meta", kind, f"part-{part:05d}.parquet")
 
     @property
+    def dedup_folder(self) -> str:
+        return join(self.path, "meta", "dedup")
+
+    @property
     def dedup_index(self) -> str:
-        return join(self.path, "meta", "dedup", "index.json")
+        return join(self.dedup_folder, "index.json")
 
     @property
     def manifest_path(self) -> str:
@@ -112,7 +116,8 @@ def finish(
     Every count adds up here: documents in = documents out + the sum of reasons, for each part and in all.
 
     Raises:
-        UserError: the counts of a part do not add up, a required rule saw no document, or every document was dropped.
+        UserError: the counts of a part do not add up, a required rule saw no document, every document was dropped, or
+            there was none.
     """
     parts = sorted(sidecars, key=lambda body: body["part"])
     for body in parts:
@@ -131,13 +136,15 @@ def finish(
         "dataset_digest": f"{sum(int(body['dataset_digest'], 16) for body in parts) % 2**64:016x}",
         "parts": parts,
     }
+    if not manifest["documents"]["in"]:
+        raise UserError(f"{folder.path}: nothing came in, {len(parts)} parts hold no record: check the input")
     for key in required:
         if manifest["documents"]["out"] and not manifest["seen"].get(key):
             raise UserError(
                 f"{folder.path}: the rule {key} saw no document: check the rules before it, "
                 "or set `optional: true` on it"
             )
-    if manifest["documents"]["in"] and not manifest["documents"]["out"]:
+    if not manifest["documents"]["out"]:
         reasons = ", ".join(
             f"{rule}.{reason} {count}" for rule, some in manifest["dropped"].items() for reason, count in some.items()
         )

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from corpus.dataset import StepFolder
-from corpus.steps.dedupe import Decide, WriteDecisions, finish_decisions, partitions_for, sign
+from corpus.steps.dedupe import Decide, WriteDecisions, decided, finish_decisions, partitions_for, sign
 from corpus.steps.plan import SignInput, SignTasks, sign_inputs
 from corpus.steps.rule import NamedRule
-from corpus.storage import join
+from corpus.storage import join, remove
 from pipelines.exchange import Exchange
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
@@ -54,6 +54,10 @@ def decide(
     runner: Runner,
 ) -> None:
     """Writes the decisions of a dedup for every part of its inputs, and then that they are complete."""
+    for output in outputs:
+        if decided(output, step) is None:
+            # Another step may have left some in a folder named by hand, for parts that this one decides nothing for.
+            remove(output.dedup_folder)
     signed, parts = sign_inputs(inputs, outputs)
     size = named.dedup.estimate(sum(p.documents for p in parts), sum(p.text_bytes for p in parts))
     transform = Dedupe(named, signed, len(parts), partitions_for(size), work, runner)

@@ -97,7 +97,7 @@ def partitions_for(signature_bytes: int) -> int:
 
 def finish_decisions(output: StepFolder, step: str) -> None:
     """Writes the index that says the decisions for a source are complete, with the digest of each file."""
-    folder = join(output.path, "meta", "dedup")
+    folder = output.dedup_folder
     clear_attempts(folder)
     found = {}
     for name in names(folder):

@@ -1,0 +1,66 @@
+"""Steps into folders named by hand, and the folders that a recipe leaves behind."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from corpus.dataset import StepFolder
+from corpus.errors import UserError
+from corpus.parts import write_part
+from corpus.recipe import load, parse_rules, source_plan
+from corpus.steps.plan import Step
+from pipelines.extract import extract
+from pipelines.gc import stale_folders
+from pipelines.process import StepInput, run_step
+from pipelines.run import run
+from pipelines.runner import Runner
+
+RUNNER = Runner("local", 1, quiet=True)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    rows = [{"text": f"text {n}", "url": f"https://example.org/{n}"} for n in range(6)]
+    (folder / "c4.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+def test_decisions_that_another_step_left_are_not_applied(raw: Path, tmp_path: Path) -> None:
+    work = str(tmp_path / "work")
+    extracted, _ = extract(source_plan("c4", str(raw), "{}"), "", work, RUNNER, str(tmp_path / "extracted"))
+    output = StepFolder(str(tmp_path / "deduped"))
+    stale = pa.RecordBatch.from_pydict({"row": pa.array([0, 3], pa.uint32())})
+    write_part(output.meta("dedup", 0), stale.schema, iter([stale]))
+    step = Step(0, parse_rules(["exact"])[0], ())
+    run_step(step, [StepInput("c4", extracted, output.path, output.path)], work, RUNNER)
+    assert output.manifest()["documents"] == {"in": 6, "out": 6}
+
+
+def test_an_input_without_a_record_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "empty.jsonl").touch()
+    with pytest.raises(UserError, match="nothing came in"):
+        extract(source_plan("c4", str(tmp_path / "raw"), "{}"), str(tmp_path), str(tmp_path / "work"), RUNNER)
+
+
+def test_gc_lists_what_the_recipe_no_longer_names(raw: Path, tmp_path: Path) -> None:
+    home = tmp_path / "run"
+    path = tmp_path / "recipe.yaml"
+
+    def run_recipe(sources: str) -> None:
+        path.write_text(f"format: 1\noutput: {home}\nsources:\n{sources}", encoding="utf-8")
+        run(load(str(path)), RUNNER, say=lambda line: None)
+
+    c4 = f"  c4: {{input: {raw}, steps: [length: {{min_chars: %d}}]}}\n"
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "1.txt").write_text("A book.\n")
+    run_recipe(c4 % 1 + f"  books: {{input: {tmp_path / 'books'}}}\n")
+    assert stale_folders(str(home)) == []
+    before = {folder for source in ("c4", "books") for folder in (home / source).iterdir()}
+    run_recipe(c4 % 2)
+    gone = {Path(folder) for folder in stale_folders(str(home))}
+    assert gone == {folder for folder in before if "extract" not in folder.name or folder.parent.name == "books"}
