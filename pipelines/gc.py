@@ -2,7 +2,7 @@
 
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
-from corpus.recipe import Recipe, load
+from corpus.recipe import SOURCES, Recipe, load
 from corpus.sources.raw import list_files
 from corpus.steps.plan import ACROSS_NUMBER, EXTRACT_NUMBER, Step, extract_digest, folder_name, step_digest, steps_of
 from corpus.storage import exists, join, names
@@ -25,8 +25,8 @@ def stale_folders(run: str) -> list[str]:
     recipe = load(path, {"output": run})
     used = set(_used(recipe))
     present = []
-    for plan in recipe.sources:
-        present += [join(run, plan.name, name) for name in names(join(run, plan.name))]
+    for source in SOURCES:  # also those that the recipe has lost
+        present += [join(run, source, name) for name in names(join(run, source))]
     present += [join(run, "tokens", name) for name in names(join(run, "tokens"))]
     present += [join(run, name) for name in names(run) if name.startswith(("tokenizer-", "mixture-"))]
     return sorted(set(present) - used)
