@@ -1,7 +1,7 @@
 """What a person sees while parts are worked on: a live bar on a terminal, a line now and then elsewhere."""
 
 import sys
-import time
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,7 +39,7 @@ class Progress:
         self._bytes = 0
         self._documents_in = 0
         self._documents_out = 0
-        self._started = time.monotonic()
+        self._started = monotonic()
         self._next_line = self._started + FIRST_LINE_SECONDS
         self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self._bar: Bar | None = None
@@ -86,7 +86,7 @@ class Progress:
         """Brings what is shown up to date; to be called about once a second."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._done, summary=self.summary())
-        elif not self._quiet and time.monotonic() >= self._next_line:
+        elif not self._quiet and monotonic() >= self._next_line:
             self._line()
 
     def say(self, line: str) -> None:
@@ -95,7 +95,7 @@ class Progress:
 
     def summary(self) -> str:
         """For example `12/40 parts (3 reused), 85.1 MB/s, 1,234 of 2,000 documents kept, 0:03:12 left`."""
-        elapsed = time.monotonic() - self._started
+        elapsed = monotonic() - self._started
         parts = f"{self._done}/{self._total} parts"
         if self._reused:
             parts += f" ({self._reused} reused)"
@@ -116,7 +116,7 @@ class Progress:
 
     def _line(self) -> None:
         self.say(f"{self._label}: {self.summary()}")
-        now = time.monotonic()
+        now = monotonic()
         self._next_line = now + max(FIRST_LINE_SECONDS, LINE_SHARE * (now - self._started))
 
 

@@ -111,6 +111,8 @@ def test_workers_do_not_outlive_the_driver(tmp_path: Path, how: signal.Signals) 
         [sys.executable, str(script), str(marks)],
         env={**os.environ, "PYTHONPATH": str(root)},
         stderr=subprocess.DEVNULL,
+        # A test run in the background of a shell ignores SIGINT, and so would the driver.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         workers = _wait(lambda: [int(mark.name) for mark in marks.iterdir()], lambda found: len(found) == 2)
