@@ -3,7 +3,7 @@ extra is one clear line."""
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
@@ -346,7 +346,10 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _runner(name: str, workers: int, options: list[str] | None) -> "Runner":
-    return _pipelines("runner").Runner(name, workers, tuple(options or ()))
+    runner = _pipelines("runner")
+    if name not in get_args(runner.RunnerName):
+        raise UserError(f"--runner {name} is unknown: known are {', '.join(get_args(runner.RunnerName))}")
+    return runner.Runner(name, workers, tuple(options or ()))
 
 
 def _pipelines(module: str) -> Any:

@@ -10,12 +10,14 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import BaseModel, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from corpus.errors import UserError
 from corpus.settings import Settings
+from corpus.sources.raw import SPLIT_BYTES
 from corpus.sources.source import Source
 from corpus.steps.rule import NamedRule, model_digests
+from corpus.storage import open_read
 
 SOURCES = {
     "commoncrawl": "corpus.sources.commoncrawl:CommonCrawl",
@@ -129,7 +131,7 @@ class _SourceSection(Settings):
 
     input: str
     include: tuple[str, ...] = ("**",)
-    split_bytes: int = Field(default=1 << 30, ge=1000)
+    split_bytes: int = Field(default=SPLIT_BYTES, ge=1000)
     steps: tuple[Any, ...] = ()
 
 
@@ -169,15 +171,15 @@ def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mappi
     if not os.path.isfile(path):  # a folder may well have the name of a bundled recipe
         path = bundled(path) if os.sep not in path and not path.endswith((".yaml", ".yml")) else path
     try:
-        with open(path, encoding="utf-8") as file:
-            body = YAML(typ="rt").load(file)
+        with open_read(path) as file:
+            body = YAML(typ="rt").load(file.read().decode("utf-8"))
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}: give the path of a recipe file") from None
+        raise UserError(f"{path}: {error.strerror or error}: give the path of a recipe file") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from None
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    except YAMLError as error:
+        line = error.problem_mark.line + 1 if isinstance(error, MarkedYAMLError) and error.problem_mark else 1
+        raise UserError(f"{path}:{line}: not valid YAML: {_problem(error)}") from None
     if not isinstance(body, CommentedMap):
         raise UserError(f"{path}:1: a recipe is a map with the keys {', '.join(_Top.model_fields)}")
     _expand(body, variables)
@@ -187,8 +189,10 @@ def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mappi
     sources = tuple(_source_plan(path, body, name) for name in body["sources"])
     across = tuple(_rules(path, body, ("across",)))
     for place, named in enumerate(across):
-        if not named.is_dedup or named.rule.__class__.__name__ == "Lines":
-            raise _at(path, body, ("across", place), f"{named.key} does not work across sources; use exact or near")
+        if not named.is_dedup or named.name == "lines":
+            raise _at(
+                path, body, ("across", place), f"{named.key} does not work across sources; use exact, near or overlap"
+            )
     recipe = Recipe(
         path=path,
         output=str(body["output"]),
@@ -200,6 +204,11 @@ def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mappi
     )
     _check_mixture(recipe)
     return recipe
+
+
+def _problem(error: YAMLError) -> str:
+    """What is wrong, in one line."""
+    return str(error.problem if isinstance(error, MarkedYAMLError) else error).partition("\n")[0]
 
 
 def _source_plan(path: str, body: CommentedMap, name: str) -> SourcePlan:
@@ -226,8 +235,8 @@ def source_plan(name: str, input: str, settings: str) -> SourcePlan:
     """
     try:
         section = YAML(typ="rt").load(settings)
-    except MarkedYAMLError as error:
-        raise UserError(f"--setting {settings!r} is not valid YAML: {error.problem}") from None
+    except YAMLError as error:
+        raise UserError(f"--setting {settings!r} is not valid YAML: {_problem(error)}") from None
     if not isinstance(section, CommentedMap):
         raise UserError(f"--setting {settings!r} is not a map: write it as '{{key: value}}'")
     section["input"] = input
@@ -244,8 +253,8 @@ def parse_rules(texts: Sequence[str]) -> tuple[NamedRule, ...]:
     for text in texts:
         try:
             body["steps"].append(YAML(typ="rt").load(text))
-        except MarkedYAMLError as error:
-            raise UserError(f"--rule {text!r} is not valid YAML: {error.problem}") from None
+        except YAMLError as error:
+            raise UserError(f"--rule {text!r} is not valid YAML: {_problem(error)}") from None
     return tuple(_rules("--rule", body, ("steps",)))
 
 
@@ -261,6 +270,8 @@ def _rules(path: str, body: CommentedMap, where: tuple[Any, ...]) -> Iterator[Na
         ((name, settings),) = step.items()
         if name not in RULES:
             raise _at(path, body, here, f"unknown rule {name}; known are {', '.join(sorted(RULES))}")
+        if settings is not None and not isinstance(settings, Mapping):
+            raise _at(path, body, (*here, name), f"the settings of {name} are a map, found {settings!r}")
         settings = dict(settings or {})
         optional = settings.pop("optional", False)
         if not isinstance(optional, bool):
@@ -279,7 +290,7 @@ def _check_order(path: str, body: CommentedMap, where: tuple[Any, ...], steps: t
     """The order rules of docs/format.md, "Steps"."""
     scored_by = document_dedup = None
     for place, named in enumerate(steps):
-        name = named.key.split("-")[0]
+        name = named.name
         here = (*where, place)
         if name == "lines" and scored_by:
             raise _at(
@@ -329,9 +340,10 @@ def _override(path: str, body: CommentedMap, key: str, value: str) -> None:
         body["output"] = value
         return
     kind, _, name = key.partition(".")
-    if kind != "input" or name not in body.get("sources", {}):
+    section = _value(body, ("sources", name)) if isinstance(body.get("sources"), Mapping) else None
+    if kind != "input" or not isinstance(section, CommentedMap):
         raise UserError(f"{path}: cannot set {key}: use output or input.SOURCE with a source of the recipe")
-    body["sources"][name]["input"] = value
+    section["input"] = value
 
 
 def _expand(node: Any, variables: Mapping[str, str]) -> None:

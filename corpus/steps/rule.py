@@ -24,6 +24,11 @@ class NamedRule:
     optional: bool = False
 
     @property
+    def name(self) -> str:
+        """As the recipe names it."""
+        return self.key.partition("-")[0]
+
+    @property
     def is_filter(self) -> bool:
         return hasattr(self.rule, "score")
 

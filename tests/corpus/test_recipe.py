@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from corpus.errors import UserError
@@ -70,6 +71,9 @@ MISTAKES = {
     "mixture without the source": ("books: 0.1}", "wikipedia: 0.1}", 17, "the mixture names the source wikipedia"),
     "another format": ("format: 1", "format: 2", 1, "format: input should be 1, found 2"),
     "not YAML": ("across:", "across: [", 14, "not valid YAML"),
+    "a control character": ("output: run", "output: r\x01n", 1, "not valid YAML: unacceptable character #x0001"),
+    "a number for settings": ("{min_chars: 20}", "20", 8, "the settings of length are a map, found 20"),
+    "a list for settings": ("{min_chars: 20}", "[a]", 8, "the settings of length are a map"),
     "missing model file": ("- exact", "- language: {model: /nowhere/lid.ftz}", 9, "/nowhere/lid.ftz"),
     "optional": ("- exact", "- exact: {optional: maybe}", 9, "optional is true or false"),
 }
@@ -94,6 +98,10 @@ def test_overrides_replace_output_and_inputs(tmp_path: Path) -> None:
     assert recipe.sources[1].input == "/data/books"
     with pytest.raises(UserError, match=r"cannot set input\.wikipedia"):
         load(path, {"input.wikipedia": "x"})
+    for sources in ("{books: raw}", "[books]", ""):
+        broken = write(tmp_path, f"format: 1\noutput: run\nsources: {sources}\n")
+        with pytest.raises(UserError, match=r"cannot set input\.books"):
+            load(broken, {"input.books": "x"})
 
 
 def test_environment_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +126,10 @@ def test_rules_from_the_command_line() -> None:
     assert second.is_filter
     with pytest.raises(UserError, match="--rule:1: unknown rule nothing"):
         parse_rules(["nothing"])
+    with pytest.raises(UserError, match="--rule:1: the settings of length are a map, found 5"):
+        parse_rules(["length: 5"])
+    with pytest.raises(UserError, match="is not valid YAML: unacceptable character"):
+        parse_rules(["\x01"])
     with pytest.raises(UserError, match="--rule:1: unknown key mni_chars"):
         parse_rules(["length: {mni_chars: 3}"])
 
@@ -135,6 +147,12 @@ def test_the_llama_recipe_names_all_seven_sources(tmp_path: Path, monkeypatch: p
     assert [plan.name for plan in recipe.sources] == list(SOURCES)
     assert recipe.mixture is not None
     assert sum(float(share) for share in recipe.mixture.shares.values()) == pytest.approx(1)
+
+
+def test_a_recipe_is_read_where_runs_are(tmp_path: Path) -> None:
+    with fsspec.open("memory://runs/recipe.yaml", "w") as file:
+        file.write(GOOD)
+    assert load("memory://runs/recipe.yaml").output == "run"
 
 
 def test_a_recipe_that_is_not_there() -> None:

@@ -1,0 +1,38 @@
+"""Mistakes on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from corpus.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["extract", "books", "{raw}", "{out}", "--runner", "ray"], "--runner ray is unknown: known are local, spark"),
+        (["extract", "books", "{out}", "{out}"], "does not exist"),
+        (["extract", "magazines", "{raw}", "{out}"], "unknown source magazines"),
+        (["filter", "{raw}", "{out}", "--rule", "length"], "has no meta/manifest.json"),
+        (["filter", "{raw}", "{out}", "--rule", "exact"], "--rule exact is not a filter"),
+        (["show", "nothing://x"], "nothing://x/meta/manifest.json cannot be reached: Protocol not known: nothing"),
+        (["gc", "{raw}"], "has no recipe.yaml"),
+    ],
+)
+def test_a_mistake_is_one_line_without_a_traceback(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    (tmp_path / "raw").mkdir()
+    places = {"raw": str(tmp_path / "raw"), "out": str(tmp_path / "out")}
+    monkeypatch.setattr("sys.argv", ["corpus", *(argument.format(**places) for argument in arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("corpus: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
