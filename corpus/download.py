@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -57,18 +58,22 @@ class DownloadTask:
 
 
 def read_listing(path: str, base: str = "", limit: int | None = None) -> list[RemoteFile]:
-    """The files of a listing: a line is `URL` or `URL SHA256`, or a path that `base` is put before. Also as .gz.
+    """The files of a listing: a line is `URL` or `URL SHA256`, or a path that `base` is put before. Also as .gz. A file
+    that is listed twice comes once.
 
     Raises:
-        UserError: no such listing, it is empty, or a line is not an URL.
+        UserError: no such listing, it is empty or damaged, a line is not a URL, or two files would have one place.
     """
     try:
         with open_read(path) as file:
             data = file.read()
     except FileNotFoundError:
         raise UserError(f"listing {path} does not exist: give a file with one URL a line") from None
-    text = (gzip.decompress(data) if path.endswith(".gz") else data).decode("utf-8")
-    files = []
+    try:
+        text = (gzip.decompress(data) if path.endswith(".gz") else data).decode("utf-8")
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
+        raise UserError(f"listing {path} cannot be read ({error}): fetch or save it again") from None
+    files: dict[str, RemoteFile] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -76,10 +81,13 @@ def read_listing(path: str, base: str = "", limit: int | None = None) -> list[Re
         url = base + words[0]
         if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
             raise UserError(f"{path}:{number}: {url} is not an http URL: give --base, or whole URLs")
-        files.append(RemoteFile(url, words[1].lower() if len(words) > 1 else ""))
+        listed = RemoteFile(url, words[1].lower() if len(words) > 1 else "")
+        if not listed.name or files.setdefault(listed.name, listed) != listed:
+            what = f"is stored as {listed.name}, as is {files[listed.name].url}" if listed.name else "names no file"
+            raise UserError(f"{path}:{number}: {url} {what}: take it out, or into a listing and folder of its own")
     if not files:
         raise UserError(f"listing {path} names no file: give a file with one URL a line")
-    return files[:limit]
+    return list(files.values())[:limit]
 
 
 def download_files(task: DownloadTask) -> PartResult:

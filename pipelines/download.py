@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import apache_beam as beam
 
 from corpus.download import DownloadTask, download_files, read_listing
+from corpus.errors import UserError
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
 
@@ -23,8 +24,11 @@ def download(listing: str, output: str, base: str, limit: int | None, connection
     """Fetches what is missing of a listing, at most `connections` requests at a time over all workers.
 
     Raises:
-        UserError: the listing cannot be read, or files could not be fetched (after all others are there).
+        UserError: `output` is not local, the listing cannot be read, or files could not be fetched (after all others
+            are there).
     """
+    if "://" in output:
+        raise UserError(f"{output} is not a local folder: give a local or mounted one")
     files = read_listing(listing, base, limit)
     tasks = [
         DownloadTask(number, tuple(files[number::connections]), output)

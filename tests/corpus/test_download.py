@@ -12,6 +12,8 @@ import pytest
 
 from corpus.download import CONTACT, DownloadTask, RemoteFile, download_files, fetch, read_listing
 from corpus.errors import UserError
+from pipelines.download import download
+from pipelines.runner import Runner
 
 BODY = bytes(range(256)) * 5000
 
@@ -111,3 +113,39 @@ def test_listings(tmp_path: Path) -> None:
     assert len(read_listing(str(path), "https://host/", 1)) == 1
     with pytest.raises(UserError, match=r"paths\.gz:1: crawl/a\.gz is not an http URL"):
         read_listing(str(path))
+
+
+def test_a_file_that_is_listed_twice_is_fetched_once(tmp_path: Path) -> None:
+    path = tmp_path / "paths"
+    path.write_text("https://host/a.gz\nhttps://host/b.gz\nhttps://host/a.gz\n")
+    assert [file.name for file in read_listing(str(path))] == ["a.gz", "b.gz"]
+
+
+@pytest.mark.parametrize(
+    ("listing", "message"),
+    [
+        (b"https://host/a.gz\nhttps://mirror/a.gz\n", r":2: https://mirror/a.gz is stored as a.gz, as is https://host"),
+        (b"https://host/a.gz?v=1\nhttps://host/a.gz?v=2\n", ":2: .* is stored as a.gz"),
+        (b"https://host/a.gz\nhttps://host/a.gz 00\n", ":2: .* is stored as a.gz"),
+        (b"https://host/\n", ":1: https://host/ names no file"),
+        (b"\xff\n", "cannot be read"),
+    ],
+)
+def test_a_listing_that_makes_no_sense(tmp_path: Path, listing: bytes, message: str) -> None:
+    path = tmp_path / "paths"
+    path.write_bytes(listing)
+    with pytest.raises(UserError, match=message):
+        read_listing(str(path))
+
+
+@pytest.mark.parametrize("damaged", [b"text", gzip.compress(b"https://host/a")[:12], b"\x1f\x8b\x08" + b"\xff" * 20])
+def test_a_damaged_listing(tmp_path: Path, damaged: bytes) -> None:
+    path = tmp_path / "paths.gz"
+    path.write_bytes(damaged)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_listing(str(path))
+
+
+def test_files_go_to_a_local_folder() -> None:
+    with pytest.raises(UserError, match="s3://bucket/raw is not a local folder"):
+        download("listing", "s3://bucket/raw", "", None, 1, Runner("local", 1, quiet=True))
