@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from typing import IO, Any, ClassVar
 
@@ -12,6 +11,7 @@ from corpus.settings import Settings
 from corpus.sources.compressed import CHUNK, decompressed, read_range
 from corpus.sources.decode import is_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
+from corpus.sources.times import utc_time
 
 _TEXT_PER_PACKED_BYTE = 3  # of C4's .json.gz files; `split_bytes` are of text
 _PLAIN = (".json", ".jsonl")
@@ -155,7 +155,7 @@ def _document(origin: Origin, line: bytes) -> Document | Rejected:
         origin=origin,
         language=_string(body, "language"),
         url=url,
-        timestamp=_time(_string(body, "timestamp") or _string(body, "created")),
+        timestamp=utc_time(_string(body, "timestamp") or _string(body, "created")),
         metadata={} if valid else {"invalid_utf8": True},
     )
 
@@ -166,15 +166,6 @@ def _string(body: dict[str, Any], key: str) -> str | None:
         if isinstance(place, dict) and isinstance(value := place.get(key), str) and value:
             return value
     return None
-
-
-def _time(value: str | None) -> datetime | None:
-    """An ISO 8601 time; UTC where it names no zone."""
-    try:
-        time = datetime.fromisoformat(value or "")
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _kind(file: RawFile, split_bytes: int) -> str:

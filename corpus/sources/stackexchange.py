@@ -6,7 +6,6 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import IO, Any, ClassVar, NamedTuple
 
 from lxml import etree
@@ -16,6 +15,7 @@ from corpus.errors import UserError
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
+from corpus.sources.times import utc_time
 
 MAX_ROW_BYTES = 16 << 20
 """Longest row read. The sites limit a body to 30,000 characters."""
@@ -232,7 +232,7 @@ class _Site:
             origin=origin,
             license=_license(question),
             url=f"https://{site}/q/{question.id}",
-            timestamp=_time(question.attributes.get("CreationDate")),
+            timestamp=utc_time(question.attributes.get("CreationDate")),
             metadata=metadata,
             records=1 + len(answers),
         )
@@ -323,14 +323,6 @@ def _license(post: _Post) -> str | None:
         return stated.lower().replace(" ", "-")
     day = post.attributes.get("CreationDate", "")[:10]
     return next((license for since, license in _LICENSES if day >= since), None) if day else None
-
-
-def _time(value: str | None) -> datetime | None:
-    """A time as the dumps write it: ISO 8601, UTC without saying so."""
-    try:
-        return datetime.fromisoformat(value or "").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _is_posts(path: str) -> bool:

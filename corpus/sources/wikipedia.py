@@ -15,6 +15,7 @@ from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
 from corpus.sources.compressed import decompressed, read_range
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
+from corpus.sources.times import utc_time
 from corpus.text.languages import ISO_639_1
 from corpus.text.mediawiki import CANONICAL_NAMESPACES, LANGUAGES, REDIRECT_WORDS
 
@@ -123,7 +124,7 @@ class Wikipedia(Settings):
             return Rejected(origin, "content_model", f"{title}: {model}")
         if not text.strip():
             return Rejected(origin, "empty", title)
-        timestamp = _timestamp(revision.findtext("timestamp", ""))
+        timestamp = utc_time(revision.findtext("timestamp", ""))
         return Document(
             id=f"wikipedia:{language}:{page_id}@{revision_id}",
             text=text,
@@ -273,11 +274,3 @@ def _language_of_path(path: str) -> str | None:
         if folder in ISO_639_1.values():
             return folder
     return None
-
-
-def _timestamp(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
