@@ -13,6 +13,7 @@ import xxhash
 
 from corpus.errors import UserError
 from corpus.filters.fasttext_model import LABEL, predictions
+from corpus.storage import commit
 
 _HOLDOUT_STEPS = 10_000
 
@@ -108,13 +109,8 @@ def _train_apart(options: dict[str, str | int | float], model: str, output: str)
 
 
 def _publish(model: Path, output: str) -> None:
-    partial = f"{output}.{os.getpid()}.part"
     try:
-        with open(partial, "wb") as file:
-            file.write(model.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, output)
+        commit(output, lambda sink: sink.write(model.read_bytes()))
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}") from None
 

@@ -54,7 +54,8 @@ def test_mistakes_are_user_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least 2 labels"):
         train_classifier([("yes", f"text {n}") for n in range(100)], str(tmp_path / "model"))
     lines = [(label, f"{label} {number}") for number in range(100) for label in ("yes", "no")]
+    (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write"):
-        train_classifier(lines, str(tmp_path / "none" / "model"), dim=2, epoch=20, bucket=0)
+        train_classifier(lines, str(tmp_path / "file" / "model"), dim=2, epoch=20, bucket=0)
     with pytest.raises(UserError, match="failed"):
         train_classifier(lines, str(tmp_path / "model"), dim=-1, bucket=0)
