@@ -316,7 +316,7 @@ def _single_step(input: str, output: str, rules: list[str], kind: str, runner: "
     from corpus.dataset import StepFolder
     from corpus.recipe import parse_rules
     from corpus.steps.plan import Step
-    from corpus.storage import join
+    from corpus.storage import join, parent
 
     named = parse_rules(rules)
     for rule in named:
@@ -327,7 +327,8 @@ def _single_step(input: str, output: str, rules: list[str], kind: str, runner: "
     step = Step(0, named[0], ()) if kind == "dedup" else Step(0, None, named)
     source = StepFolder(input)
     process = _pipelines("process")
-    inputs = [process.StepInput(source.manifest()["source"], source, output, output)]
+    # Stored scores are looked for beside the output: a changed threshold scores nothing again.
+    inputs = [process.StepInput(source.manifest()["source"], source, parent(output), output)]
     ((folder, did),) = process.run_step(step, inputs, join(output, ".work"), runner)
     _print_step(folder, did)
 

@@ -21,6 +21,11 @@ def join(*parts: str) -> str:
     return posixpath.join(*parts)
 
 
+def parent(path: str) -> str:
+    """The folder that holds a file or folder."""
+    return posixpath.dirname(path.rstrip("/")) or "."
+
+
 def filesystem(path: str) -> tuple[Any, str]:
     """The fsspec file system of a path, and the path inside it.
 

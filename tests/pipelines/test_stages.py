@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from corpus.cli import app
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.parts import write_part
@@ -64,3 +66,17 @@ def test_gc_lists_what_the_recipe_no_longer_names(raw: Path, tmp_path: Path) -> 
     run_recipe(c4 % 2)
     gone = {Path(folder) for folder in stale_folders(str(home))}
     assert gone == {folder for folder in before if "extract" not in folder.name or folder.parent.name == "books"}
+
+
+def test_a_stage_command_takes_the_scores_of_a_step_beside_it(raw: Path, tmp_path: Path) -> None:
+    def corpus(*arguments: str) -> str:
+        result = CliRunner().invoke(app, [*arguments, "--workers", "1"])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    extracted, first, second = (str(tmp_path / name) for name in ("extracted", "first", "second"))
+    corpus("extract", "c4", str(raw), extracted)
+    corpus("filter", extracted, first, "--rule", "length: {min_chars: 1}")
+    scores = pa.RecordBatch.from_pydict({"length.characters": pa.array([5, 6, 7, 8, 9, 10], pa.int64())})
+    write_part(StepFolder(first).meta("scores", 0), scores.schema, iter([scores]))
+    assert "6 in, 3 out" in corpus("filter", extracted, second, "--rule", "length: {min_chars: 8}")
