@@ -15,9 +15,10 @@ from corpus.parts import read_part
 from corpus.recipe import RULES, SOURCES, load_class
 from corpus.schema import Origin
 from corpus.settings import Settings
+from corpus.sources.archive import Damaged
 from corpus.sources.source import Source
 from corpus.steps.rule import NamedRule
-from corpus.storage import exists, join
+from corpus.storage import exists, join, parent
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def raw_stage(extract: StepFolder, document: pa.RecordBatch) -> Stage:
     origin = Origin(**document["origin"][0].as_py())
     try:
         raw = source_of(manifest).raw(manifest["input"], origin)
-    except OSError as error:
+    except (OSError, Damaged) as error:
         url = document["url"][0].as_py()
         raise UserError(
             f"the raw file {join(manifest['input'], origin.file)} cannot be read ({error}): fetch it again"
@@ -86,7 +87,7 @@ def input_of(folder: StepFolder, manifest: dict[str, Any]) -> StepFolder:
     """The step before: its path is kept relative to this one where both are in one run."""
     path = manifest["input"]
     if path.startswith("../"):
-        return StepFolder(join(folder.path.rstrip("/").rpartition("/")[0] or ".", path[len("../") :]))
+        return StepFolder(join(parent(folder.path), path[len("../") :]))
     return StepFolder(path)
 
 

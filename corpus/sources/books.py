@@ -9,7 +9,7 @@ from typing import IO, ClassVar
 
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
-from corpus.sources.archive import Damaged, Zip, is_zip
+from corpus.sources.archive import Damaged, Zip, is_zip, member_content
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.text.languages import ISO_639_1
 
@@ -73,12 +73,7 @@ class Books(Settings):
 
     def raw(self, root: str, origin: Origin) -> bytes:
         with open_raw(root, origin.file) as file:
-            if origin.member is None:
-                return file.read()
-            for member in Zip(file):
-                if member.record == origin.record:
-                    return member.read(_BOOK_BYTES) or b""
-        return b""
+            return file.read() if origin.member is None else member_content(Zip(file), origin)
 
     def _archive(self, path: str, file: IO[bytes]) -> Iterator[Document | Rejected]:
         try:
