@@ -76,6 +76,7 @@ def read_part(path: str, columns: list[str] | None = None) -> Iterator[pa.Record
 
     Raises:
         DamagedFile: the file is not a whole Parquet file.
+        OSError: the storage failed.
     """
     with open_read(path) as file:
         try:
@@ -84,6 +85,8 @@ def read_part(path: str, columns: list[str] | None = None) -> Iterator[pa.Record
                 table = reader.read_row_group(group, columns=columns, use_threads=False)
                 yield from table.combine_chunks().to_batches()
         except (pa.ArrowInvalid, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the storage's; Arrow's own for damaged data has no number
             raise DamagedFile(f"{path} cannot be read ({error}): remove it and its sidecar and run again") from None
 
 
