@@ -17,6 +17,7 @@ from corpus.schema import Origin
 from corpus.settings import Settings
 from corpus.sources.archive import Damaged
 from corpus.sources.source import Source
+from corpus.steps.process import with_column
 from corpus.steps.rule import NamedRule
 from corpus.storage import exists, join, parent
 
@@ -120,25 +121,19 @@ def _replay(before: StepFolder, after: StepFolder, manifest: dict[str, Any], par
         named = _named(manifest["dedup"])
         path = after.meta("dedup", part)
         decisions = pa.Table.from_batches(list(read_part(path))) if exists(path) else None
-        batch = _with_text(batch, named.dedup.apply(batch, row, decisions).text)
+        batch = with_column(batch, "text", named.dedup.apply(batch, row, decisions).text)
         yield Stage(named.key, batch["text"][0].as_py())
     for identity in manifest["rules"]:
         named = _named(identity)
         detail = ""
         if named.is_cleaner:
-            batch = _with_text(batch, named.cleaner.clean(batch).text)
+            batch = with_column(batch, "text", named.cleaner.clean(batch).text)
         else:
             scores = named.filter.score(batch)
             detail = ", ".join(f"{name} {scores.column(name)[0].as_py()}" for name in scores.schema.names)
             for name in set(scores.schema.names) & set(batch.schema.names):
-                place = batch.schema.get_field_index(name)
-                batch = batch.set_column(place, batch.schema.field(name), scores.column(name))
+                batch = with_column(batch, name, scores.column(name))
         yield Stage(named.key, batch["text"][0].as_py(), detail)
-
-
-def _with_text(batch: pa.RecordBatch, text: pa.Array) -> pa.RecordBatch:
-    place = batch.schema.get_field_index("text")
-    return batch.set_column(place, batch.schema.field("text"), text)
 
 
 def _named(identity: dict[str, Any]) -> NamedRule:

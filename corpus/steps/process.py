@@ -148,7 +148,7 @@ class _PartRun:
                 for name in scores.schema.names:
                     score_columns[f"{named.key}.{name}"] = _scatter(scores.column(name), rows, batch.num_rows)
                     if name in SCHEMA.names:
-                        current = _with_column(current, name, scores.column(name))
+                        current = with_column(current, name, scores.column(name))
                 drop(named, named.filter.decide(scores), current)
         if score_columns:
             self.scores.append(pa.RecordBatch.from_pydict(score_columns))
@@ -228,16 +228,17 @@ def _read_decisions(task: ProcessTask) -> pa.Table | None:
     return pa.Table.from_batches(list(read_part(task.output.meta("dedup", task.part))))
 
 
-def _with_column(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+def with_column(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+    """A batch of documents with another column in the place of the one of this name."""
     field = SCHEMA.field(name)
     return batch.set_column(batch.schema.get_field_index(name), field, column.cast(field.type))
 
 
 def _with_text(batch: pa.RecordBatch, cleaned: Cleaned) -> pa.RecordBatch:
-    result = _with_column(batch, "text", cleaned.text)
+    result = with_column(batch, "text", cleaned.text)
     if cleaned.kept_lines is None:
         return result
-    return _with_column(result, "kept_lines", _compose(batch.column("kept_lines"), cleaned.kept_lines))
+    return with_column(result, "kept_lines", _compose(batch.column("kept_lines"), cleaned.kept_lines))
 
 
 def _compose(before: pa.Array, after: pa.Array) -> pa.Array:
