@@ -63,7 +63,7 @@ _DROPPED_TAGS = (
 _VERBATIM_TAGS = ("nowiki", "pre", "syntaxhighlight", "source", "math", "chem")
 _BLOCK_TAGS = (
     *("br", "hr", "p", "div", "center", "blockquote", "ul", "ol", "li", "dl", "dt", "dd", "poem", "tr", "td", "th"),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "caption", "tbody", "thead", "section", "article"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "caption", "tbody", "thead", "article"),
 )
 _INLINE_TAGS = (
     *("b", "i", "u", "s", "em", "strong", "small", "big", "sub", "sup", "span", "font", "tt", "code", "kbd", "samp"),
