@@ -4,6 +4,7 @@ No Beam here: workers import this module, and start fast.
 """
 
 import atexit
+import errno
 import multiprocessing
 import os
 import pickle
@@ -39,6 +40,9 @@ TICK_SECONDS = 0.5
 
 LISTED = 20
 """Failed parts that the last line names; every one has had a line of its own before."""
+
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
+"""Errors that a traceback does not explain: a full disk, a quota, a file system or folder that cannot be written."""
 
 _interrupts = 0
 _kept: dict[int, tuple[str, ProcessPool]] = {}
@@ -227,7 +231,8 @@ def _work(function: bytes, task: bytes) -> Done | Failed:
     except UserError as error:
         return Failed(one_line(error), "")
     except Exception as error:
-        return Failed(one_line(error), traceback.format_exc())
+        own = isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
+        return Failed(one_line(error), "" if own else traceback.format_exc())
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
 """Functions that tests give to worker processes, which import them by name from this module."""
 
+import errno
 import os
 import signal
 import time
@@ -95,6 +96,10 @@ def failing(job: Job) -> int:
     if job.part == 2:
         raise Unpicklable("two", "lines")
     return job.part
+
+
+def disk_full(job: Job) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"part-{job.part:05d}.parquet")
 
 
 def lambda_result(job: Job) -> object:

@@ -11,6 +11,7 @@ import pytest
 from pipelines.pool import PartsFailed, run_parts
 from tests.pipelines.functions import (
     Job,
+    disk_full,
     double,
     failing,
     killed_always,
@@ -84,6 +85,12 @@ def test_exceptions_are_listed_and_the_others_finish(tmp_path: Path, capsys: pyt
     shown = capsys.readouterr().err
     assert "functions.py" in shown  # the traceback of the bug,
     assert shown.count("Traceback") == 1  # and none for the user's mistake
+
+
+def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PartsFailed, match=r"part-00000: OSError: \[Errno 28\] No space left on device"):
+        run_parts(disk_full, jobs(1), 1, "step", quiet=True)
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_result_that_cannot_be_pickled_fails_its_part_only() -> None:
