@@ -60,7 +60,9 @@ class StepFolder:
     def manifest(self) -> dict[str, Any]:
         """Raises UserError when the step is not finished."""
         if not self.finished:
-            raise UserError(f"{self.path} has no meta/manifest.json: the step is not finished; run it again to its end")
+            raise UserError(
+                f"{self.path} has no meta/manifest.json: name the folder of a step, or run this one again to its end"
+            )
         return read_json(self.manifest_path)
 
     def manifest_digest(self) -> str:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module, resources
 from string import Template
 from typing import Any, Literal, TypeVar, cast
@@ -331,6 +332,17 @@ def _check_mixture(recipe: Recipe) -> None:
                 ("mixture", "shares", name),
                 f"the mixture names the source {name}, which `sources` does not have",
             )
+    try:
+        shares = {name: Fraction(str(share)) for name, share in recipe.mixture.shares.items()}
+    except (ValueError, ZeroDivisionError) as error:
+        raise _at(recipe.path, recipe.body, ("mixture", "shares"), f"a share is no number ({error})") from None
+    for name, share in shares.items():
+        if share <= 0:
+            message = f"the share of {name} is {float(share):g}: give more than 0, or leave it out"
+            raise _at(recipe.path, recipe.body, ("mixture", "shares", name), message)
+    if sum(shares.values()) != 1:
+        message = f"the shares add up to {float(sum(shares.values())):g} and must add up to 1: correct them"
+        raise _at(recipe.path, recipe.body, ("mixture", "shares"), message)
     if recipe.tokenizer is None:
         raise _at(recipe.path, recipe.body, ("mixture",), "a mixture needs a `tokenizer` section")
 
@@ -378,7 +390,8 @@ def _typed(path: str, body: CommentedMap, where: tuple[Any, ...], model: type[S]
         if first["type"] == "missing":
             raise _at(path, body, location, f"the key {name} is missing") from None
         found = "" if first["type"].startswith("value_error") else f", found {first['input']!r}"
-        raise _at(path, body, location, f"{name}: {first['msg'].lower()}{found}") from None
+        message = first["msg"].lower().removeprefix("value error, ").replace("valid tuple", "valid list")
+        raise _at(path, body, location, f"{name}: {message}{found}") from None
 
 
 def _plain(node: Any) -> Any:

@@ -1,5 +1,6 @@
 """Raw files of a source: listing, opening, grouping into splits."""
 
+import os
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import IO, Any, cast
 
 import xxhash
+from fsspec.implementations.local import LocalFileSystem
 
 from corpus.errors import UserError
 from corpus.storage import filesystem
@@ -63,17 +65,26 @@ def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
     """All files below `root` (any fsspec path) whose relative path matches one of the patterns, sorted by path.
 
     Raises:
-        UserError: the folder does not exist, or holds no matching file.
+        UserError: the folder does not exist, or holds no matching file, or one that is no regular file.
+        OSError: a folder cannot be read.
     """
     fs, base = filesystem(root)
     if not fs.exists(base):
         raise UserError(f"input {root} does not exist: set `input` to the folder that holds the raw files")
     base = base.rstrip("/")
+    if isinstance(fs, LocalFileSystem) and fs.isdir(base):
+        for _ in os.walk(base, onerror=_refuse):  # fsspec leaves out a folder that cannot be read, without a word
+            pass
     infos = {base: fs.info(base)} if fs.isfile(base) else fs.find(base, detail=True)
     found: list[tuple[str, str, int]] = []
     for path, info in sorted(infos.items()):
         relative = posixpath.basename(path) if path == base else path[len(base) + 1 :]
         if any(_matches(relative, pattern) for pattern in include):
+            if info["type"] == "other" and not fs.isfile(path):  # reading a pipe would never end
+                raise UserError(
+                    f"input {path} is a pipe, a device, or a link to a folder or to nothing: put the file or folder "
+                    "itself there, or leave it out with `include`"
+                )
             found.append((path, relative, info["size"]))
     if not found:
         raise UserError(f"input {root} holds no file that matches {', '.join(include)}: check `input` and `include`")
@@ -105,6 +116,10 @@ def _runs(files: Iterable[RawFile], target: int) -> Iterator[list[RawFile]]:
         size += file.size
     if held:
         yield held
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _matches(path: str, pattern: str) -> bool:

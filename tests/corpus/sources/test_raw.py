@@ -1,5 +1,6 @@
 """Raw files are listed in a fixed order, with a digest that sees their size and their ends."""
 
+import os
 from pathlib import Path
 
 import fsspec
@@ -24,6 +25,31 @@ def test_files_are_sorted_matched_and_named_below_the_root(tmp_path: Path) -> No
         list_files(str(tmp_path), ["*.xml"])
     with pytest.raises(UserError, match="does not exist"):
         list_files(str(tmp_path / "nowhere"))
+
+
+def test_what_cannot_be_read_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.txt").write_bytes(b"a")
+    (tmp_path / "sub" / "b.txt").write_bytes(b"b")
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).rstrip("/").endswith("sub"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(PermissionError):
+        list_files(str(tmp_path))
+    monkeypatch.undo()
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(UserError, match=r"pipe\.txt is a pipe, a device"):
+        list_files(str(tmp_path))
+    (tmp_path / "linked").symlink_to(tmp_path / "sub")
+    with pytest.raises(UserError, match="linked is a pipe, a device, or a link to a folder"):
+        list_files(str(tmp_path), ["linked"])
+    (tmp_path / "c.txt").symlink_to(tmp_path / "a.txt")
+    assert [file.path for file in list_files(str(tmp_path), ["[bc].txt"])] == ["c.txt", "sub/b.txt"]
 
 
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 1, 3 * MIB])
