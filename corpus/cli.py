@@ -29,12 +29,17 @@ Rules = Annotated[
     list[str], typer.Option("--rule", help="a step as in a recipe: 'language: {keep: [en]}'; may come again")
 ]
 CORES = os.cpu_count() or 1
+INTERRUPTED = 130  # what Typer exits with on Ctrl-C
 
 
 def main() -> None:
-    """Entry point: a UserError is one line on stderr and exit code 2."""
+    """Entry point: a UserError is one line on stderr and exit code 2; so is Ctrl-C, with 130."""
     try:
         app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("corpus: interrupted: run the same command again to do what is missing", file=sys.stderr)
+        raise
     except UserError as error:
         print(f"corpus: {error}", file=sys.stderr)
         sys.exit(2)

@@ -77,6 +77,9 @@ class Runner:
                 interrupt()
                 raise
             except (UserError, RuntimeError) as error:
+                if str(error).startswith(_CTRL_C):
+                    interrupt()
+                    raise KeyboardInterrupt from None
                 # In this process the error itself arrives, with the name of Beam's step added; else a report of it.
                 cause = _user_error("".join(traceback.format_exception_only(error)))
                 if cause is None:
@@ -140,6 +143,7 @@ def _job_server(engine: str, version: str, given: str | None, options: PipelineO
         ) from None
 
 
+_CTRL_C = "KeyboardInterrupt [while running"  # what Beam makes of Ctrl-C in a function of the pipeline
 _USER_ERRORS = {f"{kind.__module__}.{kind.__name__}": kind for kind in (UserError, DamagedFile, PartsFailed)}
 _USER_ERROR_LINE = re.compile(
     rf"\b({'|'.join(map(re.escape, _USER_ERRORS))}): (.+?)(?: \[while running '.*)?$", re.MULTILINE
@@ -154,10 +158,10 @@ def _user_error(trace: str) -> UserError | None:
 
 @contextmanager
 def _quiet_user_errors() -> Iterator[None]:
-    """Keeps Beam from logging the traceback of an error that is told in one line in the end."""
+    """Keeps Beam from logging the traceback of an error, or of Ctrl-C, that is told in one line in the end."""
 
     def keep(record: logging.LogRecord) -> bool:
-        return not isinstance(record.msg, UserError)
+        return not isinstance(record.msg, UserError) and not str(record.msg).startswith(_CTRL_C)
 
     logger = logging.getLogger("apache_beam.runners.common")
     logger.addFilter(keep)

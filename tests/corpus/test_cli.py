@@ -36,3 +36,15 @@ def test_a_mistake_is_one_line_without_a_traceback(
     assert printed.err.startswith("corpus: ")
     assert printed.err.count("\n") == 1
     assert message in printed.err
+
+
+def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("corpus.models.get", interrupted)
+    monkeypatch.setattr("sys.argv", ["corpus", "models", "get", "lid"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "corpus: interrupted: run the same command again to do what is missing\n"

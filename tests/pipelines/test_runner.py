@@ -32,6 +32,16 @@ def test_a_users_mistake_in_the_graph_is_one_line(workers: int, capfd: pytest.Ca
     assert "Traceback" not in capfd.readouterr().err
 
 
+def interrupted(_: int) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_the_graph_stays_one(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Runner(workers=0).run(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(interrupted))
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_bug_in_the_graph_keeps_its_report() -> None:
     with pytest.raises(KeyError, match="a bug"):
         Runner(workers=0).run(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(broken))
