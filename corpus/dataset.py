@@ -66,7 +66,9 @@ class StepFolder:
         return read_json(self.manifest_path)
 
     def manifest_digest(self) -> str:
-        return digest_of(self.manifest())
+        """SHA-256 over what the step holds: not over `input`, so that raw files and runs can be moved, and not over
+        `versions`, which are recorded only."""
+        return digest_of({key: value for key, value in self.manifest().items() if key not in ("input", "versions")})
 
     def parts(self) -> list[Part]:
         return [

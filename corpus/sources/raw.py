@@ -79,7 +79,8 @@ def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
     found: list[tuple[str, str, int]] = []
     for path, info in sorted(infos.items()):
         relative = posixpath.basename(path) if path == base else path[len(base) + 1 :]
-        if any(_matches(relative, pattern) for pattern in include):
+        # What `corpus download` has not finished yet ends in .part.
+        if not relative.endswith(".part") and any(_matches(relative, pattern) for pattern in include):
             if info["type"] == "other" and not fs.isfile(path):  # reading a pipe would never end
                 raise UserError(
                     f"input {path} is a pipe, a device, or a link to a folder or to nothing: put the file or folder "

@@ -7,6 +7,7 @@ import pytest
 
 from corpus.dataset import StepFolder, finish
 from corpus.errors import UserError
+from corpus.storage import write_json
 
 
 def sidecar(part: int, given: int, kept: int, dropped: int) -> dict[str, Any]:
@@ -45,3 +46,18 @@ def test_a_step_is_not_finished(
     with pytest.raises(UserError, match=message):
         finish(folder, {}, sidecars, required)
     assert not folder.finished
+
+
+def test_where_the_raw_files_are_does_not_change_later_digests(tmp_path: Path) -> None:
+    digests = []
+    for number, body in enumerate(
+        [
+            {"digest": "d", "input": "/raw", "versions": {"corpus": "0.1"}},
+            {"digest": "d", "input": "/moved", "versions": {"corpus": "0.2"}},
+            {"digest": "e", "input": "/raw", "versions": {"corpus": "0.1"}},
+        ]
+    ):
+        folder = StepFolder(str(tmp_path / str(number)))
+        write_json(folder.manifest_path, body)
+        digests.append(folder.manifest_digest())
+    assert digests[0] == digests[1] != digests[2]
