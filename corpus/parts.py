@@ -87,7 +87,7 @@ def read_part(path: str, columns: list[str] | None = None) -> Iterator[pa.Record
         except (pa.ArrowInvalid, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the storage's; Arrow's own for damaged data has no number
-            raise DamagedFile(f"{path} cannot be read ({error}): remove it and its sidecar and run again") from None
+            raise DamagedFile(f"{path} cannot be read ({error}): remove its step's folder and run again") from None
 
 
 def text_bytes(batch: pa.RecordBatch) -> int:

@@ -186,7 +186,10 @@ def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mappi
     _expand(body, variables)
     for key, value in (overrides or {}).items():
         _override(path, body, key, value)
-    _typed(path, body, (), _Top)
+    top = _typed(path, body, (), _Top)
+    for name in Template(top.output).get_identifiers():
+        if f"${name}" in top.output or f"${{{name}}}" in top.output:
+            raise _at(path, body, ("output",), f"output: ${name} is not set in the environment: set it, or give a path")
     sources = tuple(_source_plan(path, body, name) for name in body["sources"])
     across = tuple(_rules(path, body, ("across",)))
     for place, named in enumerate(across):

@@ -9,7 +9,7 @@ from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.recipe import Recipe
 from corpus.steps.plan import ACROSS_NUMBER, Step, steps_of
-from corpus.storage import commit, join, remove
+from corpus.storage import commit, exists, join, remove
 from pipelines.extract import extract
 from pipelines.mix import mix
 from pipelines.process import StepInput, run_step
@@ -51,6 +51,7 @@ def run(
         UserError: a source or step the recipe does not have, or what a step raises.
     """
     _check_names(recipe, only, until)
+    _check_places(recipe, only)
     _keep_recipe(recipe)
     work = join(recipe.output, ".work")
     ran = 0
@@ -135,6 +136,21 @@ def _check_names(recipe: Recipe, only: Sequence[str], until: str | None) -> None
     known = ["extract", *dict.fromkeys(keys), "across", "tokenizer", "tokenize", "mix"]
     if until is not None and until not in known:
         raise UserError(f"{recipe.path} has no step {until}: it has {', '.join(known)}")
+
+
+def _check_places(recipe: Recipe, only: Sequence[str]) -> None:
+    """Says before the first source is read what would stop the last one."""
+    for plan in recipe.sources:
+        if (not only or plan.name in only) and not exists(plan.input):
+            raise UserError(
+                f"{recipe.path}: input {plan.input} of {plan.name} does not exist: set it to the folder that holds the "
+                "raw files"
+            )
+    model = recipe.tokenizer.model if recipe.tokenizer and not only else None
+    if model is not None and not exists(model):
+        raise UserError(
+            f"{recipe.path}: tokenizer model {model} does not exist: give its path, or leave out `model` to train one"
+        )
 
 
 def _keep_recipe(recipe: Recipe) -> None:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 import apache_beam as beam
 
 from corpus.dataset import StepFolder
-from corpus.errors import UserError
 from corpus.recipe import Recipe
 from corpus.storage import clear_attempts, digest_of, exists, join, remove, write_json
 from pipelines.partmap import PartMap
@@ -55,16 +54,11 @@ def train_tokenizer(recipe: Recipe, documents: Mapping[str, StepFolder], work: s
     Each source gives text by its share of the mixture, as far as it has it.
 
     Raises:
-        UserError: the model the recipe names does not exist, or what `tokenizer.train.train` raises.
+        UserError: what `tokenizer.train.train` raises.
     """
     section = recipe.tokenizer
     assert section is not None
     if section.model is not None:
-        if not exists(section.model):
-            raise UserError(
-                f"{recipe.path}: tokenizer model {section.model} does not exist: give its path, or leave out "
-                "`model` to train one"
-            )
         return section.model, False
     digest = tokenizer_digest(recipe, documents)
     folder = join(recipe.output, f"tokenizer-{digest[:8]}")

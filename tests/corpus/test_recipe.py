@@ -74,6 +74,7 @@ MISTAKES = {
     "a share that is no number": ("books: 0.1}", "books: most}", 17, "a share is no number"),
     "a map for a list": ("    steps: []", "    include: x", 12, "include: input should be a valid list, found 'x'"),
     "a validator's words": ("  - near", "  - near: {bands: 3}", 14, "near: set both of `bands` and `rows`"),
+    "an unset variable": ("output: run", "output: ${NO_SUCH}/run", 2, "output: $NO_SUCH is not set"),
     "another format": ("format: 1", "format: 2", 1, "format: input should be 1, found 2"),
     "not YAML": ("across:", "across: [", 14, "not valid YAML"),
     "a control character": ("output: run", "output: r\x01n", 1, "not valid YAML: unacceptable character #x0001"),

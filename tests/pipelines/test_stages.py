@@ -49,6 +49,20 @@ def test_an_input_without_a_record_is_an_error(tmp_path: Path) -> None:
         extract(source_plan("c4", str(tmp_path / "raw"), "{}"), str(tmp_path), str(tmp_path / "work"), RUNNER)
 
 
+def test_what_would_stop_the_last_source_is_said_before_the_first(raw: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    head = f"format: 1\noutput: {tmp_path}/run\nsources:\n  c4: {{input: {raw}}}\n"
+    for rest, message in [
+        ("  books: {input: /nowhere}\n", "input /nowhere of books does not exist"),
+        ("tokenizer: {model: /nowhere/t.model}\n", "tokenizer model /nowhere/t.model does not exist"),
+    ]:
+        path.write_text(head + rest, encoding="utf-8")
+        with pytest.raises(UserError, match=message):
+            run(load(str(path)), RUNNER, say=lambda line: None)
+        assert not (tmp_path / "run").exists()
+    run(load(str(path)), RUNNER, only=["c4"], say=lambda line: None)
+
+
 def test_gc_lists_what_the_recipe_no_longer_names(raw: Path, tmp_path: Path) -> None:
     home = tmp_path / "run"
     path = tmp_path / "recipe.yaml"
