@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from corpus.errors import DamagedFile
 from corpus.schema import BATCH_BYTES, BATCH_ROWS, SCHEMA
-from corpus.storage import commit, open_read
+from corpus.storage import commit, exists, open_read
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import hash_rows
 
@@ -75,9 +75,11 @@ def read_part(path: str, columns: list[str] | None = None) -> Iterator[pa.Record
     """The rows of a part in order, one batch for each row group.
 
     Raises:
-        DamagedFile: the file is not a whole Parquet file.
+        DamagedFile: the file is gone, or is not a whole Parquet file.
         OSError: the storage failed.
     """
+    if not exists(path):
+        raise DamagedFile(f"{path} is gone: remove its step's folder and run again")
     with open_read(path) as file:
         try:
             reader = pq.ParquetFile(file)

@@ -50,21 +50,19 @@ def sample_part(task: SampleTask) -> PartResult:
     path = sample_path(task.output, task.part)
     if exists(path):
         return PartResult(task.part, reused=True)
-    seen = kept_documents = size = 0
+    size = 0
 
     def chosen() -> Iterator[pa.RecordBatch]:
-        nonlocal seen, kept_documents, size
+        nonlocal size
         for batch in read_part(task.path, columns=["id", "text"]):
             ids = text_buffers(batch.column("id"))
             kept = hash_rows(*ids, _SEED) <= np.uint64(task.fraction * (2**64 - 2048))
             kept &= hash_rows(*ids) % np.uint64(task.held_out) != 0
-            seen += batch.num_rows
-            kept_documents += int(kept.sum())
             size += text_bytes(batch)
             yield batch.select(["text"]).filter(pa.array(kept))
 
     write_part(path, SAMPLE_SCHEMA, chosen())
-    return PartResult(task.part, seen, kept_documents, size)
+    return PartResult(task.part, bytes_in=size)
 
 
 def sample_lines(folder: str, parts: int, limit: int) -> Iterator[str]:

@@ -67,7 +67,7 @@ class TokenizeTask:
 
 @dataclass(frozen=True)
 class TokenizeResult(PartResult):
-    """Counts of one shard. `documents_out` are those that can be trained on; the others are held out."""
+    """Counts of one shard. `documents_out` counts the held-out ones too: nothing is lost here."""
 
     tokens: int = 0
     heldout_documents: int = 0
@@ -159,7 +159,7 @@ def _result(part: int, body: dict[str, Any], reused: bool) -> TokenizeResult:
     return TokenizeResult(
         part=part,
         documents_in=kept["documents"] + held["documents"],
-        documents_out=kept["documents"],
+        documents_out=kept["documents"] + held["documents"],
         bytes_in=kept["text_bytes"] + held["text_bytes"],
         reused=reused,
         tokens=kept["tokens"],

@@ -79,4 +79,4 @@ def table(
         )
         for place, ((rule, reason), count) in enumerate(of.dropped.items()):
             dropped.add_row("" if place else of.name, rule, reason, f"{count:,}")
-    return Group(result, dropped)
+    return Group(result, dropped) if dropped.row_count else Group(result)

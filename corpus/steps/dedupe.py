@@ -84,7 +84,7 @@ class WriteDecisions:
         table = pa.Table.from_batches(partition.blocks()).combine_chunks()
         table = table.sort_by([(name, "ascending") for name in table.schema.names])
         write_part(output.meta("dedup", partition.part - first), table.schema, iter(table.to_batches()))
-        return PartResult(partition.part, table.num_rows, table.num_rows, table.nbytes)
+        return PartResult(partition.part)
 
 
 def partitions_for(signature_bytes: int) -> int:

@@ -87,3 +87,8 @@ def test_a_cut_part_is_a_clear_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DamagedFile, match=r"part\.parquet"):
         list(read_part(str(path)))
+
+
+def test_a_missing_part_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DamagedFile, match="is gone: remove its step's folder"):
+        list(read_part(str(tmp_path / "part-00000.parquet")))
