@@ -253,6 +253,7 @@ def trace(
     place: Annotated[str, typer.Argument(help="a finished step's folder, or a packed shard")],
     position: Annotated[int, typer.Argument(min=0, help="row of the part, or position of a token in the shard")],
     part: Annotated[int, typer.Option(min=0, help="number of the part, for a step's folder")] = 0,
+    chars: Annotated[int, typer.Option(min=0, help="characters of each stage to print; 0 = all")] = 2000,
 ) -> None:
     """Follow a document, or a token, back to its raw bytes: the text after every step.
 
@@ -271,7 +272,9 @@ def trace(
         folder, row = StepFolder(place), position
     for stage in way(folder, part, row):
         print(f"\n=== {stage.name}" + (f" ({stage.detail})" if stage.detail else ""))
-        print(stage.text)
+        print(stage.text[: chars or None])
+        if chars and len(stage.text) > chars:
+            print(f"... and {len(stage.text) - chars:,} characters more (--chars 0 prints all)")
 
 
 @app.command()

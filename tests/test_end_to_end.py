@@ -176,6 +176,9 @@ def test_the_command_line_says_that_there_is_nothing_to_do(real: RealRun) -> Non
     assert "174 in" in shown
     gone = CliRunner().invoke(app, ["show", real.steps("wikipedia")[0].path, "--dropped", "redirect"]).output
     assert "extract.redirect: 105" in gone
+    traced = CliRunner().invoke(app, ["trace", step.path, "0", "--chars", "50"]).output
+    assert traced.index("=== raw") < traced.index("=== extract") < traced.index("=== wikitext")
+    assert "--chars 0 prints all" in traced
     assert "every folder in" in CliRunner().invoke(app, ["gc", real.recipe.output]).output
 
 
