@@ -373,4 +373,4 @@ def _pipelines(module: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "apache_beam":
             raise
-        raise UserError("Apache Beam is not installed: pip install 'corpus[pipelines]'") from None
+        raise UserError("Apache Beam is not installed: pip install '.[pipelines]' in the project's folder") from None

@@ -63,7 +63,7 @@ def demo(output: str, runner: Runner, console: Console) -> None:
     if has_torch:
         _judge(read_json(_report(found)), console)
     else:
-        line = "no model trained, torch is not installed: pip install 'corpus[train]', then run this again"
+        line = "no model trained, torch is not installed: pip install '.[train]' in the project's folder, and run again"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if not did:
         console.print(f"nothing to do: the demo is in {output}", markup=False, highlight=False, soft_wrap=True)

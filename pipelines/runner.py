@@ -109,7 +109,9 @@ class Runner:
                 return beam.Pipeline(runner="FlinkRunner", options=options)
             case "dataflow":
                 if importlib.util.find_spec("apitools") is None:
-                    raise UserError("the dataflow runner needs Google's libraries: pip install 'corpus[dataflow]'")
+                    raise UserError(
+                        "dataflow needs Google's libraries: pip install '.[dataflow]' in the project's folder"
+                    )
                 return beam.Pipeline(runner="DataflowRunner", options=PipelineOptions(flags))
 
 

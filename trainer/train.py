@@ -36,7 +36,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name not in ("torch", "safetensors"):
         raise
-    message = f"training needs {error.name}, which is not installed: pip install 'corpus[train]'"
+    message = f"training needs {error.name}, which is not installed: pip install '.[train]' in the project's folder"
     if __name__ == "__main__":
         sys.exit(f"error: {message}")
     raise UserError(message) from None

@@ -132,7 +132,9 @@ def _load_lm(path: str) -> Any:
     try:
         import kenlm
     except ImportError:
-        raise UserError("the rule perplexity needs KenLM: pip install 'corpus[perplexity]'") from None
+        raise UserError(
+            "the rule perplexity needs KenLM: pip install '.[perplexity]' in the project's folder"
+        ) from None
     config = kenlm.Config()
     config.show_progress = False
     config.arpa_complain = kenlm.ARPALoadComplain.NONE

@@ -100,7 +100,7 @@ def test_spark_runs_on_this_machine_unless_told_otherwise() -> None:
 
 def test_dataflow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'corpus\[dataflow\]'"):
+    with pytest.raises(UserError, match=r"pip install '\.\[dataflow\]'"):
         Runner("dataflow").run(nothing)
 
 

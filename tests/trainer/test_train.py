@@ -170,5 +170,6 @@ def test_without_torch_it_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
     assert done.returncode == 1
     assert done.stderr.strip().endswith(
-        "corpus.errors.UserError: training needs torch, which is not installed: pip install 'corpus[train]'"
+        "corpus.errors.UserError: training needs torch, which is not installed: "
+        "pip install '.[train]' in the project's folder"
     )
