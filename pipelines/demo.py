@@ -128,7 +128,7 @@ def _show_ways_on(output: str, result: RunResult, console: Console) -> None:
     for command in (
         f"corpus show {language} --dropped language_unwanted",
         f"corpus show {overlap} --dropped overlap",
-        f"corpus trace {result.steps['arxiv'][-1].path} 0",
+        f"corpus trace {result.steps['arxiv'][-1].path} 0 --chars 0",
         f"corpus trace {join(result.tokens['wikipedia'], 'shard-00000.tok')} 1000",
     ):
         console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
