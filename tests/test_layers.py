@@ -12,7 +12,7 @@ FORBIDDEN = {
     "trainer": {"pipelines", "apache_beam"},
     "pipelines": {"trainer", "torch"},
 }
-EXEMPT = {"corpus/cli.py", "pipelines/demo.py"}
+EXEMPT = ("corpus/cli/", "pipelines/demo.py")
 """Commands import what they need when they run; the demo trains where torch is installed."""
 
 
@@ -34,7 +34,7 @@ def test_no_module_imports_a_higher_package(package: str) -> None:
     wrong = {
         str(path.relative_to(ROOT)): sorted(imports(path) & FORBIDDEN[package])
         for path in modules
-        if str(path.relative_to(ROOT)) not in EXEMPT and imports(path) & FORBIDDEN[package]
+        if not str(path.relative_to(ROOT)).startswith(EXEMPT) and imports(path) & FORBIDDEN[package]
     }
     assert wrong == {}
 

@@ -1,0 +1,51 @@
+"""The `corpus` command. Each command imports what it needs when it runs, so that `--help` is quick and a missing
+extra is one clear line."""
+
+import sys
+
+import typer
+
+from corpus.cli import look, models, run, steps, tokens
+from corpus.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
+for command in (
+    run.run,
+    run.demo,
+    run.download,
+    steps.extract,
+    steps.clean,
+    steps.filter,
+    steps.dedupe,
+    tokens.tokenize,
+    tokens.mix,
+    look.show,
+    look.trace,
+    run.gc,
+):
+    app.command()(command)
+app.add_typer(models.app, name="models")
+
+INTERRUPTED = 130  # what Typer exits with on Ctrl-C
+
+
+def main() -> None:
+    """Entry point: a UserError is one line on stderr and exit code 2; so is Ctrl-C, with 130."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("corpus: interrupted: run the same command again to do what is missing", file=sys.stderr)
+        raise
+    except UserError as error:
+        print(f"corpus: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(
+            f"corpus: {place}{error.strerror or error}: check the path, its permissions and the free space",
+            file=sys.stderr,
+        )
+        sys.exit(2)

@@ -1,0 +1,54 @@
+"""What several commands share: their options, the runner they make, and how a finished step is said."""
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from corpus.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.runner import Runner
+
+RunnerName = Annotated[str, typer.Option("--runner", help="local, spark, flink or dataflow")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="worker processes of the local runner")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--beam-option", help="an option for the Beam runner, as in --beam-option=--region=europe-west1"),
+]
+CORES = os.cpu_count() or 1
+
+
+def make_runner(name: str, workers: int, options: list[str] | None) -> "Runner":
+    runner = pipelines("runner")
+    if name not in get_args(runner.RunnerName):
+        raise UserError(f"--runner {name} is unknown: known are {', '.join(get_args(runner.RunnerName))}")
+    return runner.Runner(name, workers, tuple(options or ()))
+
+
+def pipelines(module: str) -> Any:
+    """A module of `pipelines`, or a clear line when Beam is not installed."""
+    import logging
+    from importlib import import_module
+
+    # Beam says this through the root logger whenever its Google extra is not installed.
+    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
+    try:
+        return import_module(f"pipelines.{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "apache_beam":
+            raise
+        raise UserError("Apache Beam is not installed: pip install '.[pipelines]' in the project's folder") from None
+
+
+def print_step(folder: Any, did: bool) -> None:
+    documents = folder.manifest()["documents"]
+    state = "done" if did else "was done: nothing to do"
+    print(f"{folder.path} {state}: {documents['in']:,} in, {documents['out']:,} out")
+
+
+def assignment(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--set {text}: write KEY=VALUE, as in input.books=/data/books")
+    return key, value

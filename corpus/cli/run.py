@@ -1,0 +1,87 @@
+"""Commands on a whole run: do it, show it off, fetch its raw files, clear what it no longer names."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from corpus.cli.options import CORES, Options, RunnerName, Workers, assignment, make_runner, pipelines
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="a recipe file, or a bundled recipe: llama")],
+    source: Annotated[list[str] | None, typer.Option(help="only this source; may come again")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="the last step to do: extract, a rule, across, tokenizer, tokenize, mix")
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="run folder, instead of the recipe's")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="replace an input: input.books=FOLDER; may come again")
+    ] = None,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Do what a recipe asks for and is not yet done.
+
+    Example: `corpus run recipe.yaml --source wikipedia --until wikitext`
+    """
+    from corpus.recipe import load
+
+    overrides = dict(assignment(text) for text in set_ or ())
+    if output is not None:
+        overrides["output"] = output
+    read = load(recipe, overrides)
+    run_recipe = pipelines("run").run
+    result = run_recipe(read, make_runner(runner, workers, beam_option), source or (), until)
+    if not result.ran:
+        print(f"nothing to do: everything {recipe} asks for is in {read.output}")
+        return
+    Console().print(pipelines("summary").summary_table(read, result))
+
+
+def demo(
+    output: Annotated[str, typer.Argument(help="folder for the raw files and the run")] = "corpus-demo",
+    workers: Workers = CORES,
+) -> None:
+    """Make a small corpus of all seven sources out of what this Python installation carries, and train on it.
+
+    Example: `corpus demo my-demo`
+    """
+    pipelines("demo").demo(output, make_runner("local", workers, None), Console())
+
+
+def download(
+    listing: Annotated[str, typer.Argument(help="a text file, one URL a line, or `URL SHA256`; .gz is read too")],
+    output: Annotated[str, typer.Argument(help="folder for the files")],
+    base: Annotated[str, typer.Option(help="put before every path of the listing")] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first so many files")] = None,
+    connections: Annotated[int, typer.Option(min=1, help="requests at the same time, over all workers")] = 4,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Fetch the raw files of a listing; run again, it fetches what is missing.
+
+    Example: `corpus download wet.paths.gz raw/commoncrawl --base https://data.commoncrawl.org/ --limit 10`
+    """
+    pipelines("download").download(listing, output, base, limit, connections, make_runner(runner, workers, beam_option))
+
+
+def gc(
+    folder: Annotated[str, typer.Argument(help="a run's folder")],
+    remove: Annotated[bool, typer.Option("--remove", help="remove them")] = False,
+) -> None:
+    """List the folders of a run that its recipe no longer names.
+
+    Example: `corpus gc runs/llama --remove`
+    """
+    from corpus import storage
+
+    stale = pipelines("gc").stale_folders(folder)
+    for path in stale:
+        if remove:
+            storage.remove(path)
+        print(f"{'removed' if remove else 'not named by the recipe:'} {path}")
+    if not stale:
+        print(f"every folder in {folder} is named by its recipe")

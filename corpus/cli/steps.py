@@ -1,0 +1,103 @@
+"""One step on one folder of documents: extract, clean, filter, dedupe."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from corpus.cli.options import CORES, Options, RunnerName, Workers, make_runner, pipelines, print_step
+from corpus.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.runner import Runner
+
+Rules = Annotated[
+    list[str], typer.Option("--rule", help="a step as in a recipe: 'language: {keep: [en]}'; may come again")
+]
+
+
+def extract(
+    source: Annotated[str, typer.Argument(help="commoncrawl, c4, github, wikipedia, books, arxiv or stackexchange")],
+    input: Annotated[str, typer.Argument(help="folder of raw files")],
+    output: Annotated[str, typer.Argument(help="folder for the documents")],
+    setting: Annotated[str, typer.Option(help="settings of the source as YAML: '{languages: [de]}'")] = "{}",
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Turn raw files of one source into documents.
+
+    Example: `corpus extract wikipedia dumps/ documents/wikipedia`
+    """
+    from corpus.recipe import source_plan
+    from corpus.storage import join
+
+    plan = source_plan(source, input, setting)
+    work = join(output, ".work")
+    folder, did = pipelines("extract").extract(plan, output, work, make_runner(runner, workers, beam_option), output)
+    print_step(folder, did)
+
+
+def clean(
+    input: Annotated[str, typer.Argument(help="a finished step's folder")],
+    output: Annotated[str, typer.Argument(help="folder for this step")],
+    rule: Rules,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Rewrite the text of documents with one or more cleaners.
+
+    Example: `corpus clean documents/books cleaned/books --rule gutenberg`
+    """
+    _single_step(input, output, rule, "cleaner", make_runner(runner, workers, beam_option))
+
+
+def filter(
+    input: Annotated[str, typer.Argument(help="a finished step's folder")],
+    output: Annotated[str, typer.Argument(help="folder for this step")],
+    rule: Rules,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Score documents with one or more filters and drop those they decide against.
+
+    Example: `corpus filter cleaned/books filtered/books --rule 'length: {min_chars: 1000}'`
+    """
+    _single_step(input, output, rule, "filter", make_runner(runner, workers, beam_option))
+
+
+def dedupe(
+    input: Annotated[str, typer.Argument(help="a finished step's folder")],
+    output: Annotated[str, typer.Argument(help="folder for this step")],
+    rule: Rules,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Remove what comes more than once: lines, exact, near or overlap.
+
+    Example: `corpus dedupe filtered/books deduped/books --rule 'overlap: {}'`
+    """
+    _single_step(input, output, rule, "dedup", make_runner(runner, workers, beam_option))
+
+
+def _single_step(input: str, output: str, rules: list[str], kind: str, runner: "Runner") -> None:
+    from corpus.dataset import StepFolder
+    from corpus.recipe import parse_rules
+    from corpus.steps.plan import Step
+    from corpus.storage import join, parent
+
+    named = parse_rules(rules)
+    for rule in named:
+        if not getattr(rule, f"is_{kind}"):
+            raise UserError(f"--rule {rule.key} is not a {kind}: use the command of its kind (clean, filter, dedupe)")
+    if kind == "dedup" and len(named) > 1:
+        raise UserError("--rule comes once in dedupe: each dedup is a step of its own")
+    step = Step(0, named[0], ()) if kind == "dedup" else Step(0, None, named)
+    source = StepFolder(input)
+    process = pipelines("process")
+    # Stored scores are looked for beside the output: a changed threshold scores nothing again.
+    inputs = [process.StepInput(source.manifest()["source"], source, parent(output), output)]
+    ((folder, did),) = process.run_step(step, inputs, join(output, ".work"), runner)
+    print_step(folder, did)

@@ -1,0 +1,44 @@
+"""From documents to tokens and their order."""
+
+from typing import Annotated
+
+import typer
+
+from corpus.cli.options import CORES, Options, RunnerName, Workers, make_runner, pipelines
+from corpus.cli.run import run
+
+
+def tokenize(
+    input: Annotated[str, typer.Argument(help="a finished step's folder")],
+    output: Annotated[str, typer.Argument(help="folder for the packed shards of all sources")],
+    model: Annotated[str, typer.Option(help="a SentencePiece model")],
+    name: Annotated[str, typer.Option(help="name of the source")],
+    held_out: Annotated[int, typer.Option(min=2, help="one document in so many goes to the validation set")] = 1000,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Encode documents into packed shards of tokens.
+
+    Example: `corpus tokenize deduped/books tokens --model tokenizer.model --name books`
+    """
+    from corpus.dataset import StepFolder
+
+    folder, did = pipelines("tokenize").tokenize(
+        StepFolder(input), output, name, model, held_out, make_runner(runner, workers, beam_option)
+    )
+    print(f"{folder} {'done' if did else 'was done: nothing to do'}")
+
+
+def mix(
+    recipe: Annotated[str, typer.Argument(help="a recipe whose sources are tokenised")],
+    output: Annotated[str | None, typer.Option(help="run folder, instead of the recipe's")] = None,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Write the order of training: which sequence of which source comes when.
+
+    Example: `corpus mix recipe.yaml`
+    """
+    run(recipe, None, "mix", output, None, runner, workers, beam_option)
