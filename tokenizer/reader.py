@@ -69,6 +69,7 @@ class TokenReader:
         sources: names, sorted.
         sequences: in the run.
         seq_len: tokens predicted in one sequence; a sequence has one more.
+        tokenizer: SHA-256 of the SentencePiece model.
         vocab_size: of the tokenizer.
         fingerprint: of all that the order and the tokens depend on (`Mixture.fingerprint`).
 
@@ -82,6 +83,7 @@ class TokenReader:
         self.sources = tuple(source.name for source in mixture.sources)
         self.sequences = mixture.sequences
         self.seq_len = mixture.sequence_length
+        self.tokenizer = mixture.sources[0].index.header.tokenizer
         self.vocab_size = mixture.sources[0].index.header.vocab_size
         self.fingerprint = mixture.fingerprint
         self._open: OrderedDict[str, Shard] = OrderedDict()

@@ -29,6 +29,7 @@ from torch.distributed.checkpoint.state_dict_saver import save as dcp_save
 from corpus.errors import DamagedFile, UserError
 from corpus.settings import Settings
 from trainer.config import ModelSettings, TrainingSettings
+from trainer.loader import Tokens
 from trainer.model import Llama
 from trainer.optim import set_step
 
@@ -51,8 +52,13 @@ class Position(Settings):
     """Updates done."""
     sequence: int
     """The next window of the mixture."""
-    fingerprint: str
-    """Of the mixture."""
+    fingerprint: str | None
+    """Of the mixture; None for imported weights, which no mixture of ours made."""
+    tokenizer: str | None
+    """SHA-256 of the SentencePiece model; None for imported weights that came without one."""
+    vocab_size: int
+    seq_len: int
+    """Tokens of a window."""
     settings: TrainingSettings
     files: dict[str, Digest] = Field(default_factory=dict)
 
@@ -76,7 +82,9 @@ def _digest(path: Path) -> Digest:
 
 
 def _share(names: list[str]) -> list[str]:
-    """This rank's share of the files to hash."""
+    """This rank's share of the files to hash; all of them without a process group."""
+    if not dist.is_initialized():
+        return names
     return names[dist.get_rank() :: dist.get_world_size()]
 
 
@@ -112,6 +120,18 @@ def complete(output: Path) -> list[Path]:
     return sorted((marker.parent for marker in (output / "checkpoints").glob(f"step-*/{MARKER}")), reverse=True)
 
 
+def _publish(temporary: Path, final: Path, position: Position, files: dict[str, Any]) -> None:
+    """Marks a folder whose files are on disk, with their digests, as a whole checkpoint, and gives it its name."""
+    whole = Position.model_validate(position.model_dump() | {"files": dict(sorted(files.items()))})
+    (temporary / MARKER).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    _sync(temporary / MARKER)
+    _sync(temporary)
+    if final.exists():  # one that was found damaged, and trained past again
+        shutil.rmtree(final)
+    temporary.rename(final)
+    _sync(final.parent)
+
+
 def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Position, keep: int) -> Path:
     """Writes one checkpoint and removes those before it but the newest `keep` - 1. Every rank calls it.
 
@@ -135,14 +155,7 @@ def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Pos
         dist.all_gather_object(digests, mine)
         if dist.get_rank() == 0:
             files = {name: digest for share in digests for name, digest in share.items()}
-            whole = Position.model_validate(position.model_dump() | {"files": dict(sorted(files.items()))})
-            (temporary / MARKER).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            _sync(temporary / MARKER)
-            _sync(temporary)
-            if final.exists():  # one that was found damaged, and trained past again
-                shutil.rmtree(final)
-            temporary.rename(final)
-            _sync(final.parent)
+            _publish(temporary, final, position, files)
             # A newer one was found damaged when this run began: it does not count, and is replaced when reached.
             for old in [folder for folder in complete(output) if folder <= final][keep:]:
                 shutil.rmtree(old)
@@ -150,7 +163,8 @@ def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Pos
     return final
 
 
-def _read_position(folder: Path) -> Position:
+def read_position(folder: Path) -> Position:
+    """What `checkpoint.json` says. Raises DamagedFile. Needs no process group."""
     try:
         data = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         return Position.model_validate(data)
@@ -158,8 +172,11 @@ def _read_position(folder: Path) -> Position:
         raise DamagedFile(f"{folder / MARKER}: {' '.join(str(error).split())}") from None
 
 
-def _check_files(folder: Path, position: Position) -> None:
-    """Raises DamagedFile for the first of this rank's share of the files that differs from its digest."""
+def check_files(folder: Path, position: Position) -> None:
+    """Raises DamagedFile for the first of this rank's share of the files that differs from its digest.
+
+    Without a process group it reads all of them.
+    """
     for name in _share(sorted(position.files)):
         try:
             found = _digest(folder / name)
@@ -186,8 +203,8 @@ def newest(output: Path) -> tuple[Path, Position, list[str]] | None:
     for folder in folders:
         position = None
         try:
-            position = _read_position(folder)
-            _check_files(folder, position)
+            position = read_position(folder)
+            check_files(folder, position)
         except DamagedFile as error:
             damaged.append(str(error))
             position = None
@@ -203,10 +220,13 @@ def newest(output: Path) -> tuple[Path, Position, list[str]] | None:
 def load(folder: Path, position: Position, model: Llama, optimiser: torch.optim.AdamW) -> None:
     """Reads weights and averages into `model` and `optimiser`, however these are laid out. Every rank calls it.
 
+    Before the first update AdamW's averages are zero: a checkpoint of step 0 (imported weights) has none of them.
     Raises UserError when the checkpoint is of a model of another shape.
     """
     check_model(folder, position.settings.model, model.settings)
     tensors = _tensors(model, optimiser)
+    if position.step == 0:
+        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     dcp_load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
     set_step(optimiser, position.step)
 
@@ -216,3 +236,26 @@ def check_model(folder: Path, saved: ModelSettings, wanted: ModelSettings) -> No
     old, new = saved.model_dump(exclude={"size"}), wanted.model_dump(exclude={"size"})
     if old != new:
         raise UserError(f"{folder}: holds a model with {old}, the settings ask for {new}; use another output folder")
+
+
+def check_tokens(folder: Path, saved: Position, tokens: Tokens) -> None:
+    """Raises UserError when a checkpoint does not fit the mixture.
+
+    One that was trained fits only the tokens it was trained on, in their order; imported weights fit every mixture of
+    their vocabulary.
+    """
+    if saved.vocab_size != tokens.vocab_size:
+        raise UserError(
+            f"{folder}: holds a model of {saved.vocab_size} pieces, the mixture's tokenizer has {tokens.vocab_size};"
+            " give a mixture of the same tokenizer, or another output folder"
+        )
+    if saved.fingerprint is not None and saved.fingerprint != tokens.fingerprint:
+        raise UserError(
+            f"the checkpoint was trained on mixture {saved.fingerprint}, this is mixture {tokens.fingerprint};"
+            " give the mixture it was trained on, or another output folder"
+        )
+    if saved.tokenizer is not None and saved.tokenizer != tokens.tokenizer:
+        raise UserError(
+            f"{folder}: its weights know the tokenizer {saved.tokenizer[:8]}, the mixture was made with"
+            f" {tokens.tokenizer[:8]}; give a mixture of the same tokenizer, or another output folder"
+        )

@@ -33,6 +33,11 @@ class Tokens(Protocol):
     @property
     def sequences(self) -> int: ...
     @property
+    def tokenizer(self) -> str:
+        """SHA-256 of the SentencePiece model."""
+        ...
+
+    @property
     def vocab_size(self) -> int: ...
     @property
     def sources(self) -> Sequence[str]: ...
@@ -43,15 +48,6 @@ class Tokens(Protocol):
     def heldout(self, source: str, limit: int | None) -> Windows:
         """The first `limit` held-out windows of a source: (n, seq_len + 1)."""
         ...
-
-
-def check_fingerprint(tokens: Tokens, saved: str) -> None:
-    """Raises UserError when a checkpoint was trained on other tokens, or on the same in another order."""
-    if tokens.fingerprint != saved:
-        raise UserError(
-            f"the checkpoint was trained on mixture {saved}, this is mixture {tokens.fingerprint};"
-            " give the mixture it was trained on, or another output folder"
-        )
 
 
 class Loader:

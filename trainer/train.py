@@ -28,7 +28,7 @@ try:
     from trainer import checkpoint
     from trainer.config import TrainingSettings, override, read_recipe
     from trainer.evaluate import describe, heldout, read_heldout
-    from trainer.loader import Loader, Tokens, check_fingerprint
+    from trainer.loader import Loader, Tokens
     from trainer.metrics import Metrics
     from trainer.model import Llama
     from trainer.optim import build_optimiser, clip_gradients, learning_rate
@@ -78,7 +78,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     found = checkpoint.newest(output)
     if found:
         folder, position, damaged = found
-        check_fingerprint(tokens, position.fingerprint)
+        checkpoint.check_tokens(folder, position, tokens)
         checkpoint.load(folder, position, model, optimiser)
         step, sequence = position.step, position.sequence
     steps = run.steps or step + (tokens.sequences - sequence) // run.batch
@@ -108,8 +108,9 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     def save() -> None:
         begun = time.perf_counter()
         where = checkpoint.Position(
-            step=step, sequence=loader.position, fingerprint=tokens.fingerprint, settings=settings
-        )
+            step=step, sequence=loader.position, fingerprint=tokens.fingerprint, tokenizer=tokens.tokenizer,
+            vocab_size=tokens.vocab_size, seq_len=tokens.seq_len, settings=settings,
+        )  # fmt: skip
         saved = checkpoint.save(output, model, optimiser, where, settings.checkpoint.keep)
         metrics.event("checkpoint", step=step, seconds=time.perf_counter() - begun)
         metrics.say(f"saved {saved}")

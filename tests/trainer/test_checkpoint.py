@@ -116,6 +116,22 @@ def test_another_mixture_is_refused(output: Path) -> None:
         train(small(), other, output, device)
 
 
+def test_a_checkpoint_fits_only_its_tokens(output: Path) -> None:
+    (folder, *_), tokens = checkpoint.complete(output), MemoryTokens()
+    saved = checkpoint.read_position(folder)
+    checkpoint.check_tokens(folder, saved, tokens)
+    imported = saved.model_copy(update={"fingerprint": None})
+    checkpoint.check_tokens(folder, imported, MemoryTokens(seed=1))
+    checkpoint.check_tokens(folder, imported.model_copy(update={"tokenizer": None}), tokens)
+    for wrong, change, message in [
+        (saved, {"vocab_size": 32000}, "a model of 32000 pieces, the mixture's tokenizer has 64"),
+        (saved, {"fingerprint": "0123"}, f"trained on mixture 0123, this is mixture {tokens.fingerprint}"),
+        (imported, {"tokenizer": "ab" * 32}, "know the tokenizer abababab, the mixture was made with 5e5e5e5e"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            checkpoint.check_tokens(folder, wrong.model_copy(update=change), tokens)
+
+
 def test_another_model_is_refused(output: Path) -> None:
     with processes("cpu") as device, pytest.raises(UserError, match=r"'layers': 2.*'layers': 1"):
         train(small(model__layers=1), MemoryTokens(), output, device)

@@ -5,7 +5,7 @@ import torch
 from harness import MemoryTokens
 
 from corpus.errors import UserError
-from trainer.loader import Loader, check_fingerprint
+from trainer.loader import Loader
 
 CPU = torch.device("cpu")
 
@@ -35,13 +35,6 @@ def test_goes_on_where_it_stood() -> None:
     assert position == 16
     for expected, found in zip(whole[2:], global_batches(2, first=position, steps=4), strict=True):
         assert found.equal(expected)
-
-
-def test_refuses_another_mixture_and_shows_both() -> None:
-    one, other = MemoryTokens(seed=0), MemoryTokens(seed=1)
-    check_fingerprint(one, one.fingerprint)
-    with pytest.raises(UserError, match=f"{one.fingerprint}.*{other.fingerprint}"):
-        check_fingerprint(other, one.fingerprint)
 
 
 def test_refuses_to_run_past_the_end() -> None:

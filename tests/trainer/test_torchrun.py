@@ -63,6 +63,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_tokenizers_reader_is_what_the_trainer_needs(manifest: str) -> None:
     tokens: Tokens = TokenReader(manifest)
     assert (tokens.sequences, tokens.seq_len, tokens.vocab_size) == (64, 32, 512)
+    assert len(bytes.fromhex(tokens.tokenizer)) == 32
     assert tokens.batch(3, 2).shape == (2, 33)
     assert tokens.heldout("books", 4).shape == (4, 33)
 
