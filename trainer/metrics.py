@@ -1,8 +1,8 @@
 """What a run reports: one JSON line a log step in metrics.jsonl, and one line on the terminal.
 
 MFU (model FLOPs utilisation) = tokens/s per device x FLOPs per token / the device's peak, with FLOPs per token
-6 N + 12 layers·dim·seq_len (`trainer.model.flops_per_token`) and the peak of dense bfloat16 below. Recomputation of
-activations is not counted as useful work. An unknown device has no MFU.
+6 N + 12 layers·dim·seq_len (`trainer.flops.flops_per_token`) and the peak of dense bfloat16 of `trainer.gpus`.
+Recomputation of activations is not counted as useful work. An unknown device has no MFU.
 """
 
 import json
@@ -15,23 +15,8 @@ from typing import Any
 import torch
 
 from trainer.config import TrainingSettings
-from trainer.model import flops_per_token, parameter_count
-
-PEAK_FLOPS = (
-    # Dense bfloat16, from NVIDIA's data sheets; the first name that the device's name contains wins.
-    ("B200", 2250e12),
-    ("H200", 989e12),
-    ("H100 NVL", 835e12),
-    ("H100 PCIe", 756e12),
-    ("H100", 989e12),
-    ("L40S", 362e12),
-    ("A100", 312e12),
-)
-
-
-def peak_flops(device_name: str) -> float | None:
-    """Peak dense bfloat16 FLOP/s of a GPU by the name PyTorch gives it; None when it is not in the table."""
-    return next((peak for name, peak in PEAK_FLOPS if name in device_name), None)
+from trainer.flops import flops_per_token, parameter_count
+from trainer.gpus import peak_flops
 
 
 class Metrics:

@@ -156,20 +156,3 @@ class Llama(nn.Module):
             if isinstance(parameter, DTensor):
                 values = distribute_tensor(values, parameter.device_mesh, parameter.placements, src_data_rank=None)
             parameter.copy_(values)
-
-
-def parameter_count(settings: ModelSettings, vocab_size: int) -> int:
-    """Parameters of the model, by the closed formula."""
-    d, block = settings.dim, 4 * settings.dim**2 + 3 * settings.dim * settings.ffn_hidden + 2 * settings.dim
-    return 2 * vocab_size * d + settings.layers * block + d
-
-
-def flops_per_token(settings: ModelSettings, vocab_size: int, seq_len: int) -> int:
-    """Floating-point operations of one token's forward and backward pass: 6 N + 12 layers·dim·seq_len.
-
-    N counts the parameters in matrix products: neither the embedding table nor the norms. The second term is attention
-    over the full window, not halved for causality: the convention of PaLM's appendix B, nanoGPT and torchtitan.
-    """
-    d, layers = settings.dim, settings.layers
-    matmul = vocab_size * d + layers * (4 * d**2 + 3 * d * settings.ffn_hidden)
-    return 6 * matmul + 12 * layers * d * seq_len

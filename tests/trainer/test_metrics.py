@@ -5,8 +5,9 @@ import torch
 from harness import records, small
 
 from trainer import metrics
-from trainer.metrics import Metrics, peak_flops
-from trainer.model import flops_per_token
+from trainer.flops import flops_per_token
+from trainer.gpus import peak_flops
+from trainer.metrics import Metrics
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from harness import small
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer.config import SIZES, ModelSettings, ffn_hidden
-from trainer.model import Llama, flops_per_token, parameter_count, rope_table, rotate
+from trainer.flops import flops_per_token, parameter_count
+from trainer.model import Llama, rope_table, rotate
 from trainer.parallel import build_mesh, parallelise, processes
 
 PAPER = {
