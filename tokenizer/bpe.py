@@ -24,7 +24,7 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.text.hashing import load64
-from tokenizer.model import SPACE, ModelFile, PieceType
+from tokenizer.model import SPACE, ModelFile, PieceType, irregular_reason
 
 _SYMBOL_BITS = 21
 _NONE = (1 << _SYMBOL_BITS) - 1
@@ -73,34 +73,13 @@ class Tables(NamedTuple):
 
 def inexact_reason(model: ModelFile) -> str | None:
     """Why this kernel would not give SentencePiece's ids for a model, or None where it does."""
-    normal = [i for i, kind in enumerate(model.types) if kind is PieceType.NORMAL]
-    kinds = set(model.types)
-    known = {model.pieces[i] for i in normal}
-    long_scores = [model.scores[i] for i in normal if len(model.pieces[i]) > 1]
-    byte_pieces = sum(kind is PieceType.BYTE for kind in model.types)
-    checks = [
-        (model.bpe, "it is not a BPE model"),
-        (model.identity, "its normaliser rewrites characters"),
-        (not model.remove_extra_whitespaces, "it removes extra whitespace"),
-        (model.escape_whitespaces, "it does not escape spaces"),
-        (not model.whitespace_as_suffix, "it treats whitespace as a suffix"),
-        (model.byte_fallback and byte_pieces == 256, "it has no byte fallback"),
-        (PieceType.USER_DEFINED not in kinds, "it has user-defined pieces"),
-        (PieceType.UNUSED not in kinds, "it has unused pieces"),
-        (SPACE in known, "U+2581 is not a piece"),
-        (all(c in known for piece in known for c in piece), "a character of a piece is not a piece itself"),
-        (len(set(long_scores)) == len(long_scores), "two pieces have the same score"),
-        (
-            all(
-                len(model.pieces[i]) > 1
-                for i, kind in enumerate(model.types)
-                if kind in (PieceType.CONTROL, PieceType.UNKNOWN)
-            ),
-            "a control piece is a single character",
-        ),
-        (len(model.pieces) < _NONE, f"it has more than {_NONE - 1} pieces"),
-    ]
-    return next((reason for holds, reason in checks if not holds), None)
+    if reason := irregular_reason(model):
+        return reason
+    if not model.byte_fallback:
+        return "it has no byte fallback"
+    if len(model.pieces) >= _NONE:
+        return f"it has more than {_NONE - 1} pieces"
+    return None
 
 
 def build_tables(model: ModelFile) -> Tables:

@@ -45,9 +45,9 @@ class Encoder:
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model.data)
         self.vocab_size: int = len(model.pieces)
         self.sha256 = model.sha256
-        self.bos_id: int = self._processor.bos_id()
-        self.eos_id: int = self._processor.eos_id()
-        self.unk_id: int = self._processor.unk_id()
+        self.bos_id = model.bos_id
+        self.eos_id = model.eos_id
+        self.unk_id = model.unk_id
         self.reason = inexact_reason(model) or ""
         self.exact_kernel = not self.reason
         self.words = 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from corpus.errors import DamagedFile, UserError
+from corpus.storage import open_read
 
 SPACE = "\u2581"
 """What SentencePiece writes for a space; the same character in a text means the same."""
@@ -38,6 +39,8 @@ class ModelFile:
         pieces, scores, types: by id.
         bpe: the model is a BPE model (else unigram, word or char).
         identity: the normaliser changes no character (no compiled rules).
+        bos_id, eos_id: of the control pieces that the model names for these, -1 where it has none.
+        unk_id: of the unknown piece.
     """
 
     data: bytes
@@ -52,24 +55,66 @@ class ModelFile:
     add_dummy_prefix: bool
     remove_extra_whitespaces: bool
     escape_whitespaces: bool
+    bos_id: int
+    eos_id: int
+    unk_id: int
 
 
 def read_model(path: str) -> ModelFile:
-    """Reads a SentencePiece model from a local path.
+    """Reads a SentencePiece model from any fsspec path.
 
     Raises:
         UserError: there is no such file.
         DamagedFile: it is not a whole SentencePiece model.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise UserError(f"cannot read the tokenizer {path} ({error.strerror}): check the path, or train one") from None
+    data = _read(path)
     try:
         return _parse(data)
     except (ValueError, IndexError, struct.error) as error:
         raise DamagedFile(f"{path} is not a whole SentencePiece model ({error}): fetch or train it again") from None
+
+
+def irregular_reason(model: ModelFile) -> str | None:
+    """Why joining characters by the scores of pieces, and nothing else, would not give SentencePiece's ids; or None.
+
+    Holds for models with and without byte fallback.
+    """
+    normal = [i for i, kind in enumerate(model.types) if kind is PieceType.NORMAL]
+    kinds = set(model.types)
+    known = {model.pieces[i] for i in normal}
+    long_scores = [model.scores[i] for i in normal if len(model.pieces[i]) > 1]
+    byte_pieces = sum(kind is PieceType.BYTE for kind in model.types)
+    checks = [
+        (model.bpe, "it is not a BPE model"),
+        (model.identity, "its normaliser rewrites characters"),
+        (not model.remove_extra_whitespaces, "it removes extra whitespace"),
+        (model.escape_whitespaces, "it does not escape spaces"),
+        (not model.whitespace_as_suffix, "it treats whitespace as a suffix"),
+        (byte_pieces == 256 * model.byte_fallback, f"it has {byte_pieces} byte pieces"),
+        (PieceType.USER_DEFINED not in kinds, "it has user-defined pieces"),
+        (PieceType.UNUSED not in kinds, "it has unused pieces"),
+        (SPACE in known, "U+2581 is not a piece"),
+        (all(c in known for piece in known for c in piece), "a character of a piece is not a piece itself"),
+        (len(set(long_scores)) == len(long_scores), "two pieces have the same score"),
+        (
+            all(
+                len(model.pieces[i]) > 1
+                for i, kind in enumerate(model.types)
+                if kind in (PieceType.CONTROL, PieceType.UNKNOWN)
+            ),
+            "a control piece is a single character",
+        ),
+    ]
+    return next((reason for holds, reason in checks if not holds), None)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open_read(path) as file:
+            return file.read()
+    except OSError as error:
+        reason = error.strerror or "there is no such file"
+        raise UserError(f"cannot read the tokenizer {path} ({reason}): check the path, or train one") from None
 
 
 def _parse(data: bytes) -> ModelFile:
@@ -93,6 +138,7 @@ def _parse(data: bytes) -> ModelFile:
             normalizer.update(_fields(value))
     if not pieces:
         raise ValueError("no pieces")
+    control = {piece: i for i, piece in enumerate(pieces) if types[i] is PieceType.CONTROL}
     return ModelFile(
         data=data,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -106,7 +152,17 @@ def _parse(data: bytes) -> ModelFile:
         add_dummy_prefix=bool(_integer(normalizer, 3, 1)),
         remove_extra_whitespaces=bool(_integer(normalizer, 4, 1)),
         escape_whitespaces=bool(_integer(normalizer, 5, 1)),
+        bos_id=control.get(_text(trainer, 46, "<s>"), -1),
+        eos_id=control.get(_text(trainer, 47, "</s>"), -1),
+        unk_id=types.index(PieceType.UNKNOWN),
     )
+
+
+def _text(fields: dict[int, int | bytes], number: int, default: str) -> str:
+    value = fields.get(number, default.encode())
+    if not isinstance(value, bytes):
+        raise ValueError(f"field {number} is not text")
+    return value.decode("utf-8")
 
 
 def _integer(fields: dict[int, int | bytes], number: int, default: int) -> int:

@@ -1,13 +1,16 @@
-"""A small model with the LLaMA settings, trained once."""
+"""A small model with the LLaMA settings, trained once, and smaller ones with other settings."""
 
 import argparse
+import io
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sentencepiece
 
 from tokenizer.encode import Encoder
-from tokenizer.train import train
+from tokenizer.train import SETTINGS, train
 
 
 def training_lines() -> list[str]:
@@ -34,3 +37,12 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def encoder(model_path: str) -> Encoder:
     return Encoder(model_path)
+
+
+def trained(**changes: Any) -> bytes:
+    """A model of 310 pieces with the LLaMA settings but for `changes`."""
+    model = io.BytesIO()
+    lines = ["the thing in the north", "ab  cd  the the 12", "return self.thing", "ababab cdcdcd"] * 30
+    options = {**SETTINGS, "vocab_size": 310, "hard_vocab_limit": False, "minloglevel": 2, **changes}
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, **options)
+    return model.getvalue()

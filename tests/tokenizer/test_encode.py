@@ -1,6 +1,5 @@
 """Ids against SentencePiece itself."""
 
-import io
 import random
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import DamagedFile, UserError
+from tests.tokenizer.conftest import trained
 from tokenizer.bpe import new_cache
 from tokenizer.encode import Encoder
-from tokenizer.train import SETTINGS
 
 ALPHABET = [
     *" \t\n\r\0\u2581abcdefgthe1290.,()_-=#<>/é\u0301ß\u00a0\u3000中国かなкоراع😀\U0010ffff\ufffd\ufeff\u200b\ud7ff",
@@ -145,14 +144,6 @@ def test_real_books(encoder: Encoder, processor: Any, shared_data: Path) -> None
     books = [path.read_text("utf-8", errors="replace") for path in sorted((shared_data / "gutenberg").rglob("*.txt"))]
     assert len(books) > 5
     assert rows(encoder, books) == processor.encode(books)
-
-
-def trained(**changes: Any) -> bytes:
-    model = io.BytesIO()
-    lines = ["the thing in the north", "ab  cd  the the 12", "return self.thing", "ababab cdcdcd"] * 30
-    options = {**SETTINGS, "vocab_size": 310, "hard_vocab_limit": False, "minloglevel": 2, **changes}
-    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, **options)
-    return model.getvalue()
 
 
 @pytest.mark.parametrize(
