@@ -1,6 +1,7 @@
 """Parts: Parquet files of rows, written one way and read in batches."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.errors import DamagedFile
+from corpus.errors import DamagedFile, UserError
 from corpus.schema import BATCH_BYTES, BATCH_ROWS, SCHEMA
 from corpus.storage import commit, exists, open_read
 from corpus.text.buffers import text_buffers
@@ -78,14 +79,37 @@ def read_part(path: str, columns: list[str] | None = None) -> Iterator[pa.Record
         DamagedFile: the file is gone, or is not a whole Parquet file.
         OSError: the storage failed.
     """
+    with _open_part(path) as reader:
+        for group in range(reader.num_row_groups):
+            table = reader.read_row_group(group, columns=columns, use_threads=False)
+            yield from table.combine_chunks().to_batches()
+
+
+def read_row(path: str, row: int, columns: list[str] | None = None) -> pa.RecordBatch:
+    """One row of a part; only its row group is read.
+
+    Raises:
+        UserError: no such row.
+        DamagedFile, OSError: as `read_part`.
+    """
+    with _open_part(path) as reader:
+        first = 0
+        for group in range(reader.num_row_groups):
+            rows = reader.metadata.row_group(group).num_rows
+            if row < first + rows:
+                table = reader.read_row_group(group, columns=columns, use_threads=False)
+                return table.slice(row - first, 1).combine_chunks().to_batches()[0]
+            first += rows
+    raise UserError(f"{path} has {first} rows, not row {row}: give a row from 0 to {first - 1}")
+
+
+@contextmanager
+def _open_part(path: str) -> Iterator[pq.ParquetFile]:
     if not exists(path):
         raise DamagedFile(f"{path} is gone: remove its step's folder and run again")
     with open_read(path) as file:
         try:
-            reader = pq.ParquetFile(file)
-            for group in range(reader.num_row_groups):
-                table = reader.read_row_group(group, columns=columns, use_threads=False)
-                yield from table.combine_chunks().to_batches()
+            yield pq.ParquetFile(file)
         except (pa.ArrowInvalid, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the storage's; Arrow's own for damaged data has no number

@@ -26,6 +26,37 @@ def parent(path: str) -> str:
     return posixpath.dirname(path.rstrip("/")) or "."
 
 
+def relative(path: str, folder: str) -> str:
+    """How a file in `folder` names `path` so that both can be moved together; `resolve` is the inverse.
+
+    Two local paths, or two URLs of one store (scheme and host or bucket), give a relative path. Where only one of them
+    could be moved, `path` is returned: a URL as it is, a local path absolute.
+    """
+    (store, inner), (other, start) = _split(path), _split(folder)
+    if store != other:
+        return path if store else os.path.abspath(path)
+    return posixpath.relpath(f"/{inner}", f"/{start}") if store else posixpath.relpath(path, folder)
+
+
+def resolve(path: str, folder: str) -> str:
+    """The path or URL that a file in `folder` names: relative to `folder`, unless it is absolute or a URL."""
+    if "://" in path or path.startswith("/"):
+        return path
+    store, inner = _split(folder)
+    return store + posixpath.normpath(join(f"/{inner}", path))[1:] if store else posixpath.normpath(join(folder, path))
+
+
+def _split(path: str) -> tuple[str, str]:
+    """("scheme://host/", path in it) of a URL, ("", path) of a local path; a chain ("a::b") is one store."""
+    scheme, found, rest = path.partition("://")
+    if not found:
+        return "", path
+    if "::" in path:
+        return path, ""
+    host, _, inner = rest.partition("/")
+    return f"{scheme}://{host}/", inner
+
+
 def filesystem(path: str) -> tuple[Any, str]:
     """The fsspec file system of a path, and the path inside it.
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
-from corpus.parts import read_part
+from corpus.parts import read_part, read_row
 from corpus.recipe import RULES, SOURCES, load_class
 from corpus.schema import Origin
 from corpus.settings import Settings
@@ -19,7 +19,7 @@ from corpus.sources.archive import Damaged
 from corpus.sources.source import Source
 from corpus.steps.process import with_column
 from corpus.steps.rule import NamedRule
-from corpus.storage import exists, join, parent
+from corpus.storage import exists, join, resolve
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,12 @@ def source_of(manifest: dict[str, Any]) -> Source:
 
 def row_of(folder: StepFolder, part: int, row: int) -> pa.RecordBatch:
     """One row of a part, as a batch."""
-    first = 0
-    for batch in read_part(folder.data(part)):
-        if row < first + batch.num_rows:
-            return batch.slice(row - first, 1)
-        first += batch.num_rows
-    raise UserError(f"{folder.data(part)} has {first} rows, not row {row}: give a row from 0 to {first - 1}")
+    return read_row(folder.data(part), row)
 
 
 def input_of(folder: StepFolder, manifest: dict[str, Any]) -> StepFolder:
-    """The step before: its path is kept relative to this one where both are in one run."""
-    path = manifest["input"]
-    if path.startswith("../"):
-        return StepFolder(join(parent(folder.path), path[len("../") :]))
-    return StepFolder(path)
+    """The step before."""
+    return StepFolder(resolve(manifest["input"], folder.path))
 
 
 def _chain(folder: StepFolder, part: int, row: int) -> Iterator[tuple[StepFolder, dict[str, Any], int]]:

@@ -10,7 +10,7 @@ from corpus.dataset import StepFolder, claim
 from corpus.steps.dedupe import decided
 from corpus.steps.plan import ProcessTasks, Step, folder_name, score_keys, step_digest, versions
 from corpus.steps.process import process_part
-from corpus.storage import join, names, remove
+from corpus.storage import join, names, relative, remove
 from pipelines.dedupe import decide
 from pipelines.finish import finish_step
 from pipelines.partmap import PartMap
@@ -79,7 +79,7 @@ def run_step(step: Step, inputs: Sequence[StepInput], work: str, runner: Runner)
             "step": step.name,
             "digest": digest,
             "source": of.name,
-            "input": _relative(of.input.path, output.path),
+            "input": relative(of.input.path, output.path),
             **step.identity(),
             "score_keys": keys,
             "versions": versions(),
@@ -93,12 +93,6 @@ def run_step(step: Step, inputs: Sequence[StepInput], work: str, runner: Runner)
 
 def _build(source: StepFolder, transform: Process, pipeline: beam.Pipeline) -> object:
     return pipeline | beam.Create([source]) | transform
-
-
-def _relative(path: str, start: str) -> str:
-    """`../NAME` for a folder beside `start`, so that a run can be moved and two runs compared; else the path itself."""
-    parent, _, name = path.rstrip("/").rpartition("/")
-    return f"../{name}" if parent == start.rstrip("/").rpartition("/")[0] else path
 
 
 def _stored_scores(keys: dict[str, str], folder: str) -> dict[str, StepFolder]:

@@ -1,6 +1,5 @@
 """Which sequence of which source is trained on when: a pure function of a counter. docs/tokens.md, "Order"."""
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.errors import DamagedFile, UserError
-from corpus.storage import digest_of, join, read_json, write_json
+from corpus.storage import digest_of, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import TokenIndex, index_of, read_index
 from tokenizer.order import permute, round_keys
 
@@ -352,7 +351,7 @@ def write_manifest(mixture: Mixture, run: str) -> str:
     It holds all that a reader needs beside the shards; token folders are named relative to it.
     """
     path = manifest_path(mixture, run)
-    folder = posixpath.dirname(path)
+    folder = parent(path)
     write_json(
         path,
         {
@@ -364,7 +363,7 @@ def write_manifest(mixture: Mixture, run: str) -> str:
                 {
                     "name": source.name,
                     "share": str(source.share),
-                    "folder": posixpath.relpath(source.folder, folder),
+                    "folder": relative(source.folder, folder),
                     "index": asdict(source.index),
                 }
                 for source in mixture.sources
@@ -385,14 +384,14 @@ def read_manifest(path: str) -> Mixture:
         body = read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: check the path, or run mix") from None
-    folder = posixpath.dirname(path)
+    folder = parent(path)
     try:
         mixture = Mixture(
             sources=tuple(
                 MixtureSource(
                     source["name"],
                     Fraction(source["share"]),
-                    join(folder, source["folder"]),
+                    resolve(source["folder"], folder),
                     index_of(source["index"]),
                 )
                 for source in body["sources"]

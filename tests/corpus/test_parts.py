@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.errors import DamagedFile
-from corpus.parts import dataset_digest, read_part, row_hashes, write_part
+from corpus.errors import DamagedFile, UserError
+from corpus.parts import dataset_digest, read_part, read_row, row_hashes, write_part
 from corpus.schema import BATCH_ROWS, SCHEMA, Document, Origin, batched, document_batch, well_formed
 
 DOCUMENTS = st.lists(
@@ -79,6 +79,17 @@ def test_the_same_rows_give_the_same_bytes_however_they_are_sliced(tmp_path: Pat
         write_part(str(tmp_path / "b"), SCHEMA, iter(batched(documents))),
     }
     assert len(digests) == 1
+
+
+def test_one_row_is_found_in_its_row_group(tmp_path: Path) -> None:
+    path = str(tmp_path / "part.parquet")
+    documents = [Document(str(n), "x", "s", Origin("f")) for n in range(BATCH_ROWS + 10)]
+    write_part(path, SCHEMA, iter(batched(documents)))
+    for row in (0, BATCH_ROWS - 1, BATCH_ROWS, BATCH_ROWS + 9):
+        assert read_row(path, row)["id"].to_pylist() == [str(row)]
+        assert read_row(path, row, ["id"]).schema.names == ["id"]
+    with pytest.raises(UserError, match=rf"has {BATCH_ROWS + 10} rows, not row {BATCH_ROWS + 10}"):
+        read_row(path, BATCH_ROWS + 10)
 
 
 def test_a_cut_part_is_a_clear_error(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from corpus.errors import DamagedFile, UserError
-from corpus.storage import clear_attempts, commit, exists, names, read_json, write_json
+from corpus.storage import clear_attempts, commit, exists, names, read_json, relative, resolve, write_json
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
@@ -39,6 +39,33 @@ def test_commit_returns_the_sha256(tmp_path: Path) -> None:
 
     digest = commit(str(tmp_path / "file"), lambda sink: (sink.write(b"a"), sink.write(b"b")))
     assert digest == hashlib.sha256(b"ab").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "expected"),
+    [
+        ("runs/mine/tokens/books-1", "runs/mine/mixture-2", "../tokens/books-1"),
+        ("/data/runs/tokens/books-1", "/data/runs/mixture-2/", "../tokens/books-1"),
+        ("/elsewhere/tokenizer.model", "/data/runs", "../../elsewhere/tokenizer.model"),
+        ("s3://bucket/runs/tokens/books-1", "s3://bucket/runs/mixture-2", "../tokens/books-1"),
+        ("s3://bucket/runs/tokens", "s3://bucket", "runs/tokens"),
+        ("memory://tokens/a", "memory://tokens/b/c", "../../a"),
+        ("s3://bucket/tokens", "s3://other/runs", "s3://bucket/tokens"),
+        ("gs://bucket/tokens", "s3://bucket/runs", "gs://bucket/tokens"),
+        ("s3://bucket/tokens", "runs/mine", "s3://bucket/tokens"),
+        ("/data/tokens", "s3://bucket/runs", "/data/tokens"),
+        ("zip://a::s3://bucket/b.zip", "s3://bucket", "zip://a::s3://bucket/b.zip"),
+    ],
+)
+def test_relative_paths_lead_back(path: str, folder: str, expected: str) -> None:
+    assert relative(path, folder) == expected
+    assert resolve(expected, folder) == path
+
+
+def test_a_relative_local_path_is_absolute_in_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert relative("tokens", "s3://bucket/runs") == f"{tmp_path}/tokens"
+    assert resolve(relative("tokens", str(tmp_path / "runs")), str(tmp_path / "runs")) == f"{tmp_path}/tokens"
 
 
 def test_object_stores_work_too() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import DamagedFile, UserError
-from corpus.storage import write_json
+from corpus.storage import read_json, write_json
 from tokenizer.index import IndexedShard, TokenIndex
 from tokenizer.mixture import (
     MAX_PERIOD,
@@ -39,10 +39,10 @@ def index(tokens: int, tokenizer: str = "ab" * 32, digest: str = "1" * 64) -> To
     return TokenIndex(ShardHeader(32000, tokenizer, "cd" * 32, 1, 2), (shard,), (), 1000)
 
 
-def folder(home: Path, name: str, tokens: int, tokenizer: str = "ab" * 32) -> str:
-    path = home / "tokens" / name
-    write_json(str(path / "index.json"), asdict(index(tokens, tokenizer)))
-    return str(path)
+def folder(home: Path | str, name: str, tokens: int, tokenizer: str = "ab" * 32) -> str:
+    path = f"{home}/tokens/{name}"
+    write_json(f"{path}/index.json", asdict(index(tokens, tokenizer)))
+    return path
 
 
 @st.composite
@@ -221,6 +221,12 @@ def test_manifest(tmp_path: Path) -> None:
     assert [s.index for s in again.sources] == [s.index for s in made.sources]
     assert [Path(s.folder).resolve() for s in again.sources] == [Path(f).resolve() for f in folders.values()]
     assert again.locate(np.arange(50))[2].tolist() == made.locate(np.arange(50))[2].tolist()
+
+    # A run in an object store can be moved there too.
+    store = {name: folder(f"memory://bucket/run-{name}", name, 401) for name in "ab"}
+    url = write_manifest(make_mixture({"a": 0.7, "b": 0.3}, store, 200, 4), "memory://bucket/run-a")
+    assert [source["folder"] for source in read_json(url)["sources"]] == ["../tokens/a", "../../run-b/tokens/b"]
+    assert [source.folder for source in read_manifest(url).sources] == list(store.values())
 
     body = json.loads(Path(path).read_text())
     altered = str(tmp_path / "altered.json")
