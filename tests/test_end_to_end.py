@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -220,3 +221,16 @@ def test_the_mixture_gives_batches_and_a_model_trains_on_them(real: RealRun, tmp
         [sys.executable, "-c", script, real.result.mixture, str(tmp_path / "model")], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+    command = ["trace", "--run", str(tmp_path / "model"), "--step", "3", "--chars", "200"]
+    table = CliRunner().invoke(app, command).output
+    assert f"sequences 16 to 23 of {real.result.mixture}" in table
+    traced = reader.trace(18)
+    assert f"\n2: {traced.source}, epoch 0, its sequence {traced.sequence}\n" in table
+    named = re.findall(r"^ +\d+ to \d+ +(\S+), from its token (\d+) on$", table, re.MULTILINE)
+    whole = CliRunner().invoke(app, [*command, "--sequence", "2"]).output
+    for span in traced.spans:
+        found = locate(span.shard, span.position)
+        assert f"token {span.position} of {span.shard}: {found.piece!r} of document {found.id}" in whole
+        assert (found.id, str(span.offset)) in named
+    assert whole.count("=== raw") == whole.count("=== extract") == len(traced.spans)

@@ -65,6 +65,7 @@ class TokenReader:
     Shards are opened when they are first needed, at most `MAX_OPEN` at once. For one thread at a time.
 
     Attributes:
+        manifest: the path it was opened with.
         mixture: the order.
         sources: names, sorted.
         sequences: in the run.
@@ -79,6 +80,7 @@ class TokenReader:
 
     def __init__(self, manifest: str) -> None:
         """`manifest`: local path of a mixture's manifest.json."""
+        self.manifest = manifest
         self.mixture = mixture = read_manifest(manifest)
         self.sources = tuple(source.name for source in mixture.sources)
         self.sequences = mixture.sequences

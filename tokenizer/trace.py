@@ -1,18 +1,80 @@
-"""From a position in a shard to the document its token belongs to."""
+"""From tokens back to their documents: of one position in a shard, or of all sequences of a training step."""
 
-import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import sentencepiece
 
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
-from corpus.storage import exists, join, read_json, write_json
-from corpus.trace import row_of
+from corpus.parts import read_row
+from corpus.storage import exists, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import HELD_OUT
+from tokenizer.reader import TokenReader, Trace
 from tokenizer.shards import Shard
 
 _DOCUMENTS = "documents.json"
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Where the documents of a token folder come from (`documents.json`).
+
+    Attributes:
+        folder: the token folder.
+        step: folder of the step whose documents were tokenised.
+        model: path of the tokenizer model.
+    """
+
+    folder: str
+    step: str
+    model: str
+
+    @cached_property
+    def processor(self) -> sentencepiece.SentencePieceProcessor:
+        """Raises UserError: the model is gone."""
+        if not exists(self.model):
+            raise UserError(f"{self.model}, which {self.folder} was made with, is gone: bring it back to that path")
+        return sentencepiece.SentencePieceProcessor(model_file=self.model)
+
+    def id_of(self, part: int, row: int) -> str:
+        """The id of a document.
+
+        Raises:
+            UserError: the step is gone.
+        """
+        if not exists(self.step):
+            raise UserError(f"{self.step}, whose documents {self.folder} holds, is gone: run the recipe again")
+        return str(read_row(StepFolder(self.step).data(part), row, ["id"])["id"][0].as_py())
+
+    def name_of(self, part: int, row: int) -> str:
+        """The id of a document; where the documents are gone, its part and row."""
+        try:
+            return self.id_of(part, row)
+        except UserError:
+            return f"part {part} row {row}"
+
+
+def write_documents(folder: str, step: str, model: str) -> None:
+    """Notes beside the shards which step was tokenised and with which model."""
+    write_json(join(folder, _DOCUMENTS), {"step": relative(step, folder), "model": relative(model, folder)})
+
+
+def documents_of(shard: str) -> Documents:
+    """The notes beside a shard.
+
+    Raises:
+        UserError: there are none.
+    """
+    folder = parent(shard)
+    if folder.rpartition("/")[2] == HELD_OUT:
+        folder = parent(folder)
+    path = join(folder, _DOCUMENTS)
+    if not exists(path):
+        raise UserError(f"{path} does not exist, so the documents of {shard} are not known: give a shard in its folder")
+    notes = read_json(path)
+    return Documents(folder, *(resolve(notes[key], folder) for key in ("step", "model")))
 
 
 @dataclass(frozen=True)
@@ -35,11 +97,6 @@ class Found:
     offset: int
 
 
-def write_documents(folder: str, step: str, model: str) -> None:
-    """Notes beside the shards which step was tokenised and with which model, for `locate`."""
-    write_json(join(folder, _DOCUMENTS), {"step": _relative(step, folder), "model": _relative(model, folder)})
-
-
 def locate(shard_path: str, position: int) -> Found:
     """The document of the token at `position` of a shard.
 
@@ -48,29 +105,45 @@ def locate(shard_path: str, position: int) -> Found:
         DamagedFile: the shard is not whole.
     """
     shard = Shard(shard_path)
-    folder = posixpath.dirname(shard_path)
-    if posixpath.basename(folder) == HELD_OUT:
-        folder = posixpath.dirname(folder)
-    notes = read_json(join(folder, _DOCUMENTS))
+    documents = documents_of(shard_path)
     try:
-        location = shard.locate(position)
+        at = shard.locate(position)
     except IndexError as error:
         raise UserError(f"{error}: give a smaller position") from None
-    step, model = (posixpath.normpath(join(folder, notes[key])) for key in ("step", "model"))
-    if not exists(step):
-        raise UserError(f"{step}, whose documents {shard_path} holds, is gone: run the recipe again")
-    pieces = sentencepiece.SentencePieceProcessor(model_file=model)
-    document = row_of(StepFolder(step), location.part, location.row)
-    return Found(
-        pieces.id_to_piece(int(shard.tokens[position])),
-        step,
-        document["id"][0].as_py(),
-        location.part,
-        location.row,
-        location.offset,
-    )
+    piece = documents.processor.id_to_piece(int(shard.tokens[position]))
+    return Found(piece, documents.step, documents.id_of(at.part, at.row), at.part, at.row, at.offset)
 
 
-def _relative(path: str, start: str) -> str:
-    """`path` from the folder `start`, so that a run can be moved; an URL stays what it is."""
-    return path if "://" in path else posixpath.relpath(path, start)
+@dataclass(frozen=True)
+class TracedSequence:
+    """One training sequence and its documents.
+
+    Attributes:
+        number: in the run.
+        documents: one name for each span of `trace` (`Documents.name_of`).
+    """
+
+    number: int
+    trace: Trace
+    documents: tuple[str, ...]
+
+
+def trace_sequences(manifest: str, fingerprint: str, first: int, count: int) -> Iterator[TracedSequence]:
+    """The sequences `first` to `first` + `count` - 1 of a mixture, one after the other.
+
+    Raises:
+        UserError: the mixture is gone, has another fingerprint, or fewer sequences.
+    """
+    reader = TokenReader(manifest)
+    if reader.fingerprint != fingerprint:
+        raise UserError(f"{manifest} is mixture {reader.fingerprint}, not {fingerprint}: bring that one back")
+    if first + count > reader.sequences:
+        raise UserError(f"{manifest} has {reader.sequences} sequences, not {first + count}: give an earlier step")
+    notes: dict[str, Documents] = {}
+    for number in range(first, first + count):
+        trace = reader.trace(number)
+        names = []
+        for span in trace.spans:
+            documents = notes.get(span.shard) or notes.setdefault(span.shard, documents_of(span.shard))
+            names.append(documents.name_of(span.part, span.row))
+        yield TracedSequence(number, trace, tuple(names))

@@ -9,6 +9,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from trainer.config import TrainingSettings
 from trainer.flops import flops_per_token, parameter_count
 from trainer.gpus import peak_flops
+from trainer.records import METRICS
 
 
 class Metrics:
@@ -24,8 +26,9 @@ class Metrics:
 
     def __init__(
         self, output: Path, settings: TrainingSettings, vocab_size: int, seq_len: int, device: torch.device, world: int,
-        steps: int, *, quiet: bool,
+        steps: int, data: Mapping[str, Any], *, quiet: bool,
     ) -> None:  # fmt: skip
+        """`data`: where the run begins in which mixture, for `trainer.records.step_data`."""
         self._quiet = quiet
         self._steps = steps
         self._cuda = device.type == "cuda"
@@ -37,7 +40,11 @@ class Metrics:
         self.tokens_per_s = math.nan
         if not quiet:
             output.mkdir(parents=True, exist_ok=True)
-            self._file = (output / "metrics.jsonl").open("a", encoding="utf-8")
+            path = output / METRICS
+            cut = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
+            self._file = path.open("a", encoding="utf-8")
+            if cut:  # a killed run's last line: what follows starts a new one
+                self._file.write("\n")
             peak = f"{self._peak / 1e12:.0f} TFLOP/s" if self._peak else "unknown"
             parameters = parameter_count(settings.model, vocab_size)
             self.say(
@@ -50,7 +57,7 @@ class Metrics:
             )
             self._write(
                 event="start", parameters=parameters, flops_per_token=self._flops, device=device_name,
-                peak_flops=self._peak, world=world, steps=steps, settings=settings.model_dump(),
+                peak_flops=self._peak, world=world, steps=steps, **data, settings=settings.model_dump(),
             )  # fmt: skip
 
     def start(self, step: int) -> None:

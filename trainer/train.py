@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from corpus.errors import UserError
+from corpus.storage import relative
 
 try:
     import safetensors  # noqa: F401  torch's safetensors storage imports it only when it writes
@@ -87,7 +88,13 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     if settings.optimiser.warmup_steps >= steps:
         raise UserError(f"optimiser.warmup_steps: {settings.optimiser.warmup_steps} is not below the {steps} steps")
 
-    metrics = Metrics(output, settings, tokens.vocab_size, tokens.seq_len, device, mesh.size(), steps, quiet=rank != 0)
+    data = {
+        "mixture": relative(tokens.manifest, str(output)), "fingerprint": tokens.fingerprint,
+        "batch": run.batch, "step": step, "sequence": sequence,
+    }  # fmt: skip
+    metrics = Metrics(
+        output, settings, tokens.vocab_size, tokens.seq_len, device, mesh.size(), steps, data, quiet=rank != 0
+    )
     if found:
         for line in damaged:
             metrics.say(f"damaged checkpoint passed over: {line}")

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from corpus.errors import UserError
+
 
 def show(
     folder: Annotated[str, typer.Argument(help="a finished step's folder")],
@@ -29,28 +31,68 @@ def show(
 
 
 def trace(
-    place: Annotated[str, typer.Argument(help="a finished step's folder, or a packed shard")],
-    position: Annotated[int, typer.Argument(min=0, help="row of the part, or position of a token in the shard")],
+    place: Annotated[str | None, typer.Argument(help="a finished step's folder, or a packed shard")] = None,
+    position: Annotated[
+        int | None, typer.Argument(min=0, help="row of the part, or position of a token in the shard")
+    ] = None,
     part: Annotated[int, typer.Option(min=0, help="number of the part, for a step's folder")] = 0,
+    run: Annotated[str | None, typer.Option(help="output folder of a training run, in place of PLACE POSITION")] = None,
+    step: Annotated[int | None, typer.Option(min=1, help="of the run, as metrics.jsonl counts")] = None,
+    sequence: Annotated[
+        int | None, typer.Option(min=0, help="of the step's batch, from 0: the text of its documents")
+    ] = None,
     chars: Annotated[int, typer.Option(min=0, help="characters of each stage to print; 0 = all")] = 2000,
 ) -> None:
-    """Follow a document, or a token, back to its raw bytes: the text after every step.
+    """Follow a document, a token, or a training step back to its raw bytes: the text after every step.
 
     Example: `corpus trace runs/llama/tokens/books-1f3a9c2e/shard-00000.tok 1000`
+
+    Example: `corpus trace --run runs/llama/model --step 1200 --sequence 7`
     """
+    if place is not None and position is not None and (run, step, sequence) == (None, None, None):
+        if place.endswith(".tok"):
+            _print_token(place, position, chars)
+        else:
+            _print_way(place, part, position, chars)
+    elif run is not None and step is not None and place is None:
+        _print_step(run, step, sequence, chars)
+    else:
+        raise UserError("give PLACE and POSITION, or --run and --step: see corpus trace --help")
+
+
+def _print_token(shard: str, position: int, chars: int) -> None:
+    from tokenizer.trace import locate
+
+    found = locate(shard, position)
+    print(f"token {position} of {shard}: {found.piece!r} of document {found.id}")
+    _print_way(found.step, found.part, found.row, chars)
+
+
+def _print_way(folder: str, part: int, row: int, chars: int) -> None:
     from corpus.dataset import StepFolder
     from corpus.trace import trace as way
 
-    if place.endswith(".tok"):
-        from tokenizer.trace import locate
-
-        found = locate(place, position)
-        print(f"token {position} of {place}: {found.piece!r} of document {found.id}")
-        folder, part, row = StepFolder(found.step), found.part, found.row
-    else:
-        folder, row = StepFolder(place), position
-    for stage in way(folder, part, row):
+    for stage in way(StepFolder(folder), part, row):
         print(f"\n=== {stage.name}" + (f" ({stage.detail})" if stage.detail else ""))
         print(stage.text[: chars or None])
         if chars and len(stage.text) > chars:
             print(f"... and {len(stage.text) - chars:,} characters more (--chars 0 prints all)")
+
+
+def _print_step(run: str, step: int, sequence: int | None, chars: int) -> None:
+    from tokenizer.trace import trace_sequences
+    from trainer.records import step_data
+
+    data = step_data(run, step)
+    print(f"step {step} of {run}: sequences {data.first} to {data.first + data.count - 1} of {data.manifest}")
+    if sequence is not None and sequence >= data.count:
+        raise UserError(f"--sequence {sequence}: a step of this run has {data.count} sequences, from 0")
+    chosen = range(data.count) if sequence is None else range(sequence, sequence + 1)
+    for traced in trace_sequences(data.manifest, data.fingerprint, data.first + chosen[0], len(chosen)):
+        found = traced.trace
+        print(f"{traced.number - data.first}: {found.source}, epoch {found.epoch}, its sequence {found.sequence}")
+        for span, name in zip(found.spans, traced.documents, strict=True):
+            print(f"  {span.start:>6} to {span.stop - 1:<6} {name}, from its token {span.offset} on")
+        for span in found.spans if sequence is not None else ():
+            print()
+            _print_token(span.shard, span.position, chars)

@@ -17,6 +17,9 @@ from corpus.cli import main
         (["filter", "{raw}", "{out}", "--rule", "exact"], "--rule exact is not a filter"),
         (["show", "nothing://x"], "nothing://x/meta/manifest.json cannot be reached: Protocol not known: nothing"),
         (["gc", "{raw}"], "has no recipe.yaml"),
+        (["trace", "{raw}"], "give PLACE and POSITION, or --run and --step"),
+        (["trace", "{raw}", "0", "--step", "3"], "give PLACE and POSITION, or --run and --step"),
+        (["trace", "--run", "{raw}", "--step", "3"], "raw/metrics.jsonl does not exist: give the output folder"),
     ],
 )
 def test_a_mistake_is_one_line_without_a_traceback(

@@ -24,6 +24,7 @@ class MemoryTokens:
     """Satisfies `trainer.loader.Tokens`: windows of a few repeated phrases, so that there is something to learn."""
 
     tokenizer = "5e" * 32
+    manifest = "no-mixture/manifest.json"
     vocab_size = VOCAB
     seq_len = SEQ_LEN
     sources = ("books", "code", "empty")

@@ -29,7 +29,7 @@ def test_mfu_is_the_stated_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(metrics.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(metrics, "peak_flops", lambda name: 1e9)
     settings = small()
-    report = Metrics(tmp_path, settings, 64, 32, torch.device("cpu"), world=2, steps=100, quiet=False)
+    report = Metrics(tmp_path, settings, 64, 32, torch.device("cpu"), world=2, steps=100, data={}, quiet=False)
     report.start(10)
     now[0] += 5.0
     report.pause(1.0)  # a checkpoint
@@ -42,7 +42,7 @@ def test_mfu_is_the_stated_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_records_are_json_also_when_the_loss_is_not_a_number(tmp_path: Path) -> None:
-    report = Metrics(tmp_path, small(), 64, 32, torch.device("cpu"), world=1, steps=2, quiet=False)
+    report = Metrics(tmp_path, small(), 64, 32, torch.device("cpu"), world=1, steps=2, data={}, quiet=False)
     report.start(0)
     report.log(1, float("nan"), float("inf"), 1e-3)
     report.close()

@@ -1,0 +1,84 @@
+"""From a shard, and from the sequences of a run, to documents."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import sentencepiece
+
+from corpus.errors import UserError
+from tests.tokenizer.folders import STEP, run, texts, write_parts
+from tokenizer.mixture import make_mixture, write_manifest
+from tokenizer.reader import TokenReader
+from tokenizer.trace import documents_of, locate, trace_sequences, write_documents
+
+SIZES = [30, 20]
+
+
+@pytest.fixture
+def home(tmp_path: Path, model_path: str) -> Path:
+    """A run's folder with one source: documents, tokens and a mixture."""
+    data = tmp_path / "run" / "books" / "10-step" / "data"
+    data.mkdir(parents=True)
+    model = str(shutil.copy(model_path, tmp_path / "run" / "tokenizer.model"))
+    tokens = str(tmp_path / "run" / "tokens" / "books-1")
+    run(write_parts(data, SIZES), tokens, model, [[0], [1]])
+    write_documents(tokens, str(data.parent), model)
+    return tmp_path / "run"
+
+
+def test_a_token_leads_to_its_document(home: Path, model_path: str) -> None:
+    shard = str(home / "tokens" / "books-1" / "shard-00001.tok")
+    found = locate(shard, 0)
+    assert (found.piece, found.part, found.offset) == ("<s>", 1, 0)
+    assert found.id == f"books:test:1/{found.row}"
+    assert Path(found.step) == home / "books" / "10-step"
+    held_out = locate(str(home / "tokens" / "books-1" / "heldout" / "shard-00000.tok"), 1)
+    assert (held_out.part, held_out.offset) == (0, 1)
+    with pytest.raises(UserError, match="give a smaller position"):
+        locate(shard, 10**6)
+
+
+def test_a_moved_run_is_traced(home: Path, tmp_path: Path) -> None:
+    home.rename(tmp_path / "moved")
+    shard = str(tmp_path / "moved" / "tokens" / "books-1" / "shard-00000.tok")
+    assert locate(shard, 0).step == str(tmp_path / "moved" / "books" / "10-step")
+
+
+def test_the_sequences_of_a_step_lead_to_their_documents(home: Path, model_path: str) -> None:
+    manifest = write_manifest(
+        make_mixture({"books": 1}, {"books": str(home / "tokens" / "books-1")}, None, 16), str(home)
+    )
+    reader = TokenReader(manifest)
+    processor = sentencepiece.SentencePieceProcessor(model_file=model_path)
+    traced = list(trace_sequences(manifest, reader.fingerprint, 24, 6))
+    assert [each.number for each in traced] == list(range(24, 30))
+    for each in traced:
+        sequence = reader.batch(each.number, 1)[0].tolist()
+        assert each.trace.dataset == STEP
+        for span, name in zip(each.trace.spans, each.documents, strict=True):
+            part, row = map(int, name.removeprefix("books:test:").split("/"))
+            ids = [1, *processor.encode(texts(part, SIZES[part])[row]), 2]
+            assert sequence[span.start : span.stop] == ids[span.offset :][: span.stop - span.start]
+
+    with pytest.raises(UserError, match=f"is mixture {reader.fingerprint}, not 12"):
+        list(trace_sequences(manifest, "12", 0, 1))
+    with pytest.raises(UserError, match="give an earlier step"):
+        list(trace_sequences(manifest, reader.fingerprint, reader.sequences - 1, 2))
+    shutil.rmtree(home / "books")
+    (without,) = trace_sequences(manifest, reader.fingerprint, 24, 1)
+    span = without.trace.spans[0]
+    assert without.documents[0] == f"part {span.part} row {span.row}"
+
+
+def test_what_is_gone_is_named(home: Path) -> None:
+    shard = str(home / "tokens" / "books-1" / "shard-00000.tok")
+    (home / "books").rename(home / "elsewhere")
+    with pytest.raises(UserError, match=r"10-step, whose documents .*books-1 holds, is gone: run the recipe again"):
+        locate(shard, 0)
+    (home / "tokenizer.model").unlink()
+    with pytest.raises(UserError, match=r"tokenizer\.model, which .* was made with, is gone"):
+        locate(shard, 0)
+    (home / "tokens" / "books-1" / "documents.json").unlink()
+    with pytest.raises(UserError, match=r"documents\.json does not exist"):
+        documents_of(shard)
