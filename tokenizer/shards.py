@@ -1,5 +1,6 @@
 """Packed shards: tokens, where documents start, and which row of which part each came from. docs/tokens.md."""
 
+import hashlib
 import struct
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -302,23 +303,50 @@ class Shard:
         if not 0 <= position < self.counts.tokens:
             raise IndexError(f"{self.path} has {self.counts.tokens} tokens, not one at {position}")
         document = int(np.searchsorted(self.document_offsets, position, side="right")) - 1
-        span = int(np.searchsorted(self.parts[:, 1], document, side="right")) - 1
-        return Location(
-            document,
-            int(self.parts[span, 0]),
-            int(self.rows[document]),
-            position - int(self.document_offsets[document]),
-        )
+        return Location(document, *self.origin(document), position - int(self.document_offsets[document]))
 
-    def verify(self) -> None:
-        """Reads the whole file and compares every block with its checksum.
+    def origin(self, document: int) -> tuple[int, int]:
+        """(part, row) of a document, by its number in the shard.
 
         Raises:
-            DamagedFile: with the first block that differs.
+            IndexError: there is no such document.
         """
+        if not 0 <= document < self.counts.documents:
+            raise IndexError(f"{self.path} has {self.counts.documents} documents, not one of number {document}")
+        span = int(np.searchsorted(self.parts[:, 1], document, side="right")) - 1
+        return int(self.parts[span, 0]), int(self.rows[document])
+
+    def verify(self, digest: str | None = None) -> None:
+        """Reads the whole file: every block against its checksum, then whether what they hold fits together.
+
+        Args:
+            digest: SHA-256 that the file must have, hexadecimal.
+
+        Raises:
+            DamagedFile: with the first block that differs; offsets, parts or ids that cannot be; another digest.
+        """
+        sha = hashlib.sha256(self._data[:HEADER_BYTES].data)
         sums = self._section(self._layout.checksums, self.counts.checksums, np.dtype("<u8"))
         for block, expected in enumerate(sums):
             start = HEADER_BYTES + block * BLOCK_BYTES
             stop = min(start + BLOCK_BYTES, self._layout.checksums)
-            if xxhash.xxh3_64_intdigest(self._data[start:stop].data) != expected:
+            data = self._data[start:stop].data
+            if xxhash.xxh3_64_intdigest(data) != expected:
                 raise _damaged(self.path, f"is altered in bytes {start} to {stop - 1}, or in their checksum")
+            if digest is not None:
+                sha.update(data)
+        if digest is not None:
+            sha.update(self._data[self._layout.checksums :].data)
+            if sha.hexdigest() != digest:
+                raise _damaged(self.path, f"is whole, but has the SHA-256 {sha.hexdigest()[:8]}, not {digest[:8]}")
+        ends, firsts = self.document_offsets, self.parts[:, 1]
+        if ends[0] != 0 or ends[-1] != self.counts.tokens or (ends[1:] < ends[:-1]).any():
+            raise _damaged(self.path, "has document offsets that do not ascend from 0 to its tokens")
+        if len(firsts) and (
+            firsts[0] != 0 or firsts[-1] >= len(self.rows) or (self.parts[1:] <= self.parts[:-1]).any()
+        ):
+            raise _damaged(self.path, "has part ranges that do not ascend")
+        if bool(len(firsts)) != bool(len(self.rows)):
+            raise _damaged(self.path, "has documents without a part, or parts without a document")
+        if self.counts.tokens and int(self.tokens.max()) >= self.header.vocab_size:
+            raise _damaged(self.path, f"has an id beyond its vocabulary of {self.header.vocab_size}")

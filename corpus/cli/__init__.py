@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from corpus.cli import look, models, run, steps, tokenizer, tokens
+from corpus.cli import look, models, run, shards, steps, tokenizer, tokens
 from corpus.errors import UserError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     run.gc,
 ):
     app.command()(command)
+app.add_typer(shards.app, name="shards")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(models.app, name="models")
 

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import struct
 from pathlib import Path
@@ -46,7 +47,7 @@ def written(documents: Documents, head: ShardHeader, group: int = 3) -> bytes:
 def some_documents(draw: st.DrawFn) -> Documents:
     parts = sorted(draw(st.lists(st.integers(0, 2**40), max_size=12)))
     rows = sorted(draw(st.lists(st.integers(0, 2**32 - 1), min_size=len(parts), max_size=len(parts))))
-    return [(p, r, draw(st.lists(st.integers(0, 65535), max_size=9))) for p, r in zip(parts, rows, strict=True)]
+    return [(p, r, draw(st.lists(st.integers(0, 31999), max_size=9))) for p, r in zip(parts, rows, strict=True)]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -70,6 +71,8 @@ def test_round_trip(tmp_path: Path, documents: Documents, vocab_size: int, group
         for offset in range(len(tokens)):
             assert shard.locate(position) == (number, part, row, offset)
             position += 1
+    with pytest.raises(IndexError, match="not one of number"):
+        shard.origin(len(documents))
     for outside in (-1, position):
         with pytest.raises(IndexError, match="tokens, not one at"):
             shard.locate(outside)
@@ -139,6 +142,37 @@ def test_damage_is_named_by_its_place(tmp_path: Path) -> None:
     start = HEADER_BYTES + 2 * BLOCK_BYTES
     with pytest.raises(DamagedFile, match=f"altered in bytes {start} to {start + BLOCK_BYTES - 1}.*run tokenize again"):
         Shard(str(path)).verify()
+
+
+def test_a_whole_file_whose_content_cannot_be(tmp_path: Path) -> None:
+    """What a writer of one's own may get wrong: all checksums are right."""
+    path = tmp_path / "shard.tok"
+
+    def refused(documents: Documents, message: str, **wrong: Any) -> None:
+        sink = io.BytesIO()
+        writer = ShardWriter(sink, header())
+        for part, row, tokens in documents:
+            ids = np.array(tokens, np.uint16)
+            writer.write(part, np.array([row], np.uint32), ids, np.array([0, len(ids)]), 1)
+        for name, value in wrong.items():
+            setattr(writer, name, value)
+        writer.close()
+        path.write_bytes(sink.getvalue())
+        with pytest.raises(DamagedFile, match=message):
+            Shard(str(path)).verify()
+
+    some: Documents = [(0, 0, [1, 2]), (1, 0, [1, 2])]
+    refused([(0, 0, [1, 32000, 2])], "an id beyond its vocabulary of 32000")
+    lengths = [np.array([n], "<u8") for n in (5, 2**64 - 1)]
+    refused(some, "document offsets that do not ascend from 0", _lengths=lengths)
+    refused(some, "part ranges that do not ascend", _parts=[(1, 0), (0, 1)])
+    refused(some, "part ranges that do not ascend", _parts=[(0, 1), (1, 2)])
+    refused(some, "documents without a part", _parts=[])
+    whole = written(some, header())
+    path.write_bytes(whole)
+    Shard(str(path)).verify(hashlib.sha256(whole).hexdigest())
+    with pytest.raises(DamagedFile, match="is whole, but has the SHA-256"):
+        Shard(str(path)).verify("ab" * 32)
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
