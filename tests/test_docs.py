@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import tomllib
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import patch
 
 import apache_beam as beam
 import pytest
@@ -42,9 +44,9 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 ONLY_PARSED = re.compile(
     r"corpus (?:demo|download|models get|run llama)\b"  # minutes, the network, terabytes
     r"|corpus .* --runner (?:spark|flink|dataflow)\b"  # a JVM or a cluster; tests/pipelines/test_spark.py has one
-    r"|torchrun |python -m apache_beam\."  # several processes (tests/trainer/test_layouts.py); a server
+    r"|torchrun |python -m apache_beam\."  # several processes (tests/trainer/test_torchrun.py); a server
 )
-RUN = re.compile(r"corpus |python -m trainer\.train ")
+RUN = re.compile(r"corpus |python -m trainer\.train |python \w+\.py$")
 SHELL = re.compile(r"export |ls |sed |echo |printf ")
 INSTALL = re.compile(r"python3 -m venv |\.venv/bin/")
 FOREIGN = re.compile(r"curl |rsync |aws |7z ")
@@ -130,7 +132,11 @@ class Session:
     def run(self, words: Sequence[str]) -> None:
         if words[0] == "python":
             torch.set_num_threads(1)  # the matrices are tiny
-            assert train.main(words[3:]) == 0
+            if words[1] == "-m":
+                assert train.main(words[3:]) == 0
+            else:
+                with patch.dict(os.environ, self.environment):
+                    runpy.run_path(words[1], run_name="__main__")
             return
         arguments = list(words[1:])
         if any(option.name == "workers" for option in parsed(arguments).command.params) and "--workers" not in words:
@@ -140,6 +146,9 @@ class Session:
     def parse(self, words: Sequence[str]) -> None:
         if words[0] == "torchrun":
             given = get_args_parser().parse_args(words[1:])
+            if not given.module:
+                assert os.path.exists(given.training_script)
+                return
             assert (given.module, given.training_script) == (True, "trainer.train")
             _, paths = read_recipe(given.training_script_args[0], given.training_script_args[1:])
             assert set(paths) == {"mixture", "output"}
@@ -224,10 +233,12 @@ def test_the_blocks_of_a_page_work_from_top_to_bottom(
 
 
 def save_files(some: Sequence[Block]) -> None:
-    """YAML blocks, each into the file that its first line names."""
+    """Blocks into the file that their first line names, which that of a YAML block does."""
     for block in some:
-        if block.language == "yaml":
-            Path(block.text.splitlines()[0].removeprefix("# ")).write_text(block.text, encoding="utf-8")
+        named = re.match(r"# (\w+\.(?:py|yaml))\n", block.text)
+        if named or block.language == "yaml":
+            assert named, f"line {block.line}: name the file"
+            Path(named[1]).write_text(block.text, encoding="utf-8")
 
 
 def test_a_wrong_command_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -75,16 +76,25 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     model.materialise(device, run.seed)
     optimiser = build_optimiser(model, settings.optimiser)
 
-    step = sequence = 0
+    loader = Loader(tokens, run.batch, rank=dp.get_local_rank(), ranks=dp.size(), device=device)
+    step = 0
     found = checkpoint.newest(output)
     if found:
         folder, position, damaged = found
         checkpoint.check_tokens(folder, position, tokens)
+        # Imported weights have no fingerprint, and begin with any mixture.
+        loader.load_state_dict({"sequence": position.sequence, "fingerprint": tokens.fingerprint})
         checkpoint.load(folder, position, model, optimiser)
-        step, sequence = position.step, position.sequence
+        step = position.step
+    sequence = loader.position
     steps = run.steps or step + (tokens.sequences - sequence) // run.batch
     if steps == 0:
         raise UserError(f"run.batch: {run.batch} is more than the mixture's {tokens.sequences} sequences")
+    if (end := sequence + (steps - step) * run.batch) > tokens.sequences:
+        raise UserError(
+            f"run.steps: {steps - step} steps of {run.batch} sequences from sequence {sequence} on need {end}, the"
+            f" mixture holds {tokens.sequences}; fewer steps or a longer mixture"
+        )
     if settings.optimiser.warmup_steps >= steps:
         raise UserError(f"optimiser.warmup_steps: {settings.optimiser.warmup_steps} is not below the {steps} steps")
 
@@ -115,23 +125,19 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     def save() -> None:
         begun = time.perf_counter()
         where = checkpoint.Position(
-            step=step, sequence=loader.position, fingerprint=tokens.fingerprint, tokenizer=tokens.tokenizer,
-            vocab_size=tokens.vocab_size, seq_len=tokens.seq_len, settings=settings,
+            step=step, **loader.state_dict(), tokenizer=tokens.tokenizer, vocab_size=tokens.vocab_size,
+            seq_len=tokens.seq_len, settings=settings,
         )  # fmt: skip
         saved = checkpoint.save(output, model, optimiser, where, settings.checkpoint.keep)
         metrics.event("checkpoint", step=step, seconds=time.perf_counter() - begun)
         metrics.say(f"saved {saved}")
         metrics.pause(time.perf_counter() - begun)
 
-    loader = Loader(
-        tokens, run.batch, first=sequence, steps=max(0, steps - step), rank=dp.get_local_rank(), ranks=dp.size(),
-        device=device,
-    )  # fmt: skip
     train_loss, stopped = None, False
     interval_loss, interval_steps = torch.zeros((), device=device), 0
     metrics.start(step)
-    with loader, _stop_signals() as stop:
-        for windows in loader:
+    with closing(loader), _stop_signals() as stop:
+        for windows in islice(loader, max(0, steps - step)):
             lr = learning_rate(step, steps, settings.optimiser)
             for group in optimiser.param_groups:
                 group["lr"] = lr

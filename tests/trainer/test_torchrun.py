@@ -1,7 +1,9 @@
-"""The command of the manual, on packed shards of the real format."""
+"""The command and the script of docs/training.md, on packed shards of the real format."""
 
 import json
+import os
 import re
+import runpy
 import subprocess
 import sys
 from dataclasses import asdict
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from harness import losses, records
 
 from corpus.storage import commit, write_json
@@ -21,6 +24,9 @@ from trainer.loader import Tokens
 from trainer.train import run
 
 HEADER = ShardHeader(512, "ab" * 32, "cd" * 32, 1, 2)
+
+ROOT = Path(__file__).parents[2]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 RECIPE = """
 training:
@@ -71,9 +77,16 @@ def test_the_tokenizers_reader_is_what_the_trainer_needs(manifest: str) -> None:
 def test_torchrun_trains_and_goes_on_without_torchrun(manifest: str, tmp_path: Path) -> None:
     recipe, output = tmp_path / "recipe.yaml", tmp_path / "model"
     recipe.write_text(RECIPE)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "trainer.train", str(recipe), f"mixture={manifest}", f"output={output}", "run.log_every=2"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    command = [
+        *TORCHRUN,
+        "-m",
+        "trainer.train",
+        str(recipe),
+        f"mixture={manifest}",
+        f"output={output}",
+        "run.log_every=2",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert re.search(r"step 6/6  loss \d\.\d{4}  norm .* tokens/s  MFU unknown", done.stderr)
     (start,) = records(output, "start")
@@ -86,3 +99,32 @@ def test_torchrun_trains_and_goes_on_without_torchrun(manifest: str, tmp_path: P
     result = run(settings, manifest, str(output), **changes)
     assert (result["steps"], result["heldout"].keys()) == (8, {"books", "github"})
     assert len(losses(output)) == 3 + 2
+
+
+def test_the_script_of_the_manual_sees_the_same_batches_in_two_processes(
+    manifest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six steps in one process, and three in two and then three in one: the same position, and the same weights."""
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    script = tmp_path / "loop.py"
+    script.write_text(page.partition("```python\n# loop.py\n")[2].partition("```")[0], encoding="utf-8")
+    monkeypatch.setenv("MIXTURE", str(Path(manifest).resolve()))
+    states = []
+    for ranks in ((1, 1), (2, 1)):
+        folder = tmp_path / f"{ranks[0]}"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        for legs, processes in enumerate(ranks, 1):
+            if processes == 1:
+                runpy.run_path(str(script), run_name="__main__")
+            else:
+                environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+                done = subprocess.run([*TORCHRUN, str(script)], capture_output=True, text=True, env=environment)
+                assert done.returncode == 0, done.stderr
+            assert torch.load("state.pt")["loader"]["sequence"] == 24 * legs
+        states.append(torch.load("state.pt"))
+    one, two = states
+    assert one["loader"] == two["loader"]
+    assert one["loader"]["fingerprint"] == TokenReader(manifest).fingerprint
+    for name, weight in one["model"].items():
+        assert torch.allclose(weight, two["model"][name], atol=1e-6), name
