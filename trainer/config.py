@@ -20,7 +20,7 @@ SIZES: dict[str, dict[str, int | float]] = {
     "65B": {"dim": 8192, "layers": 80, "heads": 64, "ffn_hidden": 22016, "norm_eps": 1e-5},
     # Ours: a first run on a laptop's CPU, and the tests.
     "demo": {"dim": 128, "layers": 2, "heads": 4, "ffn_hidden": 384, "norm_eps": 1e-6},
-    "tiny": {"dim": 64, "layers": 2, "heads": 4, "ffn_hidden": 128, "norm_eps": 1e-6},
+    "tiny": {"dim": 64, "layers": 2, "heads": 4, "ffn_hidden": 192, "norm_eps": 1e-6},
 }
 
 PEAK_LR = {"7B": 3e-4, "13B": 3e-4, "33B": 1.5e-4, "65B": 1.5e-4, "demo": 3e-3, "tiny": 3e-3}
