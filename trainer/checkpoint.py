@@ -95,7 +95,8 @@ def _smallest(value: int) -> int:
     return int(tensor)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Returns when a file, or the list of files in a folder, is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -120,16 +121,14 @@ def complete(output: Path) -> list[Path]:
     return sorted((marker.parent for marker in (output / "checkpoints").glob(f"step-*/{MARKER}")), reverse=True)
 
 
-def _publish(temporary: Path, final: Path, position: Position, files: dict[str, Any]) -> None:
-    """Marks a folder whose files are on disk, with their digests, as a whole checkpoint, and gives it its name."""
-    whole = Position.model_validate(position.model_dump() | {"files": dict(sorted(files.items()))})
-    (temporary / MARKER).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    _sync(temporary / MARKER)
-    _sync(temporary)
-    if final.exists():  # one that was found damaged, and trained past again
-        shutil.rmtree(final)
-    temporary.rename(final)
-    _sync(final.parent)
+def mark(folder: Path, position: Position, files: dict[str, Digest] | None = None) -> None:
+    """Marks a folder whose files are on disk as a whole checkpoint; without digests it takes them."""
+    if files is None:
+        files = {path.name: _digest(path) for path in folder.iterdir()}
+    whole = position.model_copy(update={"files": dict(sorted(files.items()))})
+    (folder / MARKER).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    sync(folder / MARKER)
+    sync(folder)
 
 
 def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Position, keep: int) -> Path:
@@ -154,8 +153,11 @@ def save(output: Path, model: Llama, optimiser: torch.optim.AdamW, position: Pos
         mine = {name: _digest(temporary / name).model_dump() for name in _share(names)}
         dist.all_gather_object(digests, mine)
         if dist.get_rank() == 0:
-            files = {name: digest for share in digests for name, digest in share.items()}
-            _publish(temporary, final, position, files)
+            mark(temporary, position, {name: Digest(**digest) for share in digests for name, digest in share.items()})
+            if final.exists():  # one that was found damaged, and trained past again
+                shutil.rmtree(final)
+            temporary.rename(final)
+            sync(final.parent)
             # A newer one was found damaged when this run began: it does not count, and is replaced when reached.
             for old in [folder for folder in complete(output) if folder <= final][keep:]:
                 shutil.rmtree(old)

@@ -40,24 +40,31 @@ EXPENSIVE = {
 """What the paper keeps for the backward pass (section 2.4): outputs of the linear layers and of attention."""
 
 
+def choose_device(device: str) -> torch.device:
+    """The device of this process for "auto", "cpu" or "cuda"; under torchrun each has a GPU of its own."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"the device {device} is unknown: known are auto, cpu, cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("the device cuda is asked for, but PyTorch sees no GPU; ask for cpu")
+    if device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
 @contextmanager
 def processes(device: str) -> Iterator[torch.device]:
     """The process group of this run and this process's device.
 
     Under torchrun all its processes; without it, a group of one. A group that exists already is used and left open.
     """
-    use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    if use_cuda and not torch.cuda.is_available():
-        raise UserError("run.device: cuda is asked for, but PyTorch sees no GPU; set run.device=cpu")
-    chosen = torch.device("cpu")
-    if use_cuda:
-        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    chosen = choose_device(device)
+    if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     if dist.is_initialized():
         yield chosen
         return
     # gloo beside nccl: flags and small agreements travel between hosts without waiting for the GPU.
-    backend = "cpu:gloo,cuda:nccl" if use_cuda else "gloo"
+    backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
     if "WORLD_SIZE" in os.environ:
         dist.init_process_group(backend)
     else:

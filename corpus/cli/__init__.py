@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from corpus.cli import look, models, run, shards, steps, tokenizer, tokens
+from corpus.cli import look, model, models, run, shards, steps, tokenizer, tokens
 from corpus.errors import UserError
 
 app = typer.Typer(
@@ -21,11 +21,14 @@ for command in (
     steps.dedupe,
     tokens.tokenize,
     tokens.mix,
+    model.export,
+    model.generate,
     look.show,
     look.trace,
     run.gc,
 ):
     app.command()(command)
+app.command("import")(model.import_)
 app.add_typer(shards.app, name="shards")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(models.app, name="models")

@@ -41,6 +41,18 @@ def pipelines(module: str) -> Any:
         raise UserError("Apache Beam is not installed: pip install '.[pipelines]' in the project's folder") from None
 
 
+def trainer(module: str) -> Any:
+    """A module of `trainer`, or a clear line when torch is not installed."""
+    from importlib import import_module
+
+    try:
+        return import_module(f"trainer.{module}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise UserError(f"{error.name} is not installed: pip install '.[train]' in the project's folder") from None
+
+
 def print_step(folder: Any, did: bool) -> None:
     documents = folder.manifest()["documents"]
     state = "done" if did else "was done: nothing to do"

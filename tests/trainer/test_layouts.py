@@ -4,10 +4,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from harness import MemoryTokens, losses, records, run_groups, small
 
+from trainer.checkpoint import load, read_position
+from trainer.model import Llama
+from trainer.optim import build_optimiser
 from trainer.parallel import processes
 from trainer.train import train
+from trainer.weights import open_weights
 
 
 def copy(finished: Path, step: int, output: Path) -> str:
@@ -75,3 +80,19 @@ def test_a_checkpoint_goes_on_in_another_layout(runs: Path, before: str, after: 
     (resume,) = records(runs / after, "resume")
     assert (resume["step"], resume["sequence"]) == (step, 8 * step)
     assert losses(runs / after) == pytest.approx(losses(runs / before)[step:], abs=1e-6)
+
+
+@pytest.mark.parametrize("layout", ["single", "dp2", "tp2", "dp2tp2"])
+def test_weights_are_put_together_without_the_processes_that_wrote_them(runs: Path, layout: str) -> None:
+    folder = runs / layout / "checkpoints" / "step-00000020"
+    settings = small()
+    with torch.device("meta"):
+        model = Llama(settings.model, MemoryTokens.vocab_size, MemoryTokens.seq_len)
+    model.materialise("cpu", seed=0)
+    optimiser = build_optimiser(model, settings.optimiser)
+    with processes("cpu"):
+        load(folder, read_position(folder), model, optimiser)
+    weights = open_weights(runs / layout)
+    assert weights.folder == folder
+    for name, parameter in model.named_parameters():
+        assert weights.read(name).equal(parameter), name
