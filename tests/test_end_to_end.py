@@ -26,6 +26,7 @@ from pipelines.runner import Runner
 from tests.end_to_end import write_recipe
 from tests.independent_counts import COUNTERS, raw_records
 from tokenizer.index import read_index
+from tokenizer.mixture import read_manifest
 from tokenizer.reader import TokenReader
 from tokenizer.shards import Shard
 from tokenizer.trace import locate
@@ -172,6 +173,10 @@ def test_the_command_line_says_that_there_is_nothing_to_do(real: RealRun) -> Non
     result = CliRunner().invoke(app, ["run", real.recipe.path, "--workers", "2"])
     assert result.exit_code == 0, result.output
     assert "nothing to do" in result.output
+    result = CliRunner().invoke(app, ["mix", real.recipe.path, "--workers", "2"])
+    assert result.exit_code == 0, result.output
+    assert real.result.mixture is not None
+    assert result.output.endswith(read_manifest(real.result.mixture).table() + "\n")
     step = real.steps("wikipedia")[1]
     shown = CliRunner().invoke(app, ["show", step.path, "--limit", "1"]).output
     assert "174 in" in shown

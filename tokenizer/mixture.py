@@ -234,22 +234,24 @@ class Mixture:
         return {use.name: use.drawn / self.sequences for use in self.usage()}
 
     def table(self) -> str:
-        """The usage of each source beside Table 1 of the paper, as text."""
-        rows = [("source", "share", "paper", "tokens drawn", "tokens available", "epochs", "paper", "never used")]
+        """The usage of each source, in tokens, beside Table 1 of the paper.
+
+        Drawn, less repeated, plus never used is what a source has; what does not fill a sequence is never used.
+        """
+        rows = [("source", "share", "paper", "drawn", "available", "epochs", "paper", "repeated", "never used")]
+        totals = np.zeros(4, np.int64)
         for use, source in zip(self.usage(), self.sources, strict=True):
             share, epochs = TABLE_1.get(use.name, ("", ""))
+            drawn, repeated = use.drawn * self.sequence_length, use.repeated * self.sequence_length
+            counts = [drawn, source.index.tokens, repeated, source.index.tokens - drawn + repeated]
+            totals += counts
+            drawn_, tokens_, repeated_, unused_ = (f"{count:,}" for count in counts)
             rows.append(
-                (
-                    use.name,
-                    f"{float(use.share):.1%}",
-                    share,
-                    f"{use.drawn * self.sequence_length:,}",
-                    f"{source.index.tokens:,}",
-                    f"{float(use.epochs):.2f}",
-                    epochs,
-                    f"{float(Fraction(use.unused, use.available)):.0%}",
-                )
-            )
+                (use.name, f"{float(use.share):.1%}", share, drawn_, tokens_, f"{float(use.epochs):.2f}", epochs,
+                 repeated_, unused_)
+            )  # fmt: skip
+        drawn_, tokens_, repeated_, unused_ = (f"{total:,}" for total in totals)
+        rows.append(("all", "100.0%", "", drawn_, tokens_, "", "", repeated_, unused_))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         return "\n".join(
             "  ".join(
@@ -284,9 +286,12 @@ def make_mixture(
             ("Scaling Data-Constrained Language Models", 2023) find repeated data to be worth less than new.
 
     Raises:
-        UserError: shares that are not numbers, not positive or do not add up to 1; folders made with different
-            tokenizers; a source with too few tokens.
+        UserError: shares that are not numbers, not positive or do not add up to 1; a source without a folder; folders
+            made with different tokenizers; a source with too few tokens.
     """
+    for name in sorted(shares):
+        if name not in folders:
+            raise UserError(f"the mixture names the source {name}, which has no tokens: tokenise it, or leave it out")
     sources = tuple(
         MixtureSource(name, _fraction(name, shares[name]), folders[name], read_index(folders[name]))
         for name in sorted(shares)

@@ -1,11 +1,17 @@
 """Commands on a whole run: do it, show it off, fetch its raw files, clear what it no longer names."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from corpus.cli.options import CORES, Options, RunnerName, Workers, assignment, make_runner, pipelines
+
+if TYPE_CHECKING:
+    from corpus.recipe import Recipe
+    from pipelines.run import RunResult
+    from pipelines.runner import Runner
 
 
 def run(
@@ -31,13 +37,17 @@ def run(
     overrides = dict(assignment(text) for text in set_ or ())
     if output is not None:
         overrides["output"] = output
-    read = load(recipe, overrides)
-    run_recipe = pipelines("run").run
-    result = run_recipe(read, make_runner(runner, workers, beam_option), source or (), until)
-    if not result.ran:
-        print(f"nothing to do: everything {recipe} asks for is in {read.output}")
-        return
-    Console().print(pipelines("summary").summary_table(read, result))
+    finish(load(recipe, overrides), make_runner(runner, workers, beam_option), source or (), until)
+
+
+def finish(recipe: "Recipe", runner: "Runner", only: Sequence[str], until: str | None) -> "RunResult":
+    """Does what a recipe asks for up to a step and is not yet done, and prints what came of it."""
+    result: RunResult = pipelines("run").run(recipe, runner, only, until)
+    if result.ran:
+        Console().print(pipelines("summary").summary_table(recipe, result))
+    else:
+        print(f"nothing to do: everything {recipe.path} asks for is in {recipe.output}")
+    return result
 
 
 def demo(

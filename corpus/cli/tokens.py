@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from corpus.cli.options import CORES, Options, RunnerName, Workers, make_runner, pipelines
-from corpus.cli.run import run
+from corpus.cli.run import finish
 
 
 def tokenize(
@@ -37,8 +37,17 @@ def mix(
     workers: Workers = CORES,
     beam_option: Options = None,
 ) -> None:
-    """Write the order of training: which sequence of which source comes when.
+    """Write the order of training: which sequence of which source comes when; print what it takes of each source.
 
     Example: `corpus mix recipe.yaml`
     """
-    run(recipe, None, "mix", output, None, runner, workers, beam_option)
+    from corpus.errors import UserError
+    from corpus.recipe import load
+    from tokenizer.mixture import read_manifest
+
+    read = load(recipe, {} if output is None else {"output": output})
+    if read.mixture is None:
+        raise UserError(f"{recipe} has no section `mixture`: add one with the shares of the sources")
+    manifest = finish(read, make_runner(runner, workers, beam_option), (), "mix").mixture
+    if manifest is not None:
+        print(read_manifest(manifest).table())

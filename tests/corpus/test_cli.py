@@ -17,6 +17,7 @@ from corpus.cli import main
         (["filter", "{raw}", "{out}", "--rule", "exact"], "--rule exact is not a filter"),
         (["show", "nothing://x"], "nothing://x/meta/manifest.json cannot be reached: Protocol not known: nothing"),
         (["gc", "{raw}"], "has no recipe.yaml"),
+        (["mix", "{raw}/no-mixture.yaml"], "no-mixture.yaml has no section `mixture`: add one"),
         (["trace", "{raw}"], "give PLACE and POSITION, or --run and --step"),
         (["trace", "{raw}", "0", "--step", "3"], "give PLACE and POSITION, or --run and --step"),
         (["trace", "--run", "{raw}", "--step", "3"], "raw/metrics.jsonl does not exist: give the output folder"),
@@ -30,6 +31,7 @@ def test_a_mistake_is_one_line_without_a_traceback(
     message: str,
 ) -> None:
     (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "no-mixture.yaml").write_text("format: 1\noutput: o\nsources: {books: {input: raw}}\n")
     places = {"raw": str(tmp_path / "raw"), "out": str(tmp_path / "out")}
     monkeypatch.setattr("sys.argv", ["corpus", *(argument.format(**places) for argument in arguments)])
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,6 @@
 import json
+import re
+import tracemalloc
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +23,7 @@ from tokenizer.mixture import (
     read_manifest,
     write_manifest,
 )
+from tokenizer.order import permute, round_keys
 from tokenizer.shards import ShardHeader
 
 TABLE_1_SHARES = {
@@ -140,28 +143,98 @@ def test_outside_the_run() -> None:
             made.locate(np.array([k]))
 
 
-def test_table_1_at_full_size(tmp_path: Path) -> None:
-    """Tokens so that the epochs are those of the paper's Table 1 at 1.4T tokens (reference: implied unique tokens)."""
-    unique = {
-        "commoncrawl": 853e9,
-        "c4": 198e9,
-        "github": 98.4e9,
-        "wikipedia": 25.7e9,
-        "books": 28.3e9,
-        "arxiv": 33.0e9,
-        "stackexchange": 27.2e9,
-    }
-    folders = {name: folder(tmp_path, name, int(tokens)) for name, tokens in unique.items()}
-    made = make_mixture(TABLE_1_SHARES, folders, 1_400_000_000_000)
+UNIQUE = {
+    "commoncrawl": 853_000_000_000,
+    "c4": 198_000_000_000,
+    "github": 98_400_000_000,
+    "wikipedia": 25_700_000_000,
+    "books": 28_300_000_000,
+    "arxiv": 33_000_000_000,
+    "stackexchange": 27_200_000_000,
+}
+"""Tokens of each source that give the epochs of the paper's Table 1 at 1.4T tokens: 1.4T times share over epochs."""
+
+
+@pytest.fixture(scope="module")
+def table_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    home = tmp_path_factory.mktemp("table-1")
+    return {name: folder(home, name, tokens) for name, tokens in UNIQUE.items()}
+
+
+@pytest.mark.parametrize("total", [1_400_000_000_000, 1_000_000_000_000])
+def test_table_1_at_full_size(table_1: dict[str, str], total: int) -> None:
+    made = make_mixture(TABLE_1_SHARES, table_1, total)
     for use in made.usage():
-        assert f"{float(use.epochs):.2f}" == TABLE_1[use.name][1]
+        paper = float(TABLE_1[use.name][1])
+        # The paper's epochs are rounded, and so are the tokens above.
+        assert float(use.epochs) == pytest.approx(paper * total / 1.4e12, abs=0.006)
         assert use.drawn - use.repeated + use.unused == use.available
     assert made.shares_got() == pytest.approx({k: float(v) for k, v in TABLE_1_SHARES.items()}, abs=1e-8)
-    lines = made.table().splitlines()
-    assert lines[0].split("  ")[0] == "source"
-    assert lines[5].split() == [*["github", "4.5%", "4.5%", "63,000,000,512", "98,400,000,000", "0.64", "0.64", "36%"]]
-    # Far into the run, at once.
+    # The end is as near as the beginning.
     assert made.locate(np.array([made.sequences - 1]))[1][0] >= 0
+
+
+def test_the_table_beside_table_1(table_1: dict[str, str]) -> None:
+    heading, *lines, total = make_mixture(TABLE_1_SHARES, table_1, 1_400_000_000_000).table().splitlines()
+    assert re.split("  +", heading) == [
+        "source", "share", "paper", "drawn", "available", "epochs", "paper", "repeated", "never used"
+    ]  # fmt: skip
+    cells = {line.split()[0]: line.split()[1:] for line in lines}
+    assert list(cells) == sorted(UNIQUE)
+    for name, (share, epochs) in TABLE_1.items():
+        assert (cells[name][1], cells[name][4], cells[name][5]) == (share, epochs, epochs)
+    assert cells["github"] == [
+        "4.5%", "4.5%", "63,000,000,512", "98,400,000,000", "0.64", "0.64", "0", "35,399,999,488"
+    ]  # fmt: skip
+    assert total.split()[:2] == ["all", "100.0%"]
+    counts = [[int(cell.replace(",", "")) for cell in line.split() if re.fullmatch(r"[\d,]+", cell)] for line in lines]
+    for drawn, tokens, repeated, unused in counts:
+        assert drawn - repeated + unused == tokens
+    assert [f"{sum(column):,}" for column in zip(*counts, strict=True)] == total.split()[2:]
+    assert max(len(line) for line in [heading, *lines, total]) <= 120
+
+
+def test_every_deep_prefix_of_table_1_holds_each_share(table_1: dict[str, str]) -> None:
+    made = make_mixture(TABLE_1_SHARES, table_1, 1_400_000_000_000)
+    for k in np.random.default_rng(0).integers(0, made.sequences, 200).tolist():
+        for source, count in zip(made.sources, made.schedule.counts(k), strict=True):
+            assert abs(source.share * k - count) < 1
+
+
+def test_nothing_comes_twice_within_an_epoch_of_table_1(table_1: dict[str, str]) -> None:
+    """A million sequences deep in the run, and as many at its beginning: all of one epoch differ."""
+    made = make_mixture(TABLE_1_SHARES, table_1, 1_400_000_000_000)
+    k = np.concatenate([np.arange(500_000), made.sequences // 2 + np.arange(500_000)])
+    source, epoch, sequence = made.locate(k)
+    assert len(np.unique((source << 50) + (epoch << 40) + sequence)) == len(k)
+    assert all(sequence[source == s].max() < available for s, available in enumerate(made.available))
+    # Half of the run is past the first epoch of books, which is in it 2.23 times, and not past that of github.
+    names = [use.name for use in made.usage()]
+    assert set(epoch[source == names.index("books")].tolist()) == {0, 1}
+    assert set(epoch[source == names.index("github")].tolist()) == {0}
+
+
+def test_a_seek_costs_the_same_anywhere() -> None:
+    """Two tens of billions of sequences, past 2^32, with the memory of a handful of numbers."""
+    tokens = {"a": 30_000_000_000_000, "b": 12_000_000_000_000}
+    made = mixture(tokens, {"a": "0.7", "b": "0.3"}, 20_000_000_000, 2048)
+    made.locate(np.arange(3))  # compiles
+    for k in (0, 680_000_000, 10_000_000_000, made.sequences - 3):
+        tracemalloc.start()
+        source, epoch, sequence = made.locate(np.arange(k, k + 3))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 100_000
+        for place, s, e, i in zip(range(k, k + 3), source, epoch, sequence, strict=True):
+            turn = made.schedule.counts(place)[s]
+            assert e == turn // made.available[s]
+            keys = round_keys(0, made.sources[s].name, int(e))
+            assert i == permute(np.array([turn % made.available[s]]), made.available[s], keys)[0]
+
+
+def test_too_many_epochs_of_table_1(table_1: dict[str, str]) -> None:
+    with pytest.raises(UserError, match=r"4\.38 epochs of wikipedia, over max_epochs 4 by 9,699,999,744 tokens"):
+        make_mixture(TABLE_1_SHARES, table_1, 2_500_000_000_000)
 
 
 def test_total_follows_from_the_scarcest_source(tmp_path: Path) -> None:
@@ -189,6 +262,8 @@ def test_mistakes(tmp_path: Path) -> None:
             make_mixture(given_shares, folders, 100, 4)
     with pytest.raises(UserError, match="less than one sequence"):
         make_mixture({"a": 1}, folders, 3, 4)
+    with pytest.raises(UserError, match="names the source d, which has no tokens"):
+        make_mixture({"a": 0.5, "d": 0.5}, folders, 100, 4)
     with pytest.raises(UserError, match=r"absent.*index.json does not exist"):
         make_mixture({"a": 1}, {"a": str(tmp_path / "absent")}, 100, 4)
     twin = {"a": folders["a"], "d": folder(tmp_path, "d", 401)}
