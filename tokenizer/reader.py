@@ -72,6 +72,7 @@ class TokenReader:
         seq_len: tokens predicted in one sequence; a sequence has one more.
         tokenizer: SHA-256 of the SentencePiece model.
         vocab_size: of the tokenizer.
+        bos: the id that begins each document, or None.
         fingerprint: of all that the order and the tokens depend on (`Mixture.fingerprint`).
 
     Raises:
@@ -87,6 +88,8 @@ class TokenReader:
         self.seq_len = mixture.sequence_length
         self.tokenizer = mixture.sources[0].index.header.tokenizer
         self.vocab_size = mixture.sources[0].index.header.vocab_size
+        bos = mixture.sources[0].index.header.bos
+        self.bos = None if bos < 0 else bos
         self.fingerprint = mixture.fingerprint
         self._open: OrderedDict[str, Shard] = OrderedDict()
         self._shards = [_Shards(source, source.index.shards) for source in self.mixture.sources]

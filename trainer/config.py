@@ -88,6 +88,8 @@ class ParallelSettings(Settings):
     """What the backward pass computes again. "cheap" is the paper's section 2.4: outputs of matrix products and of
     attention are kept, the rest recomputed."""
     compile: bool = True
+    async_tensor: bool = False
+    """Whether tensor parallelism sends pieces of a product while it computes the rest; needs GPUs and `compile`."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Of computation; master weights, gradients' reduction and AdamW's state are always float32."""
 
@@ -108,7 +110,15 @@ class RunSettings(Settings):
     """Sequences a process holds at once; never changes the result beyond rounding."""
     steps: int | None = Field(default=None, ge=1)
     """None: as many whole batches as the mixture holds."""
+    document_mask: bool = False
+    """Whether a token attends to its own document only. The paper packs documents and says nothing of a mask: off."""
     seed: int = 0
+    """Of the initial weights."""
+    init_std: float = Field(default=0.02, gt=0)
+    """Of the initial matrices. Not in the paper; 0.02 is OpenLLaMA's and Hugging Face's."""
+    init_scaled: bool = True
+    """Whether the two matrices a block writes with start at init_std / sqrt(2 layers). Not in the paper; GPT-2's rule
+    (Radford et al. 2019, section 2.3)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     log_every: int = Field(default=10, ge=1)
     eval_every: int | None = Field(default=None, ge=1)

@@ -16,8 +16,6 @@ from trainer.config import ModelSettings
 from trainer.loss import linear_cross_entropy, linear_logits
 
 ROPE_THETA = 10000.0
-INIT_STD = 0.02
-"""The paper does not give the initialisation; 0.02 is OpenLLaMA's and Hugging Face's."""
 
 
 class RMSNorm(nn.Module):
@@ -47,8 +45,18 @@ def rotate(x: Tensor, rope: Tensor) -> Tensor:
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2).type_as(x)
 
 
+def document_mask(tokens: Tensor, bos: int) -> Tensor:
+    """Which earlier tokens of its own document each token sees: bool (b, 1, t, t), from tokens (b, t).
+
+    A document begins at each `bos`. Positions go on through the window: rotary attention sees only their differences.
+    """
+    document = (tokens == bos).cumsum(-1)
+    same = document[:, None, :, None] == document[:, None, None, :]
+    return same.tril()
+
+
 class Attention(nn.Module):
-    """Causal self-attention over the whole packed window: the paper says nothing of masking between documents."""
+    """Causal self-attention: over the whole packed window, or where a mask of `document_mask` allows."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -58,12 +66,14 @@ class Attention(nn.Module):
         self.wv = nn.Linear(settings.dim, settings.dim, bias=False)
         self.wo = nn.Linear(settings.dim, settings.dim, bias=False)
 
-    def forward(self, x: Tensor, rope: Tensor) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, mask: Tensor | None) -> Tensor:
         # -1: under tensor parallelism this process holds only its share of the heads.
         heads = (*x.shape[:2], -1, self.head_dim)
         q, k, v = self.wq(x).view(heads), self.wk(x).view(heads), self.wv(x).view(heads)
         q, k = rotate(q, rope), rotate(k, rope)
-        out = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True)
+        out = F.scaled_dot_product_attention(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask, is_causal=mask is None
+        )
         return self.wo(out.transpose(1, 2).flatten(-2))
 
 
@@ -88,8 +98,8 @@ class TransformerBlock(nn.Module):
         self.attention_norm = RMSNorm(settings.dim, settings.norm_eps)
         self.ffn_norm = RMSNorm(settings.dim, settings.norm_eps)
 
-    def forward(self, x: Tensor, rope: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), rope)
+    def forward(self, x: Tensor, rope: Tensor, mask: Tensor | None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), rope, mask)
         return x + self.feed_forward(self.ffn_norm(x))
 
 
@@ -107,11 +117,17 @@ class Output(nn.Module):
 
 
 class Llama(nn.Module):
-    """The model for windows of up to `seq_len` tokens. Build it on the meta device, then `materialise`."""
+    """The model for windows of up to `seq_len` tokens. Build it on the meta device, then `materialise`.
 
-    def __init__(self, settings: ModelSettings, vocab_size: int, seq_len: int) -> None:
+    With `document_start`, the id that begins each document, a token attends to its own document only.
+    """
+
+    def __init__(
+        self, settings: ModelSettings, vocab_size: int, seq_len: int, document_start: int | None = None
+    ) -> None:
         super().__init__()
         self.settings = settings
+        self.document_start = document_start
         self.vocab_size = vocab_size
         self.seq_len = seq_len
         self.tok_embeddings = nn.Embedding(vocab_size, settings.dim)
@@ -128,17 +144,20 @@ class Llama(nn.Module):
         """
         x = self.tok_embeddings(tokens)
         rope = self.rope[: tokens.shape[1]]
+        mask = None if self.document_start is None else document_mask(tokens, self.document_start)
         for layer in self.layers:
-            x = layer(x, rope)
+            x = layer(x, rope, mask)
         return self.output(self.norm(x), labels)
 
     @torch.no_grad()
-    def materialise(self, device: torch.device | str, seed: int) -> None:
+    def materialise(
+        self, device: torch.device | str, seed: int, init_std: float = 0.02, init_scaled: bool = True
+    ) -> None:
         """Gives the (possibly sharded) parameters storage on `device` and their first values.
 
-        N(0, 0.02), on the two matrices that write to the residual stream 0.02 / sqrt(2 layers); norms are 1. Each
-        parameter's generator is seeded by `seed` and the parameter's name, so the values are the same for every
-        number of processes and every layout of them (on GPUs: of the same kind).
+        N(0, init_std), with `init_scaled` divided by sqrt(2 layers) on the two matrices that write to the residual
+        stream; norms are 1. Each parameter's generator is seeded by `seed` and the parameter's name, so the values are
+        the same for every number of processes and every layout of them (on GPUs: of the same kind).
         """
         self.to_empty(device=device)
         self.rope.copy_(rope_table(self.seq_len, self.settings.dim // self.settings.heads, device))
@@ -146,8 +165,8 @@ class Llama(nn.Module):
             if name.endswith("norm.weight"):
                 parameter.fill_(1.0)
                 continue
-            std = INIT_STD
-            if name.endswith(("wo.weight", "w2.weight")):
+            std = init_std
+            if init_scaled and name.endswith(("wo.weight", "w2.weight")):
                 std /= math.sqrt(2 * self.settings.layers)
             digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
             generator = torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)

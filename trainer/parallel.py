@@ -5,6 +5,7 @@ along the tokens), and each dp rank sees its own sequences and holds its share o
 """
 
 import functools
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,7 +114,9 @@ def _tensor_parallel(model: Llama, mesh: DeviceMesh) -> None:
     )
     block_plan: dict[str, ParallelStyle] = {
         "attention_norm": SequenceParallel(),
-        "attention": PrepareModuleInput(input_layouts=(Shard(1), None), desired_input_layouts=(Replicate(), None)),
+        "attention": PrepareModuleInput(
+            input_layouts=(Shard(1), None, None), desired_input_layouts=(Replicate(), None, None)
+        ),
         "attention.wq": ColwiseParallel(),
         "attention.wk": ColwiseParallel(),
         "attention.wv": ColwiseParallel(),
@@ -129,6 +132,30 @@ def _tensor_parallel(model: Llama, mesh: DeviceMesh) -> None:
     # The loss module cuts its own input (trainer.loss), so only the weight is laid out here.
     weight = distribute_tensor(model.output.weight, mesh, [Shard(0)], src_data_rank=None)
     model.output.weight = nn.Parameter(weight)
+
+
+def _overlap_tensor_parallel(mesh: DeviceMesh, settings: ParallelSettings) -> None:
+    """Lets torch.compile cut the products beside tensor parallel's transfers, so that both run at the same time.
+
+    Raises UserError where this build or this run cannot.
+    """
+    import torch._inductor.config as inductor
+    from torch.distributed import _symmetric_memory
+
+    missing = [
+        what
+        for what, there in {
+            "parallel.tensor of 2 or more": mesh.size() > 1,
+            "parallel.compile": settings.compile,
+            "GPUs": mesh.device_type == "cuda",
+            "a PyTorch with micro-pipelined tensor parallelism": hasattr(inductor, "_micro_pipeline_tp"),
+        }.items()
+        if not there
+    ]
+    if missing:
+        raise UserError(f"parallel.async_tensor needs {', '.join(missing)}: leave it out")
+    inductor._micro_pipeline_tp = True
+    _symmetric_memory.enable_symm_mem_for_group(mesh.get_group().group_name)
 
 
 def _keep_expensive(ctx: object, op: object, *args: object, **kwargs: object) -> CheckpointPolicy:
@@ -156,6 +183,11 @@ def _fsdp(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> None:
     fully_shard(model.tok_embeddings, mesh=mesh, mp_policy=policy)
     for layer in model.layers:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
+    # By default a block's parameters are gathered while the one before computes, once its kernels are queued; asked for
+    # ahead, they are on their way even when queueing is what takes long. Backward does so by itself.
+    sharded = [layer for layer in model.layers if isinstance(layer, FSDPModule)]
+    for layer, following in itertools.pairwise(sharded):
+        layer.set_modules_to_forward_prefetch([following])
     # Needed again at the very start of the backward pass: not worth freeing in between.
     fully_shard([model.norm, model.output], mesh=mesh, mp_policy=policy, reshard_after_forward=False)
     fully_shard(model, mesh=mesh, mp_policy=policy)
@@ -167,7 +199,12 @@ def _fsdp(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> None:
 
 
 def parallelise(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> None:
-    """Lays `model` (on the meta device) over `mesh`, in place."""
+    """Lays `model` (on the meta device) over `mesh`, in place.
+
+    Raises UserError where `settings` ask for what this build or machine cannot do.
+    """
+    if settings.async_tensor:
+        _overlap_tensor_parallel(mesh["tp"], settings)
     if mesh["tp"].size() > 1:
         _tensor_parallel(model, mesh["tp"])
     _recompute_and_compile(model, settings)

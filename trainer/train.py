@@ -28,7 +28,7 @@ try:
     import torch.distributed as dist
 
     from trainer import checkpoint
-    from trainer.config import TrainingSettings, override, read_recipe
+    from trainer.config import RunSettings, TrainingSettings, override, read_recipe
     from trainer.evaluate import describe, heldout, read_heldout
     from trainer.loader import Loader, Tokens
     from trainer.metrics import Metrics
@@ -71,9 +71,9 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     check_fits(settings, tokens.vocab_size, tokens.seq_len, dp.size())
 
     with torch.device("meta"):
-        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len)
+        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len, document_start(run, tokens))
     parallelise(model, mesh, settings.parallel)
-    model.materialise(device, run.seed)
+    model.materialise(device, run.seed, run.init_std, run.init_scaled)
     optimiser = build_optimiser(model, settings.optimiser)
 
     loader = Loader(tokens, run.batch, rank=dp.get_local_rank(), ranks=dp.size(), device=device)
@@ -180,6 +180,19 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         "tokens_per_s": metrics.tokens_per_s,
         "heldout": results,
     }
+
+
+def document_start(run: RunSettings, tokens: Tokens) -> int | None:
+    """The id that begins each document where attention is cut between documents, else None.
+
+    Raises UserError when it should be, and the documents were tokenised without a BOS.
+    """
+    if run.document_mask and tokens.bos is None:
+        raise UserError(
+            "run.document_mask: the documents of this mixture begin with no BOS, so where they begin is not known;"
+            " tokenise them with bos: true, or leave the mask out"
+        )
+    return tokens.bos if run.document_mask else None
 
 
 def _any_rank(flag: bool) -> bool:

@@ -27,6 +27,7 @@ class MemoryTokens:
     manifest = "no-mixture/manifest.json"
     vocab_size = VOCAB
     seq_len = SEQ_LEN
+    bos: int | None = 0
     sources = ("books", "code", "empty")
 
     def __init__(self, sequences: int = 400, seed: int = 0) -> None:

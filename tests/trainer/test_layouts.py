@@ -28,14 +28,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     every = {"checkpoint__every": 5}
     tensor = every | {"parallel__tensor": 2}
+    masked = {"run__document_mask": True, "run__steps": 6}
     with processes("cpu") as device:
         train(small(**every), MemoryTokens(), root / "single", device)
+        train(small(**masked), MemoryTokens(), root / "masked", device)
     two = [
         {"output": str(root / "dp2"), "changes": every},
         {"output": str(root / "tp2"), "changes": tensor | {"parallel__recompute": "all"}},
         {"output": copy(root / "single", 15, root / "single-to-tp2"), "changes": tensor},
+        {"output": str(root / "masked-tp2"), "changes": tensor | masked},
     ]
     four = [
+        {"output": str(root / "dp4"), "changes": every | {"run__micro_batch": 2}},
         {"output": str(root / "dp2tp2"), "changes": tensor},
         {"output": copy(root / "single", 15, root / "single-to-dp2tp2"), "changes": tensor},
     ]
@@ -47,7 +51,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("layout", ["dp2", "tp2", "dp2tp2"])
+@pytest.mark.parametrize("layout", ["dp2", "dp4", "tp2", "dp2tp2"])
 def test_every_layout_has_the_same_losses(runs: Path, layout: str) -> None:
     single = losses(runs / "single")
     assert len(single) == 20
@@ -55,7 +59,13 @@ def test_every_layout_has_the_same_losses(runs: Path, layout: str) -> None:
     assert losses(runs / layout) == pytest.approx(single, abs=1e-5)
 
 
-@pytest.mark.parametrize("layout", ["dp2", "tp2", "dp2tp2"])
+def test_tensor_parallelism_cuts_attention_between_documents_too(runs: Path) -> None:
+    masked = losses(runs / "masked")
+    assert losses(runs / "masked-tp2") == pytest.approx(masked, abs=1e-5)
+    assert abs(masked[-1] - losses(runs / "single")[5]) > 1e-4
+
+
+@pytest.mark.parametrize("layout", ["dp2", "dp4", "tp2", "dp2tp2"])
 def test_every_layout_has_the_same_gradient_norms_and_heldout_loss(runs: Path, layout: str) -> None:
     for field in ("grad_norm", "lr"):
         expected = [record[field] for record in records(runs / "single", "step")]

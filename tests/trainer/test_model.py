@@ -4,9 +4,10 @@ import torch.nn.functional as F
 from harness import small
 from torch.utils.flop_counter import FlopCounterMode
 
+from corpus.errors import UserError
 from trainer.config import SIZES, ModelSettings, ffn_hidden
 from trainer.flops import flops_per_token, parameter_count
-from trainer.model import Llama, rope_table, rotate
+from trainer.model import Llama, document_mask, rope_table, rotate
 from trainer.parallel import build_mesh, parallelise, processes
 
 PAPER = {
@@ -68,12 +69,47 @@ def test_a_token_does_not_see_later_ones() -> None:
     assert (before[:, 20:] - after[:, 20:]).abs().max() > 1e-3
 
 
+def test_a_masked_document_is_read_as_if_it_stood_alone() -> None:
+    """Also where it begins late in the window: rotary attention sees only differences of positions."""
+    model = materialised(small().model, std=0.1)
+    tokens = torch.randint(2, 64, (1, 32), generator=torch.Generator().manual_seed(4))
+    tokens[0, [9, 20]] = 1
+    with torch.no_grad():
+        alone = torch.cat([model(tokens[:, a:b]) for a, b in [(0, 9), (9, 20), (20, 32)]], dim=1)
+        whole = model(tokens)
+        model.document_start = 1
+        masked = model(tokens)
+    torch.testing.assert_close(masked, alone, atol=1e-5, rtol=1e-5)
+    assert (whole - masked)[:, 20:].abs().max() > 1e-2
+
+
+def test_the_mask_by_hand() -> None:
+    mask = document_mask(torch.tensor([[5, 1, 6, 1]]), bos=1)
+    expected = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]]
+    assert mask.int().tolist() == [[expected]]
+
+
+def test_async_tensor_parallelism_says_what_it_lacks() -> None:
+    settings = small(parallel__async_tensor=True)
+    with torch.device("meta"):
+        model = Llama(settings.model, 64, 32)
+    with (
+        processes("cpu"),
+        pytest.raises(UserError, match=r"needs parallel\.tensor of 2 or more, .*GPUs: leave"),
+    ):
+        parallelise(model, build_mesh(torch.device("cpu"), 1), settings.parallel)
+
+
 def test_initialisation() -> None:
     settings = ModelSettings.model_validate({"size": "tiny", "dim": 256, "ffn_hidden": 512})
     weights = materialised(settings, 512).state_dict()
     assert weights["layers.0.attention.wq.weight"].std() == pytest.approx(0.02, rel=0.03)
     assert weights["layers.1.feed_forward.w2.weight"].std() == pytest.approx(0.02 / 2, rel=0.03)  # sqrt(2 x 2 layers)
     assert weights["norm.weight"].eq(1).all()
+    with torch.device("meta"):
+        other = Llama(settings, 512, 32)
+    other.materialise("cpu", seed=0, init_std=0.05, init_scaled=False)
+    assert other.state_dict()["layers.1.feed_forward.w2.weight"].std() == pytest.approx(0.05, rel=0.03)
     assert not weights["layers.0.attention.wq.weight"].equal(weights["layers.1.attention.wq.weight"])
 
 

@@ -37,6 +37,13 @@ def test_the_micro_batch_changes_nothing(tmp_path: Path, changes: dict[str, int]
     assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), abs=1e-5)
 
 
+def test_documents_without_a_start_cannot_be_masked(tmp_path: Path) -> None:
+    tokens = MemoryTokens()
+    tokens.bos = None
+    with processes("cpu") as device, pytest.raises(UserError, match="begin with no BOS"):
+        train(small(run__document_mask=True), tokens, tmp_path, device)
+
+
 def test_bfloat16_and_compiled_blocks_train_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """aot_eager: the graphs of a compiled run without a C++ compiler's time."""
     compiled = functools.partial(torch.compile, backend="aot_eager")
