@@ -122,21 +122,31 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         metrics.pause(time.perf_counter() - begun)
         return results
 
+    def saved(done: checkpoint.Saved) -> None:
+        metrics.event(
+            "checkpoint", step=done.step, bytes=done.bytes, write_seconds=done.write_seconds,
+            stall_seconds=done.stall_seconds,
+        )  # fmt: skip
+        metrics.say(
+            f"saved {done.folder}: written in {done.write_seconds:.1f} s, training stood still for"
+            f" {done.stall_seconds:.1f} s"
+        )
+
     def save() -> None:
         begun = time.perf_counter()
         where = checkpoint.Position(
             step=step, **loader.state_dict(), tokenizer=tokens.tokenizer, vocab_size=tokens.vocab_size,
             seq_len=tokens.seq_len, settings=settings,
         )  # fmt: skip
-        saved = checkpoint.save(output, model, optimiser, where, settings.checkpoint.keep)
-        metrics.event("checkpoint", step=step, seconds=time.perf_counter() - begun)
-        metrics.say(f"saved {saved}")
+        saver.save(model, optimiser, where)
         metrics.pause(time.perf_counter() - begun)
 
     train_loss, stopped = None, False
     interval_loss, interval_steps = torch.zeros((), device=device), 0
     metrics.start(step)
-    with closing(loader), _stop_signals() as stop:
+    saver = checkpoint.Saver(output, settings.checkpoint.keep, device, saved)
+    # In this order: after the last step the saver waits for the last checkpoint, still deaf to signals.
+    with _stop_signals() as stop, saver, closing(loader):
         for windows in islice(loader, max(0, steps - step)):
             lr = learning_rate(step, steps, settings.optimiser)
             for group in optimiser.param_groups:
@@ -153,7 +163,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
             optimiser.zero_grad()
             step += 1
             interval_steps += 1
-            stopped = _any_rank(stop.is_set())
+            stopped = _any_rank(stop.is_set() or saver.failed)
             last = stopped or step == steps
             save_now = last or step % settings.checkpoint.every == 0
 
@@ -165,13 +175,14 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
                 interval_steps = 0
                 if not torch.isfinite(norm):
                     raise UserError(f"step {step}: the gradient is not finite; the last checkpoint is from before")
+            saver.poll()
             if save_now:
-                save()
+                save()  # raises what has failed
             if stopped:
                 break
             if run.eval_every and step % run.eval_every == 0 and not last:
                 evaluate()
-    results = {} if stopped else evaluate()
+        results = {} if stopped else evaluate()
     metrics.close()
     return {
         "steps": step,
@@ -238,7 +249,8 @@ def main(arguments: Sequence[str]) -> int:
         result = run(settings, paths["mixture"], paths["output"])
     except UserError as error:
         rank = os.environ.get("RANK", "0")
-        print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr)
+        if rank == "0" or not isinstance(error, checkpoint.SaveFailed):
+            print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr)
         return 2
     return EXIT_STOPPED if result["stopped"] else 0
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,8 +71,19 @@ def losses(output: Path) -> list[float]:
     return [record["loss"] for record in records(output, "step")]
 
 
+def copy(finished: Path, step: int, output: Path) -> str:
+    """A run's folder that holds only one checkpoint of `finished`."""
+    folder = f"step-{step:08d}"
+    shutil.copytree(finished / "checkpoints" / folder, output / "checkpoints" / folder)
+    return str(output)
+
+
 def run_groups(groups: list[tuple[int, list[dict[str, Any]]]]) -> None:
-    """Runs `worker.py`: each group is a number of processes and the jobs they train one after the other."""
+    """Runs `worker.py`: each group is a number of processes and the jobs they train one after the other.
+
+    A job has `output`, `changes` (for `small`), and perhaps `resume` (a finished run and the step to go on from) and
+    `trouble` (a name in the worker).
+    """
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("worker.py")), json.dumps(groups)],

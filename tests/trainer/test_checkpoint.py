@@ -1,9 +1,18 @@
+import json
+import os
+import re
 import shutil
+import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
-from harness import MemoryTokens, losses, records, small
+from harness import MemoryTokens, copy, losses, records, run_groups, small
 
 from corpus.errors import DamagedFile, UserError
 from trainer import checkpoint
@@ -135,6 +144,133 @@ def test_a_checkpoint_fits_only_its_tokens(output: Path) -> None:
 def test_another_model_is_refused(output: Path) -> None:
     with processes("cpu") as device, pytest.raises(UserError, match=r"'layers': 2.*'layers': 1"):
         train(small(model__layers=1), MemoryTokens(), output, device)
+
+
+class Slow:
+    """Holds each file's writing until training has read a certain window, and counts the files written at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, wait: float = 0) -> None:
+        self.go, self.most, self._now = threading.Event(), 0, 0
+        self._write, self._wait = checkpoint._write_safetensors, wait
+        monkeypatch.setattr(checkpoint, "_write_safetensors", self)
+
+    def __call__(self, path: Path, tensors: Any) -> checkpoint.Digest:
+        self._now += 1
+        self.most = max(self.most, self._now)
+        if self._wait:
+            time.sleep(self._wait)
+        else:
+            assert self.go.wait(60)
+        digest = self._write(path, tensors)
+        self._now -= 1
+        return digest
+
+
+class Calling(MemoryTokens):
+    """Calls a function when a certain window is read."""
+
+    def __init__(self, window: int, call: Callable[[], None]) -> None:
+        super().__init__()
+        self._window, self._call = window, call
+
+    def batch(self, first: int, count: int) -> npt.NDArray[np.integer]:
+        if first == self._window:
+            self._call()
+        return super().batch(first, count)
+
+
+def test_training_goes_on_while_a_checkpoint_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+    with processes("cpu") as device:
+        train(small(), Calling(8 * 16, slow.go.set), tmp_path / "run", device)  # read two steps ahead
+        copy(tmp_path / "run", 10, tmp_path / "again")
+        train(small(), MemoryTokens(), tmp_path / "again", device)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    places = {(line["event"], line.get("step")): place for place, line in enumerate(lines)}
+    assert places["checkpoint", 10] > places["step", 13]
+    (first, last) = records(tmp_path / "run", "checkpoint")
+    assert first["stall_seconds"] < first["write_seconds"]
+    assert last["step"] == 20
+    # What was written is step 10, not what the weights have become meanwhile.
+    assert losses(tmp_path / "again") == pytest.approx(losses(tmp_path / "run")[10:], abs=1e-6)
+
+
+def test_one_save_at_a_time_and_none_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch, wait=0.1)
+    with processes("cpu") as device:
+        train(small(checkpoint__every=1, run__steps=5), MemoryTokens(), tmp_path, device)
+    assert slow.most == 1
+    assert [record["step"] for record in records(tmp_path, "checkpoint")] == [1, 2, 3, 4, 5]
+    assert names(tmp_path) == ["step-00000003", "step-00000004", "step-00000005"]
+
+
+def test_a_signal_waits_for_the_save_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+
+    def stop() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Timer(0.3, slow.go.set).start()
+
+    with processes("cpu") as device:
+        result = train(small(checkpoint__every=4), Calling(8 * 8, stop), tmp_path, device)
+    assert result["stopped"]
+    assert names(tmp_path) == ["step-00000004", f"step-{result['steps']:08d}"]
+
+
+def test_an_error_of_the_run_is_told_after_the_save_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+
+    def fail() -> None:
+        threading.Timer(0.3, slow.go.set).start()
+        raise UserError("the shard is gone")
+
+    with processes("cpu") as device, pytest.raises(UserError, match="the shard is gone"):
+        train(small(checkpoint__every=5), Calling(8 * 8, fail), tmp_path, device)
+    assert names(tmp_path) == ["step-00000005"]
+
+
+KILLS = {
+    "kill rank 1 in a step": 4,
+    "kill rank 1 before its file": 4,
+    "kill before the marker": 4,
+    "kill before the rename": 4,
+    "kill after the rename": 6,
+    "kill while the oldest is removed": 6,
+}
+"""Where a process is killed, and the step from which the run goes on."""
+FULL = "full disk on rank 1"
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs that met trouble while they saved step 6."""
+    root = tmp_path_factory.mktemp("broken")
+    changes = {"checkpoint__every": 2, "checkpoint__keep": 2}
+    groups = [
+        (2 if "rank 1" in name else 1, [{"output": str(root / name), "changes": changes, "trouble": name}])
+        for name in [FULL, *KILLS]
+    ]
+    run_groups(groups)
+    return root
+
+
+@pytest.mark.parametrize(("name", "step"), [(FULL, 4), *KILLS.items()])
+def test_nothing_whole_is_lost_and_nothing_half_is_taken(broken: Path, finished: Path, name: str, step: int) -> None:
+    output, before = broken / name, len(losses(broken / name))
+    with processes("cpu") as device:
+        train(small(checkpoint__every=10, checkpoint__keep=2), MemoryTokens(), output, device)
+    (resume,) = records(output, "resume")
+    assert (resume["step"], resume["damaged"]) == (step, [])
+    assert losses(output)[before:] == pytest.approx(losses(finished)[step:], abs=1e-5)
+    assert names(output) == ["step-00000010", "step-00000020"]
+
+
+def test_a_full_disk_is_one_line_on_every_process(broken: Path) -> None:
+    lines = [(broken / FULL / f"error-{rank}").read_text() for rank in (0, 1)]
+    assert lines[0] == lines[1]
+    assert re.fullmatch(
+        r"SaveFailed: .*step-00000006: cannot write the checkpoint: File too large \(process 1\).*", lines[0]
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(output: Path) -> None:
