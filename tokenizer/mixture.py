@@ -14,7 +14,7 @@ from numba import njit
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import digest_of, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import TokenIndex, index_of, read_index
-from tokenizer.order import permute, round_keys
+from tokenizer.order import invert, permute, round_keys
 
 Indices = npt.NDArray[np.int64]
 
@@ -78,6 +78,11 @@ class Schedule:
         full, rest = np.divmod(np.asarray(k, np.int64), self.period)
         source = self._source[rest]
         return source, full * self._each[source] + self._turn[rest]
+
+    def step_of(self, source: int, turn: Indices) -> Indices:
+        """The inverse of `source_of`: the step at which `source` is taken for the `turn`-th time, from 0."""
+        full, rest = np.divmod(np.asarray(turn, np.int64), self._each[source])
+        return full * self.period + self._places[source][rest]
 
     def counts(self, k: int) -> list[int]:
         """How many of the first k steps each source has."""
@@ -219,6 +224,15 @@ class Mixture:
                 now = of_source & (epoch == e)
                 sequence[now] = permute(within[epoch[of_source] == e], self.available[s], keys)
         return source, epoch, sequence
+
+    def positions(self, source: int, epoch: int, sequence: Indices) -> Indices:
+        """The inverse of `locate`: the k of each sequence of a source in one epoch; same shape as `sequence`.
+
+        The order has no end: k may be `sequences` or more, where the run does not come to it.
+        """
+        n = self.available[source]
+        keys = round_keys(self.seed, self.sources[source].name, epoch)
+        return self.schedule.step_of(source, epoch * n + invert(sequence, n, keys))
 
     def usage(self) -> list[Usage]:
         """Per source; drawn over available is the epochs."""

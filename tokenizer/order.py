@@ -32,19 +32,36 @@ def permute(index: npt.NDArray[np.int64], n: int, keys: Keys) -> npt.NDArray[np.
     Raises:
         ValueError: an index outside [0, n), or n outside [1, 2^62].
     """
+    return _walked(_permute, index, n, keys)
+
+
+def invert(place: npt.NDArray[np.int64], n: int, keys: Keys) -> npt.NDArray[np.int64]:
+    """The inverse of `permute`: which index has each place; any shape. Raises as it does."""
+    return _walked(_invert, place, n, keys)
+
+
+def _walked(walk: Any, numbers: npt.NDArray[np.int64], n: int, keys: Keys) -> npt.NDArray[np.int64]:
     if not 1 <= n <= MAX_N:
         raise ValueError(f"n is {n}, not in 1 to 2^62")
-    index = np.ascontiguousarray(index, np.int64)
-    if index.size and (index.min() < 0 or index.max() >= n):
+    numbers = np.ascontiguousarray(numbers, np.int64)
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= n):
         raise ValueError(f"an index is outside 0 to {n - 1}")
-    out = np.empty(index.size, np.int64)
-    _permute(index.ravel(), np.uint64(n), np.uint64(half_bits(n)), keys, out)
-    return out.reshape(index.shape)
+    out = np.empty(numbers.size, np.int64)
+    walk(numbers.ravel(), np.uint64(n), np.uint64(half_bits(n)), keys, out)
+    return out.reshape(numbers.shape)
 
 
 def half_bits(n: int) -> int:
     """The smallest b >= 1 with 4^b >= n."""
     return max(1, -(-(n - 1).bit_length() // 2))
+
+
+@njit(nogil=True, cache=True)
+def _mix(x: Any) -> Any:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 @njit(nogil=True, cache=True)
@@ -56,12 +73,24 @@ def _permute(index: Any, n: Any, half: Any, keys: Any, out: Any) -> None:
             left = value >> half
             right = value & mask
             for key in keys:
-                # The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-                x = right + key
-                x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-                x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-                x ^= x >> np.uint64(31)
-                left, right = right, left ^ (x & mask)
+                left, right = right, left ^ (_mix(right + key) & mask)
+            value = left << half | right
+            if value < n:
+                break
+        out[i] = np.int64(value)
+
+
+@njit(nogil=True, cache=True)
+def _invert(place: Any, n: Any, half: Any, keys: Any, out: Any) -> None:
+    # The same rounds backwards. The walk goes back over the numbers from n on that `_permute` passed.
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    for i in range(len(place)):
+        value = np.uint64(place[i])
+        while True:
+            left = value >> half
+            right = value & mask
+            for key in keys[::-1]:
+                left, right = right ^ (_mix(left + key) & mask), left
             value = left << half | right
             if value < n:
                 break

@@ -136,6 +136,30 @@ def test_any_set_of_sequences_is_what_a_full_run_has(k: list[int]) -> None:
         assert some.tolist() == all_of_it[k].tolist()
 
 
+@given(shares(), st.lists(st.integers(0, 10**15), min_size=1, max_size=20))
+def test_the_step_of_a_turn(given_shares: tuple[Fraction, ...], k: list[int]) -> None:
+    schedule = Schedule(given_shares)
+    source, turn = schedule.source_of(np.array(k))
+    for s in range(len(given_shares)):
+        assert schedule.step_of(s, turn[source == s]).tolist() == np.array(k)[source == s].tolist()
+
+
+@given(a=st.integers(5, 2000), b=st.integers(5, 300), seed=st.integers(0, 99))
+def test_the_position_of_every_sequence(a: int, b: int, seed: int) -> None:
+    made = mixture({"a": a, "b": b}, {"a": "0.7", "b": "0.3"}, 500, seed=seed)
+    source, epoch, sequence = made.locate(np.arange(500))
+    for s, use in enumerate(made.usage()):
+        found = []
+        for e in range(-(-use.drawn // use.available)):
+            k = made.positions(s, e, np.arange(use.available))
+            assert k.shape == (use.available,)
+            taken = k < 500
+            assert np.array_equal(sequence[k[taken]], np.flatnonzero(taken))
+            assert (epoch[k[taken]] == e).all()
+            found += k[taken].tolist()
+        assert sorted(found) == np.flatnonzero(source == s).tolist()
+
+
 def test_outside_the_run() -> None:
     made = mixture({"a": 401}, {"a": "1"}, 10)
     for k in (-1, 10):

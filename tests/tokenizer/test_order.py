@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenizer.order import MAX_N, half_bits, permute, round_keys
+from tokenizer.order import MAX_N, half_bits, invert, permute, round_keys
 
 MASK = (1 << 64) - 1
 
@@ -45,6 +45,29 @@ def test_equal_to_the_reference_at_any_size(data: st.DataObject, n: int, seed: i
     epoch = data.draw(st.integers(0, 5))
     got = permute(np.array(index), n, round_keys(seed, source, epoch))
     assert got.tolist() == [reference(i, n, seed, source, epoch) for i in index]
+
+
+@given(
+    data=st.data(),
+    n=st.one_of(
+        st.integers(1, 5000),
+        st.integers(2**32, MAX_N),
+        st.tuples(st.integers(1, 30), st.integers(-1, 1)).map(lambda near: 4 ** near[0] + near[1]),
+    ),
+    seed=st.integers(0, 2**63),
+)
+def test_the_inverse_leads_back(data: st.DataObject, n: int, seed: int) -> None:
+    numbers = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=20))
+    index = np.array([*numbers, 0, n - 1])
+    keys = round_keys(seed, "books", data.draw(st.integers(0, 5)))
+    assert np.array_equal(invert(permute(index, n, keys), n, keys), index)
+    assert np.array_equal(permute(invert(index, n, keys), n, keys), index)
+
+
+def test_the_inverse_of_every_small_n() -> None:
+    for n in range(1, 70):
+        keys = round_keys(n, "a", 0)
+        assert np.array_equal(invert(permute(np.arange(n), n, keys), n, keys), np.arange(n))
 
 
 @given(n=st.integers(1, MAX_N))
@@ -95,4 +118,6 @@ def test_indices_outside_are_refused() -> None:
     for index, n in (([5], 5), ([-1], 5), ([0], 0), ([0], MAX_N + 1)):
         with pytest.raises(ValueError, match=r"not in 1|outside"):
             permute(np.array(index), n, keys)
+        with pytest.raises(ValueError, match=r"not in 1|outside"):
+            invert(np.array(index), n, keys)
     assert permute(np.zeros((0, 3), np.int64), 7, keys).shape == (0, 3)
