@@ -72,6 +72,12 @@ def filesystem(path: str) -> tuple[Any, str]:
     return fs, inner
 
 
+def local_path(path: str) -> str | None:
+    """The path on a disk of this machine, or None where only requests reach it."""
+    fs, inner = filesystem(path)
+    return inner if isinstance(fs, LocalFileSystem) else None
+
+
 def exists(path: str) -> bool:
     fs, inner = filesystem(path)
     return bool(fs.exists(inner))

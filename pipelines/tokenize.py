@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from corpus.dataset import StepFolder
-from corpus.storage import clear_attempts, digest_of, exists, join
+from corpus.storage import clear_attempts, digest_of, join
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
 from tokenizer.encode import Encoder
-from tokenizer.index import write_index
+from tokenizer.index import is_whole, write_index
 from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts
 from tokenizer.trace import write_documents
 
@@ -72,7 +72,7 @@ def tokenize(
     """
     digest = token_digest(documents, Encoder(model).sha256, held_out)
     output = join(home, f"{name}-{digest[:8]}")
-    if exists(join(output, "index.json")):
+    if is_whole(output):
         return output, False
     tasks = TokenizeTasks(output, model, held_out)
     transform = Tokenize(tasks, runner, f"tokenize {name}")

@@ -4,11 +4,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from corpus.errors import DamagedFile, UserError
-from corpus.storage import exists, join, read_json, write_json
+from corpus.storage import exists, join, names, read_json, write_json
 from tokenizer.shards import ShardHeader
 
 HELD_OUT = "heldout"
 """Folder of the held-out shards below a token folder."""
+
+MATERIALISED = "materialised"
+"""Folder of a run's sequences in the order of training, beside the order's manifest."""
 
 
 def shard_name(number: int) -> str:
@@ -47,7 +50,7 @@ class TokenIndex:
     Attributes:
         shards: in order; training sequences run over their concatenation.
         heldout: the shards of held-out documents, in order.
-        heldout_one_in: see `TokenizeTask.heldout`.
+        heldout_one_in: see `TokenizeTask.heldout`; 0 where nothing was held out.
     """
 
     header: ShardHeader
@@ -73,7 +76,9 @@ def write_index(folder: str, shards: int) -> TokenIndex:
     bodies = []
     for number in range(shards):
         if not exists(sidecar_path(folder, number)):
-            raise UserError(f"{join(folder, shard_name(number))} is not finished: run tokenize again to its end")
+            raise UserError(
+                f"{join(folder, shard_name(number))} is not finished: run the same command again to its end"
+            )
         bodies.append(read_json(sidecar_path(folder, number)))
     if not bodies:
         raise UserError(f"{folder} would have no shard: there is nothing to tokenise in this source")
@@ -88,11 +93,20 @@ def write_index(folder: str, shards: int) -> TokenIndex:
         {
             **made,
             "shards": [body["shard"] for body in bodies],
-            "heldout": [body["heldout"] for body in bodies],
+            "heldout": [body["heldout"] for body in bodies if "heldout" in body],
         }
     )
     write_json(join(folder, "index.json"), asdict(index))
     return index
+
+
+def is_whole(folder: str) -> bool:
+    """Whether a folder has its index and every shard that it lists."""
+    if not exists(join(folder, "index.json")):
+        return False
+    index = read_index(folder)
+    present = {*names(folder), *(f"{HELD_OUT}/{name}" for name in names(join(folder, HELD_OUT)))}
+    return all(entry.name in present for entry in index.shards + index.heldout)
 
 
 def read_index(folder: str) -> TokenIndex:

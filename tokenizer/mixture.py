@@ -13,8 +13,9 @@ from numba import njit
 
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import digest_of, join, parent, read_json, relative, resolve, write_json
-from tokenizer.index import TokenIndex, index_of, read_index
+from tokenizer.index import MATERIALISED, TokenIndex, index_of, read_index
 from tokenizer.order import invert, permute, round_keys
+from tokenizer.shards import ShardHeader
 
 Indices = npt.NDArray[np.int64]
 
@@ -205,6 +206,12 @@ class Mixture:
             }
         )
 
+    @property
+    def materialised_header(self) -> ShardHeader:
+        """Of shards that hold the sequences in order: their documents are the sequences of this mixture."""
+        of = self.sources[0].index.header
+        return ShardHeader(of.vocab_size, of.tokenizer, self.fingerprint, -1, -1)
+
     def locate(self, k: Indices) -> tuple[Indices, Indices, Indices]:
         """(source, epoch, sequence in the source) of the k-th training sequence, for an array of k; same shapes.
 
@@ -212,8 +219,8 @@ class Mixture:
             IndexError: the run has no such sequence.
         """
         k = np.asarray(k, np.int64)
-        if k.size and (k.min() < 0 or k.max() >= self.sequences):
-            raise IndexError(f"sequences {k.min()} to {k.max()} of a run of {self.sequences}")
+        if k.size:
+            self.check(int(k.min()), int(k.max()))
         source, turn = self.schedule.source_of(k)
         epoch, sequence = np.empty_like(turn), np.empty_like(turn)
         for s in np.unique(source):
@@ -224,6 +231,11 @@ class Mixture:
                 now = of_source & (epoch == e)
                 sequence[now] = permute(within[epoch[of_source] == e], self.available[s], keys)
         return source, epoch, sequence
+
+    def check(self, first: int, last: int) -> None:
+        """Raises IndexError where the run has no sequence `first` or `last`."""
+        if first < 0 or last >= self.sequences:
+            raise IndexError(f"sequences {first} to {last} of a run of {self.sequences}")
 
     def positions(self, source: int, epoch: int, sequence: Indices) -> Indices:
         """The inverse of `locate`: the k of each sequence of a source in one epoch; same shape as `sequence`.
@@ -390,6 +402,11 @@ def write_manifest(mixture: Mixture, run: str) -> str:
         },
     )
     return path
+
+
+def materialised_folder(manifest: str) -> str:
+    """Where the sequences of an order lie, once they are materialised: beside its manifest."""
+    return join(parent(manifest), MATERIALISED)
 
 
 def read_manifest(path: str) -> Mixture:

@@ -1,20 +1,16 @@
-"""Token sequences in training order, from memory-mapped shards."""
+"""The sequences of a run in the order of training."""
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from corpus.errors import DamagedFile, UserError
-from corpus.storage import join
-from tokenizer.index import IndexedShard
-from tokenizer.mixture import MixtureSource, available_sequences, read_manifest
-from tokenizer.shards import Shard
-
-MAX_OPEN = 256
-"""Shards held open at once, well below the usual limit of 1,024 files a process."""
+from corpus.storage import exists, join, local_path
+from tokenizer.concatenation import Concatenation, OpenShards, windows
+from tokenizer.index import IndexedShard, TokenIndex, read_index
+from tokenizer.mixture import Mixture, MixtureSource, available_sequences, materialised_folder, read_manifest
+from tokenizer.readahead import ReadAhead
 
 Batch = npt.NDArray[np.int64]
 
@@ -62,7 +58,9 @@ class Trace:
 class TokenReader:
     """Reads a run's sequences by their number. Nothing but the number is state.
 
-    Shards are opened when they are first needed, at most `MAX_OPEN` at once. For one thread at a time.
+    Where the sequences were materialised they are read from there, front to back; else each from its place in the
+    shards of its source. On a local disk shards are memory-mapped, on an object store fetched by ranges and, where
+    reads go on in even steps, ahead of them. Batches are the same. For one thread at a time.
 
     Attributes:
         manifest: the path it was opened with.
@@ -80,7 +78,7 @@ class TokenReader:
     """
 
     def __init__(self, manifest: str) -> None:
-        """`manifest`: local path of a mixture's manifest.json."""
+        """`manifest`: path or URL of a mixture's manifest.json."""
         self.manifest = manifest
         self.mixture = mixture = read_manifest(manifest)
         self.sources = tuple(source.name for source in mixture.sources)
@@ -91,8 +89,18 @@ class TokenReader:
         bos = mixture.sources[0].index.header.bos
         self.bos = None if bos < 0 else bos
         self.fingerprint = mixture.fingerprint
-        self._open: OrderedDict[str, Shard] = OrderedDict()
-        self._shards = [_Shards(source, source.index.shards) for source in self.mixture.sources]
+        self._opened = OpenShards()
+        self._tokens = [self._concatenation(source, source.index.shards) for source in mixture.sources]
+        self._materialised: Concatenation | ReadAhead | None = None
+        if found := _materialised(manifest, mixture):
+            folder, index = found
+            tokens = Concatenation(folder, index.header, index.shards, OpenShards())
+            self._materialised = tokens if local_path(folder) is not None else ReadAhead(tokens)
+        elif away := [source.folder for source in mixture.sources if local_path(source.folder) is None]:
+            raise UserError(
+                f"{away[0]} is not on a local disk, where each sequence would take a request of its own: run "
+                "`corpus mix RECIPE --materialize`, or copy the run's folder to a disk"
+            )
 
     def batch(self, first: int, count: int) -> Batch:
         """Sequences `first` to `first` + `count` - 1 of the run: int64, shape (count, sequence_length + 1).
@@ -102,10 +110,19 @@ class TokenReader:
         Raises:
             IndexError: the run has fewer sequences.
         """
+        length = self.seq_len + 1
+        if self._materialised is not None:
+            self.mixture.check(first, first + count - 1)
+            tokens = self._materialised.read(first * length, count * length)
+            return tokens.reshape(count, length).astype(np.int64)
         sources, _, sequences = self.mixture.locate(np.arange(first, first + count))
-        out = np.empty((count, self.seq_len + 1), np.int64)
+        out = np.empty((count, length), np.int64)
         for row, source, sequence in zip(out, sources, sequences, strict=True):
-            self._fill(row, self._shards[source], int(sequence) * self.seq_len)
+            tokens = self._tokens[source]
+            filled = 0
+            for number, start, stop in tokens.pieces(int(sequence) * self.seq_len, length):
+                row[filled : filled + stop - start] = tokens.shard(number).tokens[start:stop]
+                filled += stop - start
         return out
 
     def trace(self, k: int) -> Trace:
@@ -117,7 +134,9 @@ class TokenReader:
         sources, epochs, sequences = (int(x[0]) for x in self.mixture.locate(np.array([k])))
         spans: list[Span] = []
         start = 0
-        for shard, position, stop in self._pieces(self._shards[sources], sequences * self.seq_len, self.seq_len + 1):
+        tokens = self._tokens[sources]
+        for number, position, stop in tokens.pieces(sequences * self.seq_len, self.seq_len + 1):
+            shard = tokens.shard(number)
             while position < stop:
                 found = shard.locate(position)
                 taken = min(stop, int(shard.document_offsets[found.document + 1])) - position
@@ -138,54 +157,23 @@ class TokenReader:
         if source not in self.sources:
             raise UserError(f"the mixture has no source {source}: it has {', '.join(self.sources)}")
         of = self.mixture.sources[self.sources.index(source)]
-        shards = _Shards(of, of.index.heldout)
-        count = available_sequences(shards.tokens, self.seq_len)
-        out = np.empty((count if limit is None else min(count, limit), self.seq_len + 1), np.int64)
-        for sequence, row in enumerate(out):
-            self._fill(row, shards, sequence * self.seq_len)
-        return out
+        tokens = self._concatenation(of, of.index.heldout)
+        count = available_sequences(tokens.tokens, self.seq_len)
+        count = count if limit is None else min(count, limit)
+        if not count:
+            return np.empty((0, self.seq_len + 1), np.int64)
+        return windows(tokens.read(0, count * self.seq_len + 1), self.seq_len).astype(np.int64)
 
-    def _fill(self, out: Batch, shards: "_Shards", position: int) -> None:
-        filled = 0
-        for shard, start, stop in self._pieces(shards, position, len(out)):
-            out[filled : filled + stop - start] = shard.tokens[start:stop]
-            filled += stop - start
-
-    def _pieces(self, shards: "_Shards", position: int, count: int) -> Iterator[tuple[Shard, int, int]]:
-        """(shard, start, stop) of the tokens [position, position + count) of a concatenation."""
-        number = int(np.searchsorted(shards.ends, position, side="right"))
-        while count:
-            start = position - (int(shards.ends[number - 1]) if number else 0)
-            taken = min(count, int(shards.ends[number]) - position)
-            if taken:  # an empty shard is passed over
-                yield self._shard(shards, number), start, start + taken
-            position += taken
-            count -= taken
-            number += 1
-
-    def _shard(self, shards: "_Shards", number: int) -> Shard:
-        entry = shards.entries[number]
-        path = join(shards.source.folder, entry.name)
-        shard = self._open.get(path)
-        if shard is None:
-            shard = Shard(path, shards.source.index.header.tokenizer)
-            if shard.counts.tokens != entry.tokens:
-                raise DamagedFile(
-                    f"{path} has {shard.counts.tokens} tokens and the order was made for {entry.tokens}: "
-                    "run mix again, or bring back the shards it was made for"
-                )
-            if len(self._open) == MAX_OPEN:
-                self._open.popitem(last=False)
-            self._open[path] = shard
-        self._open.move_to_end(path)
-        return shard
+    def _concatenation(self, source: MixtureSource, entries: tuple[IndexedShard, ...]) -> Concatenation:
+        return Concatenation(source.folder, source.index.header, entries, self._opened)
 
 
-class _Shards:
-    """A concatenation of shards: `ends[i]` is where shard i ends in it."""
-
-    def __init__(self, source: MixtureSource, entries: Sequence[IndexedShard]) -> None:
-        self.source = source
-        self.entries = entries
-        self.ends = np.cumsum([entry.tokens for entry in entries], dtype=np.int64)
-        self.tokens = int(self.ends[-1]) if len(entries) else 0
+def _materialised(manifest: str, mixture: Mixture) -> tuple[str, TokenIndex] | None:
+    """The folder of the run's sequences in the order of training and its index, or None where there is none."""
+    folder = materialised_folder(manifest)
+    if not exists(join(folder, "index.json")):
+        return None
+    index = read_index(folder)
+    if index.header != mixture.materialised_header or index.documents != mixture.sequences:
+        raise DamagedFile(f"{folder} holds another run than {manifest}: remove it and run mix --materialize again")
+    return folder, index

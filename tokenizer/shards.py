@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -247,7 +248,7 @@ def _parse_ends(path: str, length: int, head: bytes, tail: bytes) -> tuple[Shard
 
 
 def _damaged(path: str, what: str) -> DamagedFile:
-    return DamagedFile(f"{path} {what}: remove it and run tokenize again")
+    return DamagedFile(f"{path} {what}: remove it and run the command that wrote it again")
 
 
 class Shard:
@@ -268,7 +269,6 @@ class Shard:
     """
 
     def __init__(self, path: str, tokenizer: str | None = None) -> None:
-        self.path = path
         try:
             data = np.memmap(path, np.uint8, "r")
         except OSError as error:
@@ -276,23 +276,85 @@ class Shard:
         except ValueError:  # an empty file cannot be mapped
             raise _damaged(path, "is empty") from None
         self._data = data
-        self.header, self.counts = _parse_ends(
-            path, len(data), data[:HEADER_BYTES].tobytes(), data[-FOOTER_BYTES:].tobytes()
-        )
+        self._parse(path, len(data), data[:HEADER_BYTES].tobytes(), data[-FOOTER_BYTES:].tobytes(), tokenizer)
+
+    def _parse(self, path: str, length: int, head: bytes, tail: bytes, tokenizer: str | None) -> None:
+        self.path = path
+        self.header, self.counts = _parse_ends(path, length, head, tail)
         if tokenizer is not None and self.header.tokenizer != tokenizer:
             raise DamagedFile(
                 f"{path} was made with the tokenizer {self.header.tokenizer[:8]}, not {tokenizer[:8]}: "
                 "use the shards of that tokenizer, or run tokenize again"
             )
-        self._layout = layout = _layout(self.header, self.counts)
-        documents = self.counts.documents
-        self.tokens = self._section(layout.tokens, self.counts.tokens, self.header.dtype)
-        self.document_offsets = self._section(layout.documents, documents + 1, np.dtype("<u8"))
-        self.rows = self._section(layout.rows, documents, np.dtype("<u4"))
-        self.parts = self._section(layout.parts, 2 * self.counts.parts, np.dtype("<u8")).reshape(-1, 2)
+        self._layout = _layout(self.header, self.counts)
+
+    @cached_property
+    def tokens(self) -> npt.NDArray[Any]:
+        return self._section(self._layout.tokens, self.counts.tokens, self.header.dtype)
+
+    @cached_property
+    def document_offsets(self) -> npt.NDArray[np.uint64]:
+        return self._section(self._layout.documents, self.counts.documents + 1, np.dtype("<u8"))
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.uint32]:
+        return self._section(self._layout.rows, self.counts.documents, np.dtype("<u4"))
+
+    @cached_property
+    def parts(self) -> npt.NDArray[np.uint64]:
+        return self._section(self._layout.parts, 2 * self.counts.parts, np.dtype("<u8")).reshape(-1, 2)
+
+    @cached_property
+    def _checksums(self) -> npt.NDArray[np.uint64]:
+        return self._section(self._layout.checksums, self.counts.checksums, np.dtype("<u8"))
 
     def _section(self, start: int, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        return self._data[start : start + count * dtype.itemsize].view(dtype)
+        return self._bytes(start, start + count * dtype.itemsize).view(dtype)
+
+    def _bytes(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+        return self._data[start:stop]
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Tokens [start, stop), out of blocks that are compared with their checksums.
+
+        Raises:
+            DamagedFile: with the first block that differs.
+        """
+        width = self.header.dtype.itemsize
+        return self._checked(HEADER_BYTES + start * width, HEADER_BYTES + stop * width).view(self.header.dtype)
+
+    def _checked(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+        if start == stop:
+            return np.empty(0, np.uint8)
+        first = (start - HEADER_BYTES) // BLOCK_BYTES
+        data = self.blocks(first, -(-(stop - HEADER_BYTES) // BLOCK_BYTES))
+        skipped = HEADER_BYTES + first * BLOCK_BYTES
+        return data[start - skipped : stop - skipped]
+
+    def blocks(self, first: int, stop: int) -> npt.NDArray[np.uint8]:
+        """The bytes of the blocks [first, stop), compared with their checksums. Block 0 begins with token 0.
+
+        Raises:
+            DamagedFile: with the first block that differs, and differs when it is read again.
+        """
+        start = HEADER_BYTES + first * BLOCK_BYTES
+        end = min(HEADER_BYTES + stop * BLOCK_BYTES, self._layout.checksums)
+        for _ in range(2):
+            data = self._bytes(start, end)
+            altered = self._altered(first, stop, data)
+            if altered is None:
+                return data
+        assert altered is not None
+        start = HEADER_BYTES + altered * BLOCK_BYTES
+        end = min(start + BLOCK_BYTES, self._layout.checksums)
+        raise _damaged(self.path, f"is altered in bytes {start} to {end - 1}, or in their checksum")
+
+    def _altered(self, first: int, stop: int, data: npt.NDArray[np.uint8]) -> int | None:
+        for block in range(first, stop):
+            at = (block - first) * BLOCK_BYTES
+            if xxhash.xxh3_64_intdigest(data[at : at + BLOCK_BYTES].data) != self._checksums[block]:
+                return block
+        return None
 
     def locate(self, position: int) -> Location:
         """The document that a token of this shard belongs to.
@@ -325,18 +387,13 @@ class Shard:
         Raises:
             DamagedFile: with the first block that differs; offsets, parts or ids that cannot be; another digest.
         """
-        sha = hashlib.sha256(self._data[:HEADER_BYTES].data)
-        sums = self._section(self._layout.checksums, self.counts.checksums, np.dtype("<u8"))
-        for block, expected in enumerate(sums):
-            start = HEADER_BYTES + block * BLOCK_BYTES
-            stop = min(start + BLOCK_BYTES, self._layout.checksums)
-            data = self._data[start:stop].data
-            if xxhash.xxh3_64_intdigest(data) != expected:
-                raise _damaged(self.path, f"is altered in bytes {start} to {stop - 1}, or in their checksum")
+        sha = hashlib.sha256(self._bytes(0, HEADER_BYTES))
+        for block in range(self.counts.checksums):
+            data = self.blocks(block, block + 1)
             if digest is not None:
                 sha.update(data)
         if digest is not None:
-            sha.update(self._data[self._layout.checksums :].data)
+            sha.update(self._bytes(self._layout.checksums, self._layout.end))
             if sha.hexdigest() != digest:
                 raise _damaged(self.path, f"is whole, but has the SHA-256 {sha.hexdigest()[:8]}, not {digest[:8]}")
         ends, firsts = self.document_offsets, self.parts[:, 1]

@@ -12,7 +12,7 @@ from corpus.parts import read_row
 from corpus.storage import exists, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import HELD_OUT
 from tokenizer.reader import TokenReader, Trace
-from tokenizer.shards import Shard
+from tokenizer.remote import open_shard
 
 _DOCUMENTS = "documents.json"
 
@@ -104,7 +104,7 @@ def locate(shard_path: str, position: int) -> Found:
         UserError: no such position, or the documents are gone.
         DamagedFile: the shard is not whole.
     """
-    shard = Shard(shard_path)
+    shard = open_shard(shard_path)
     documents = documents_of(shard_path)
     try:
         at = shard.locate(position)

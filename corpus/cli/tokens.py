@@ -33,13 +33,16 @@ def tokenize(
 def mix(
     recipe: Annotated[str, typer.Argument(help="a recipe whose sources are tokenised")],
     output: Annotated[str | None, typer.Option(help="run folder, instead of the recipe's")] = None,
+    materialize: Annotated[
+        bool, typer.Option("--materialize", help="write the sequences in that order too, for training off a bucket")
+    ] = False,
     runner: RunnerName = "local",
     workers: Workers = CORES,
     beam_option: Options = None,
 ) -> None:
     """Write the order of training: which sequence of which source comes when; print what it takes of each source.
 
-    Example: `corpus mix recipe.yaml`
+    Example: `corpus mix recipe.yaml --materialize`
     """
     from corpus.errors import UserError
     from corpus.recipe import load
@@ -48,6 +51,10 @@ def mix(
     read = load(recipe, {} if output is None else {"output": output})
     if read.mixture is None:
         raise UserError(f"{recipe} has no section `mixture`: add one with the shares of the sources")
-    manifest = finish(read, make_runner(runner, workers, beam_option), (), "mix").mixture
+    on = make_runner(runner, workers, beam_option)
+    manifest = finish(read, on, (), "mix").mixture
     if manifest is not None:
         print(read_manifest(manifest).table())
+        if materialize:
+            folder, did = pipelines("materialize").materialize(manifest, on)
+            print(f"{folder} {'done' if did else 'was done: nothing to do'}")

@@ -1,7 +1,7 @@
 """What a dedup does to one part and to one partition, and where its decisions go."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +25,7 @@ class Partition(Protocol):
 
     part: int
 
-    def blocks(self) -> Sequence[pa.RecordBatch]: ...
+    def blocks(self) -> Iterator[pa.RecordBatch]: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Decide:
     partitions: int
 
     def __call__(self, partition: Partition) -> Iterator[Block]:
-        yield from self.round.decide(partition.blocks(), self.partitions)
+        yield from self.round.decide(list(partition.blocks()), self.partitions)
 
 
 @dataclass(frozen=True)

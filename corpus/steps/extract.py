@@ -123,7 +123,7 @@ class DecideIds:
     partitions: int
 
     def __call__(self, partition: Partition) -> Iterator[Block]:
-        yield from decide_ids(partition.blocks(), self.partitions)
+        yield from decide_ids(list(partition.blocks()), self.partitions)
 
 
 @dataclass(frozen=True)

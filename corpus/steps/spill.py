@@ -121,14 +121,14 @@ class SpilledPartition:
     def __str__(self) -> str:
         return f"partition {self.part:05d}"
 
-    def blocks(self) -> list[pa.RecordBatch]:
-        """All blocks of the partition, in order of the parts they come from.
+    def blocks(self) -> Iterator[pa.RecordBatch]:
+        """The blocks of the partition, in order of the parts they come from, each read when it is asked for.
 
         Raises:
             DamagedFile: a spill file is cut short, altered, or of a format this version does not know.
         """
         found = (read_slice(spill_path(self.folder, part), self.part) for some in self.parts for part in some)
-        return [block for block in found if block is not None]
+        return (block for block in found if block is not None)
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ class GroupedPartition:
     def __str__(self) -> str:
         return f"partition {self.part:05d}"
 
-    def blocks(self) -> list[pa.RecordBatch]:
-        """All blocks of the partition, in no particular order."""
-        return [decode_block(data) for data in self.encoded]
+    def blocks(self) -> Iterator[pa.RecordBatch]:
+        """The blocks of the partition, in no particular order."""
+        return (decode_block(data) for data in self.encoded)
 
 
 def spilled_partitions(spills: list[Spilled], folder: str, partitions: int) -> Iterator[SpilledPartition]:

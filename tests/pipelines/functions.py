@@ -152,7 +152,7 @@ class SumUp:
     folder: str
 
     def __call__(self, partition: Partition) -> int:
-        blocks = partition.blocks()
+        blocks = list(partition.blocks())
         values = np.sort(np.concatenate([np.asarray(block.column("hash")) for block in blocks]))
         (Path(self.folder) / f"{partition.part}.npy").write_bytes(values.tobytes())
         return len(blocks)

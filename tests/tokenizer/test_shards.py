@@ -140,7 +140,9 @@ def test_damage_is_named_by_its_place(tmp_path: Path) -> None:
     place = HEADER_BYTES + 2 * BLOCK_BYTES + 5
     path.write_bytes(data[:place] + b"\xff" + data[place + 1 :])
     start = HEADER_BYTES + 2 * BLOCK_BYTES
-    with pytest.raises(DamagedFile, match=f"altered in bytes {start} to {start + BLOCK_BYTES - 1}.*run tokenize again"):
+    with pytest.raises(
+        DamagedFile, match=f"altered in bytes {start} to {start + BLOCK_BYTES - 1}.*run the command that wrote it again"
+    ):
         Shard(str(path)).verify()
 
 

@@ -12,7 +12,7 @@ from corpus.dataset import Part
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import exists, names, open_read
 from tests.tokenizer.folders import HELD, STEP, run, texts, write_parts
-from tokenizer import reader as reader_module
+from tokenizer import concatenation as concatenation_module
 from tokenizer.index import read_index, write_index
 from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.reader import TokenReader
@@ -183,10 +183,10 @@ def test_held_out_sequences(manifest: str) -> None:
 
 def test_few_shards_are_open_at_once(manifest: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = TokenReader(manifest).batch(0, 40)
-    monkeypatch.setattr(reader_module, "MAX_OPEN", 1)
+    monkeypatch.setattr(concatenation_module, "MAX_OPEN", 1)
     reader = TokenReader(manifest)
     assert np.array_equal(reader.batch(0, 40), expected)
-    assert len(reader._open) == 1
+    assert len(reader._opened) == 1
 
 
 def test_shards_that_are_not_those_of_the_order(manifest: str, tokens: str) -> None:

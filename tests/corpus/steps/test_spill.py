@@ -159,7 +159,7 @@ def test_spills_go_to_any_file_system() -> None:
     folder = "memory://spill-test"
     spill = WriteSpill(Given([(1, batch([5], ["e"]))]), 2, folder)(Task(0))
     (partition,) = spilled_partitions([spill], folder, 2)
-    assert partition.blocks()[0].to_pylist() == [{"hash": 5, "name": "e"}]
+    assert next(partition.blocks()).to_pylist() == [{"hash": 5, "name": "e"}]
     fsspec.filesystem("memory").rm("/spill-test", recursive=True)
 
 
@@ -167,4 +167,4 @@ def test_grouped_blocks_are_decoded() -> None:
     block = batch([1], ["a"])
     partition = GroupedPartition(4, (encode_block(block).to_pybytes(),))
     assert str(partition) == "partition 00004"
-    assert partition.blocks()[0].equals(block)
+    assert next(partition.blocks()).equals(block)
