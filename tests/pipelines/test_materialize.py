@@ -1,19 +1,26 @@
 """The order, materialised: every batch is the one that the order names, on every runner, after any stop."""
 
+import json
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
+from pipelines.gc import stale_folders
 from pipelines.materialize import materialize
 from pipelines.partmap import PartsFailed
 from pipelines.runner import Runner
+from tests.tokenizer.range_server import serve
 from tests.tokenizer.token_folders import flip, write_run
 from tokenizer.index import read_index
 from tokenizer.materialize import make_plan
 from tokenizer.mixture import read_manifest
+from tokenizer.readahead import ReadAhead
 from tokenizer.reader import TokenReader
 from tokenizer.shards import Shard
 
@@ -54,13 +61,20 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def materialised(manifest: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def finished(manifest: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The manifest of a materialised copy, which tests leave as it is."""
     home = Path(manifest).parents[1]
-    copy = tmp_path_factory.mktemp("reference") / "run"
+    copy = tmp_path_factory.mktemp("finished") / "run"
     shutil.copytree(home, copy)
-    folder, did = run(str(copy / Path(manifest).relative_to(home)))
+    copied = str(copy / Path(manifest).relative_to(home))
+    _, did = run(copied)
     assert did
-    return files(folder)
+    return copied
+
+
+@pytest.fixture(scope="module")
+def materialised(finished: str) -> dict[str, bytes]:
+    return files(Path(finished).parent / "materialised")
 
 
 def test_every_batch_is_the_one_of_the_order(copied: str) -> None:
@@ -105,9 +119,9 @@ def test_the_same_bytes_with_any_runner(copied: str, materialised: dict[str, byt
     }
 
 
-def test_a_materialised_shard_is_a_shard(copied: str) -> None:
-    folder, _ = run(copied)
-    mixture = read_manifest(copied)
+def test_a_materialised_shard_is_a_shard(finished: str) -> None:
+    folder = Path(finished).parent / "materialised"
+    mixture = read_manifest(finished)
     index = read_index(str(folder))
     assert index.header.dataset == mixture.fingerprint
     assert (index.header.bos, index.header.eos, index.heldout_one_in, index.heldout) == (-1, -1, 0, ())
@@ -117,15 +131,14 @@ def test_a_materialised_shard_is_a_shard(copied: str) -> None:
         shard.verify()
         assert np.array_equal(shard.document_offsets, np.arange(entry.documents + 1) * 17)
         assert shard.locate(20) == (1, number, 1, 3)
-    (line,) = LINES
-    assert line == (
-        f"materialize: {mixture.sequences:,} sequences into {len(index.shards)} shards, {len(index.shards)} missing: "
-        f"{mixture.sequences * 38:,} bytes to regroup"
-    )
 
 
 def test_a_restart_writes_what_is_missing(copied: str, materialised: dict[str, bytes]) -> None:
     folder, _ = run(copied)
+    sequences, shards = TokenReader(copied).sequences, len(materialised) // 2
+    (line,) = LINES
+    assert line.startswith(f"materialize: {sequences:,} sequences into {shards} shards, {shards} missing: ")
+    assert line.endswith(f" {sequences * 38:,} bytes to regroup")
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*.tok")}
     assert run(copied) == (folder, False)
     (folder / "shard-00001.tok").unlink()
@@ -180,3 +193,65 @@ def test_what_belongs_to_another_run_is_refused(copied: str, tmp_path: Path) -> 
     shutil.copytree(folder, Path(longer).parent / "materialised")
     with pytest.raises(DamagedFile, match=r"materialised holds another run than .*remove it and run mix --materialize"):
         TokenReader(longer)
+
+
+def test_on_an_object_store(manifest: str, materialised: dict[str, bytes]) -> None:
+    """Shards of the sources, the order and what is materialised, all behind URLs; in this process, as memory is."""
+    local = TokenReader(manifest)
+    far = write_run("memory://materialize/run")
+    with pytest.raises(UserError, match=r"memory://.*books is not on a local disk.*`corpus mix RECIPE --materialize`"):
+        TokenReader(far)
+    folder, _ = materialize(far, GRAPH, SHARD, STRETCH, said)
+    store = fsspec.filesystem("memory")
+    root = store._strip_protocol(folder)
+    assert {path.removeprefix(f"{root}/"): store.cat(path) for path in store.find(root)} == materialised
+    reader = TokenReader(far)
+    assert isinstance(reader._materialised, ReadAhead)
+    for first in range(0, reader.sequences - 50, 50):
+        assert np.array_equal(reader.batch(first, 50), local.batch(first, 50))
+    for source in reader.sources:
+        assert np.array_equal(reader.heldout(source), local.heldout(source))
+        assert np.array_equal(reader.heldout(source, 3), local.heldout(source, 3))
+    there = [(span.start, span.stop, span.part, span.row, span.offset) for span in local.trace(77).spans]
+    assert [(span.start, span.stop, span.part, span.row, span.offset) for span in reader.trace(77).spans] == there
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_over_http(manifest: str, finished: str, ranks: int) -> None:
+    expected = TokenReader(manifest).batch(0, 160)
+    home = Path(finished).parents[1]
+    with serve(home) as served:
+        readers = [TokenReader(f"{served.url}/{Path(finished).relative_to(home)}") for _ in range(ranks)]
+        assert len(readers[0].heldout("books", 2)) == 2
+        assert [name for name, _, _ in served.requests if name.endswith(".tok")] == ["shard-00000.tok"] * 3
+        for first in range(0, 160, 40):
+            shares = [reader.batch(first + rank * 40 // ranks, 40 // ranks) for rank, reader in enumerate(readers)]
+            assert np.array_equal(np.concatenate(shares), expected[first : first + 40])
+        asked = [name for name, _, _ in served.requests if name.endswith(".tok")]
+        # Both ends of each shard, and its only block, once.
+        assert len(asked) - 3 <= ranks * 3 * len(read_index(str(Path(finished).parent / "materialised")).shards)
+
+
+def test_mix_materialize(tmp_path: Path) -> None:
+    """The command: the recipe's run first, and then its sequences."""
+    recipe = tmp_path / "recipe.yaml"
+    (tmp_path / "raw").mkdir()
+    rows = [{"text": f"text number {n} of some", "url": f"https://example.org/{n}"} for n in range(300)]
+    (tmp_path / "raw" / "c4.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    head = f"format: 1\noutput: {tmp_path}/mine\nsources:\n  c4: {{input: {tmp_path}/raw}}\n"
+    recipe.write_text(f"{head}tokenizer: {{vocab_size: 300}}\n", encoding="utf-8")
+    arguments = ["mix", str(recipe), "--materialize", "--workers", "1"]
+    refused = CliRunner().invoke(app, arguments)
+    assert "has no mixture to materialise" in str(refused.exception)
+    recipe.write_text(
+        f"{head}tokenizer: {{vocab_size: 300}}\nmixture: {{shares: {{c4: 1}}, sequence_length: 16}}\n", encoding="utf-8"
+    )
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "bytes to regroup" in result.output
+    (folder,) = (tmp_path / "mine").glob("mixture-*/materialised")
+    assert f"{folder} done" in result.output
+    assert sorted(path.name for path in folder.iterdir()) == ["index.json", "meta", "shard-00000.tok"]
+    assert stale_folders(str(tmp_path / "mine")) == []
+    again = CliRunner().invoke(app, arguments)
+    assert f"{folder} was done: nothing to do" in again.output

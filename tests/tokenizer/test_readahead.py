@@ -111,12 +111,12 @@ def test_damage_is_raised_when_its_tokens_are_read(tmp_path: Path) -> None:
     flip(path, HEADER_BYTES + BLOCK_BYTES + 1)
     with serve(folder) as served:
         tokens = reader(folder, served.url)
-        for step in range(6):
+        for step in range(4):  # shard 1 is asked for ahead of the last ones
             tokens.read(step * BLOCK // 2, BLOCK // 2)
         for _ in range(2):
             with pytest.raises(
-                DamagedFile, match=rf"shard-00001\.tok is altered in bytes {HEADER_BYTES + BLOCK_BYTES}"
+                DamagedFile, match=rf"shard-00001\.tok is altered in bytes {HEADER_BYTES + BLOCK_BYTES} "
             ):
-                tokens.read(6 * BLOCK // 2, BLOCK // 2)
+                tokens.read(2 * BLOCK, 2 * BLOCK)
         flip(path, HEADER_BYTES + BLOCK_BYTES + 1)
-        assert len(tokens.read(6 * BLOCK // 2, BLOCK)) == BLOCK
+        assert len(tokens.read(2 * BLOCK, 2 * BLOCK)) == 2 * BLOCK

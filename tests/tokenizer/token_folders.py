@@ -38,7 +38,7 @@ def write_folder(folder: str, shards: Sequence[Sequence[int]], held_out: Sequenc
             IndexedShard(names[n], sum(sizes), len(sizes), 4 * sum(sizes), digests[n]) for n, sizes in enumerate(of)
         ]
 
-    seed = sum(map(ord, folder))
+    seed = sum(map(ord, folder.rpartition("/")[2]))
     index = TokenIndex(HEADER, tuple(entries(shards, "", seed)), tuple(entries(held_out, "heldout", seed + 1000)), 1000)
     write_json(join(folder, "index.json"), asdict(index))
     return folder
