@@ -387,13 +387,13 @@ class Shard:
         Raises:
             DamagedFile: with the first block that differs; offsets, parts or ids that cannot be; another digest.
         """
-        sha = hashlib.sha256(self._bytes(0, HEADER_BYTES))
+        sha = hashlib.sha256(self._bytes(0, HEADER_BYTES).data)
         for block in range(self.counts.checksums):
             data = self.blocks(block, block + 1)
             if digest is not None:
-                sha.update(data)
+                sha.update(data.data)
         if digest is not None:
-            sha.update(self._bytes(self._layout.checksums, self._layout.end))
+            sha.update(self._bytes(self._layout.checksums, self._layout.end).data)
             if sha.hexdigest() != digest:
                 raise _damaged(self.path, f"is whole, but has the SHA-256 {sha.hexdigest()[:8]}, not {digest[:8]}")
         ends, firsts = self.document_offsets, self.parts[:, 1]
