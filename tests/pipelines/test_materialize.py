@@ -242,7 +242,7 @@ def test_mix_materialize(tmp_path: Path) -> None:
     recipe.write_text(f"{head}tokenizer: {{vocab_size: 300}}\n", encoding="utf-8")
     arguments = ["mix", str(recipe), "--materialize", "--workers", "1"]
     refused = CliRunner().invoke(app, arguments)
-    assert "has no mixture to materialise" in str(refused.exception)
+    assert "has no section `mixture`" in str(refused.exception)
     recipe.write_text(
         f"{head}tokenizer: {{vocab_size: 300}}\nmixture: {{shares: {{c4: 1}}, sequence_length: 16}}\n", encoding="utf-8"
     )
