@@ -15,6 +15,8 @@ is bounded and forgets; what it holds never changes the result.
 
 Symbols. Pieces are numbered by descending score, so that the number of a piece is its priority and the pair table
 needs no second look-up. Words of many characters use a heap: O(n log n), like SentencePiece.
+
+Words of any length take the same memory: they are encoded a window at a time (`_encode_word`).
 """
 
 from typing import Any, NamedTuple
@@ -48,6 +50,27 @@ _KEY_MASKS = np.array(
 """[number of bytes, word of the key] -> the bits of that word that are text."""
 
 CACHE_SETS = 1 << 17
+
+WINDOW_BYTES = 1 << 16
+"""Longer words are encoded in windows of this size; its scratch, 32 times as large, fits a processor's cache."""
+
+_NOTHING = -(1 << 31)
+"""No symbol."""
+
+
+class Scratch(NamedTuple):
+    """Memory for one word, or one window of it; see `new_scratch`. No word needs what another left in it.
+
+    Attributes:
+        symbols, merged, before, after: int32, one for each character.
+        heap: uint64, two for each character.
+    """
+
+    symbols: npt.NDArray[np.int32]
+    merged: npt.NDArray[np.int32]
+    before: npt.NDArray[np.int32]
+    after: npt.NDArray[np.int32]
+    heap: npt.NDArray[np.uint64]
 
 
 class Tables(NamedTuple):
@@ -126,6 +149,19 @@ def new_cache(sets: int = CACHE_SETS) -> npt.NDArray[np.uint64]:
     integers, the number of ids and the ids.
     """
     return np.zeros((2 * sets, 8), np.uint64)
+
+
+@njit(cache=True)
+def new_scratch(window: int) -> Scratch:
+    """Scratch for windows of up to `window` bytes, at least 4, and the space before a word."""
+    n = window + 1
+    return Scratch(
+        np.empty(n, np.int32),
+        np.empty(n, np.int32),
+        np.empty(n, np.int32),
+        np.empty(n, np.int32),
+        np.empty(2 * n, np.uint64),
+    )
 
 
 @njit(inline="always")
@@ -252,18 +288,19 @@ def _pop(heap: Any, size: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _merge_long(tables: Any, symbols: Any, n: Any) -> Any:
-    """As `_merge_short`, in O(n log n).
+def _merge_long(tables: Any, scratch: Any, n: Any) -> Any:
+    """As `_merge_short`, in O(n log n). `scratch.before` then holds which character each symbol begins with.
 
     An entry of the heap is merged << 32 | position of the left symbol, so the best is the highest score and then the
     leftmost. It is stale when the pair at that position no longer gives that symbol. Each merge takes one entry and
     adds at most two, so the heap never holds more than 2n.
     """
-    after = np.arange(1, n + 1).astype(np.int32)
-    before = np.arange(-1, n - 1).astype(np.int32)
-    merged = np.full(n, _NONE, np.int32)
-    heap = np.empty(2 * n, np.uint64)
+    symbols, merged, before, after, heap = scratch
     size = 0
+    for j in range(n):
+        before[j] = j - 1
+        after[j] = j + 1
+        merged[j] = _NONE
     for j in range(n - 1):
         m = _merge(tables, symbols[j], symbols[j + 1])
         if m != _NONE:
@@ -297,20 +334,60 @@ def _merge_long(tables: Any, symbols: Any, n: Any) -> Any:
     place: Any = 0
     while place < n:
         symbols[kept] = symbols[place]
+        before[kept] = place
         kept += 1
         place = after[place]
     return kept
 
 
+@njit(inline="always")
+def _width(lead: Any) -> Any:
+    """Bytes of the UTF-8 character that begins with this byte."""
+    return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+
+
 @njit(nogil=True, cache=True)
-def _encode_word(
-    data: Any, start: Any, end: Any, lead: Any, tables: Any, symbols: Any, merged: Any, out: Any, o: Any
-) -> Any:
-    """Writes the ids of one word from out[o] on and returns the next free place. `lead`: a space stands before it."""
-    if end - start + 1 > len(symbols):
-        symbols = np.empty(end - start + 1, np.int32)
-    n = _characters(data, start, end, lead, tables, symbols)
-    n = _merge_short(tables, symbols, merged, n) if n <= _SHORT else _merge_long(tables, symbols, n)
+def _encode_word(data: Any, start: Any, end: Any, lead: Any, tables: Any, scratch: Any, out: Any, o: Any) -> Any:
+    """Writes the ids of one word from out[o] on and returns the next free place. `lead`: a space stands before it.
+
+    A word that is longer than the scratch is encoded in windows. Each begins where a symbol near the end of the one
+    before does, and must begin with that same symbol; then the symbols before it and those of this window are the
+    word's. For symbols are the encoding of their concatenation exactly when each two neighbours are the encoding of
+    theirs: until a merge crosses a boundary, what happens on its two sides is what would happen to the two alone, in
+    the same order. Neighbours here always stood side by side in one window. Where a window begins with another
+    symbol, which takes a dependence over hundreds of symbols, the word is done again with windows twice as long.
+    """
+    origin, space, o_origin = start, lead, o
+    due: Any = _NOTHING
+    while True:
+        stop = min(end, start + len(scratch.symbols) - 1)
+        while stop < end and data[stop] & 0xC0 == 0x80:
+            stop -= 1
+        n = _characters(data, start, stop, lead, tables, scratch.symbols)
+        if n <= _SHORT and stop == end:
+            n = _merge_short(tables, scratch.symbols, scratch.merged, n)
+        else:
+            n = _merge_long(tables, scratch, n)
+        if due != _NOTHING and scratch.symbols[0] != due:
+            n = 0
+        elif stop < end:
+            n -= 1 + n // 64
+        if n > 0:
+            o = _write(data, start, scratch.symbols, n, tables, out, o)
+            if stop == end:
+                return o
+            due = max(scratch.symbols[n], -1)
+            for _ in range(scratch.before[n] - lead):
+                start += _width(data[start])
+            lead = False
+        else:
+            scratch = new_scratch(2 * len(scratch.symbols))
+            start, lead, o, due = origin, space, o_origin, _NOTHING
+
+
+@njit(nogil=True, cache=True)
+def _write(data: Any, start: Any, symbols: Any, n: Any, tables: Any, out: Any, o: Any) -> Any:
+    """Writes the ids of n symbols of the text from byte `start` on; an unknown character is its bytes."""
     for j in range(n):
         symbol = symbols[j]
         if symbol >= 0:
@@ -318,9 +395,7 @@ def _encode_word(
             o += 1
         else:
             i = start - 1 - symbol
-            b = data[i]
-            length = 1 if b < 0x80 else 2 if b < 0xE0 else 3 if b < 0xF0 else 4
-            for k in range(i, i + length):
+            for k in range(i, i + _width(data[i])):
                 out[o] = tables.byte_piece[data[k]]
                 o += 1
     return o
@@ -336,6 +411,7 @@ def encode_rows(
     tables: Any,
     lines: Any,
     values: Any,
+    scratch: Any,
     out: Any,
     out_offsets: Any,
 ) -> Any:
@@ -346,11 +422,10 @@ def encode_rows(
         bos, eos: ids to write around each row, or -1.
         dummy_prefix: a space is put before a row that is not empty.
         lines: from `new_cache`; `values` is the same memory as 32-bit integers. Both are changed.
+        scratch: from `new_scratch`.
         out: ids; has room for every byte of text, three more for each row, and two more in all.
         out_offsets: shape (rows + 1,): row i is out[out_offsets[i]:out_offsets[i + 1]].
     """
-    symbols = np.empty(_SHORT + 1, np.int32)
-    merged = np.empty(_SHORT + 1, np.int32)
     joins = tables.joins
     sets = np.uint64(len(lines) // 2 - 1)
     words = 0
@@ -382,7 +457,7 @@ def encode_rows(
             length = i - start
             # Keys are read as 24 bytes at once: the last words of the buffer go without the cache.
             if lead or length > _KEY_BYTES or start + 24 > len(data):
-                o = _encode_word(data, start, i, lead, tables, symbols, merged, out, o)
+                o = _encode_word(data, start, i, lead, tables, scratch, out, o)
                 lead = False
                 missed += 1
                 continue
@@ -396,7 +471,7 @@ def encode_rows(
                 line += 1
                 if lines[line, 0] != k0 or lines[line, 1] != k1 or lines[line, 2] != k2:
                     before = o
-                    o = _encode_word(data, start, i, False, tables, symbols, merged, out, o)
+                    o = _encode_word(data, start, i, False, tables, scratch, out, o)
                     missed += 1
                     if o - before <= _LINE_TOKENS:
                         for k in range(8):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import sentencepiece
 
 from corpus.text.buffers import Offsets, text_buffers
-from tokenizer.bpe import build_tables, encode_rows, inexact_reason, new_cache
+from tokenizer.bpe import WINDOW_BYTES, build_tables, encode_rows, inexact_reason, new_cache, new_scratch
 from tokenizer.model import read_model
 
 Tokens = npt.NDArray[np.uint16 | np.uint32]
@@ -58,6 +58,7 @@ class Encoder:
             self._tables = build_tables(model)
             self._lines = new_cache()
             self._values = self._lines.view(np.uint32)
+            self._scratch = new_scratch(WINDOW_BYTES)
 
     def encode_batch(self, texts: pa.Array, bos: bool, eos: bool) -> tuple[Tokens, Offsets]:
         """The ids of every text, one after the other.
@@ -94,6 +95,7 @@ class Encoder:
             self._tables,
             self._lines,
             self._values,
+            self._scratch,
             tokens,
             token_offsets,
         )

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from corpus.errors import DamagedFile, UserError
 from tests.tokenizer.conftest import trained
-from tokenizer.bpe import new_cache
+from tokenizer.bpe import new_cache, new_scratch
 from tokenizer.encode import Encoder
+from tokenizer.fuzz import HOSTILE
 
 ALPHABET = [
     *" \t\n\r\0\u2581abcdefgthe1290.,()_-=#<>/é\u0301ß\u00a0\u3000中国かなкоراع😀\U0010ffff\ufffd\ufeff\u200b\ud7ff",
@@ -96,6 +97,20 @@ def test_a_long_word_is_not_quadratic(encoder: Encoder, processor: Any) -> None:
     # 2 MB without a cut would take hours in quadratic time.
     text = "".join(random.Random(3).choices("abcdefthingselfreturn_", k=2_000_000))
     assert rows(encoder, [text]) == [processor.encode(text)]
+
+
+@pytest.mark.parametrize("window", [4, 5, 8, 64, 1000])
+def test_windows_of_a_long_word_change_nothing(model_path: str, processor: Any, window: int) -> None:
+    # Windows this short often begin with another symbol than they should, so the way back is taken, too.
+    encoder = Encoder(model_path)
+    encoder._scratch = new_scratch(window)
+    rng = random.Random(window)
+    texts = [
+        unit * 700 for unit in ("a", " ", "=", "ab", "-=-", "中", "\u2581x", "\U0001f9ff", "é\u0301", "e\U0010ffff")
+    ]
+    texts += ["".join(rng.choices(rng.sample(HOSTILE, 4), k=300)) for _ in range(100)]
+    texts += ["".join(rng.choices("etaoinshr", k=500)) for _ in range(100)]
+    assert rows(encoder, texts) == processor.encode(texts)
 
 
 def test_words_up_to_the_length_of_a_cache_line(encoder: Encoder, processor: Any) -> None:
