@@ -9,7 +9,7 @@ from corpus.storage import exists, join, names
 from pipelines.mix import mixture_folder
 from pipelines.tokenize import token_digest
 from pipelines.train_tokenizer import tokenizer_digest
-from tokenizer.encode import Encoder
+from tokenizer.model import read_model
 
 
 def stale_folders(run: str) -> list[str]:
@@ -60,7 +60,7 @@ def _used(recipe: Recipe) -> list[str]:
         model = join(home, "tokenizer.model")
     if not exists(model):
         raise _unfinished(model)
-    sha256 = Encoder(model).sha256
+    sha256 = read_model(model).sha256
     tokens = {
         name: join(recipe.output, "tokens", f"{name}-{token_digest(folder, sha256, recipe.tokenizer.held_out)[:8]}")
         for name, folder in last.items()

@@ -19,6 +19,7 @@ needs no second look-up. Words of many characters use a heap: O(n log n), like S
 Words of any length take the same memory: they are encoded a window at a time (`_encode_word`).
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +95,7 @@ class Tables(NamedTuple):
     byte_piece: npt.NDArray[np.int32]
 
 
+@lru_cache(maxsize=1)
 def inexact_reason(model: ModelFile) -> str | None:
     """Why this kernel would not give SentencePiece's ids for a model, or None where it does."""
     if reason := irregular_reason(model):
@@ -105,8 +107,10 @@ def inexact_reason(model: ModelFile) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1)
 def build_tables(model: ModelFile) -> Tables:
-    """The tables of a model for which `inexact_reason` is None."""
+    """The tables of a model for which `inexact_reason` is None. Those of the last model are kept: a worker needs them
+    for every shard, and building takes as long as encoding several MB."""
     normal = [i for i, kind in enumerate(model.types) if kind is PieceType.NORMAL]
     normal.sort(key=lambda i: (-model.scores[i], i))
     symbol = {model.pieces[i]: rank for rank, i in enumerate(normal)}

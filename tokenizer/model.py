@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import open_read
@@ -29,9 +30,9 @@ class PieceType(IntEnum):
     BYTE = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A parsed model.
+    """A parsed model. Equal to itself only, which makes it a fast key: see `read_model`.
 
     Attributes:
         data: the bytes of the file, for SentencePiece itself.
@@ -61,7 +62,7 @@ class ModelFile:
 
 
 def read_model(path: str) -> ModelFile:
-    """Reads a SentencePiece model from any fsspec path.
+    """Reads a SentencePiece model from any fsspec path. The same bytes twice in a row give the same object.
 
     Raises:
         UserError: there is no such file.
@@ -117,6 +118,7 @@ def _read(path: str) -> bytes:
         raise UserError(f"cannot read the tokenizer {path} ({reason}): check the path, or train one") from None
 
 
+@lru_cache(maxsize=1)
 def _parse(data: bytes) -> ModelFile:
     pieces: list[str] = []
     scores: list[float] = []

@@ -155,6 +155,18 @@ def test_attributes(encoder: Encoder, processor: Any) -> None:
     assert encoder.reason == ""
 
 
+def test_encoders_of_one_model_share_its_tables_and_nothing_else(model_path: str, tmp_path: Path) -> None:
+    first, second = Encoder(model_path), Encoder(model_path)
+    assert first._tables is second._tables
+    assert first._lines is not second._lines
+    path = tmp_path / "m.model"
+    path.write_bytes(Path(model_path).read_bytes())
+    assert Encoder(str(path))._tables is first._tables
+    path.write_bytes(trained())
+    assert Encoder(str(path)).vocab_size == 310
+    assert rows(second, ["the thing"]) == rows(Encoder(model_path), ["the thing"])
+
+
 def test_real_books(encoder: Encoder, processor: Any, shared_data: Path) -> None:
     books = [path.read_text("utf-8", errors="replace") for path in sorted((shared_data / "gutenberg").rglob("*.txt"))]
     assert len(books) > 5
