@@ -9,8 +9,8 @@ from corpus.dataset import StepFolder
 from corpus.storage import clear_attempts, digest_of, join
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
-from tokenizer.encode import Encoder
 from tokenizer.index import is_whole, write_index
+from tokenizer.model import read_model
 from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts
 from tokenizer.trace import write_documents
 
@@ -29,7 +29,9 @@ class TokenizeTasks:
     def __call__(self, documents: StepFolder) -> Iterator[TokenizeTask]:
         dataset = documents.manifest()["digest"]
         for number, group in enumerate(plan_shards(documents.parts())):
-            parts = tuple(TokenPart(part.number, documents.data(part.number), part.digest) for part in group)
+            parts = tuple(
+                TokenPart(part.number, documents.data(part.number), part.digest, part.documents) for part in group
+            )
             yield TokenizeTask(number, parts, self.output, self.model, dataset, heldout=self.held_out)
 
 
@@ -70,7 +72,7 @@ def tokenize(
     Raises:
         UserError: the step is not finished, the model cannot be read, or a shard failed.
     """
-    digest = token_digest(documents, Encoder(model).sha256, held_out)
+    digest = token_digest(documents, read_model(model).sha256, held_out)
     output = join(home, f"{name}-{digest[:8]}")
     if is_whole(output):
         return output, False

@@ -159,7 +159,8 @@ class ShardWriter:
             self._parts.append((part, self._documents))
         self._lengths.append(np.diff(offsets).astype("<u8"))
         self._rows.append(rows.astype("<u4"))
-        self._put(tokens[offsets[0] : offsets[-1]].astype(self._header.dtype, copy=False).tobytes())
+        whole = np.ascontiguousarray(tokens[offsets[0] : offsets[-1]], self._header.dtype)
+        self._put(whole.view(np.uint8).data)
         self._documents += len(rows)
         self._tokens += int(offsets[-1] - offsets[0])
         self._text_bytes += text_bytes
@@ -188,7 +189,7 @@ class ShardWriter:
     def _pad(self, length: int) -> None:
         self._put(bytes(_aligned(length) - length))
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while len(view):
             piece = view[: BLOCK_BYTES - self._block_bytes]

@@ -5,16 +5,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.dataset import Part
 from corpus.errors import DamagedFile
-from corpus.parts import read_part, text_bytes
+from corpus.parts import read_part
 from corpus.steps.result import PartResult
 from corpus.storage import commit, digest_of, exists, join, read_json, write_json
-from corpus.text.buffers import text_buffers
+from corpus.text.buffers import Offsets, text_buffers
 from corpus.text.hashing import hash_rows
-from tokenizer.encode import Encoder
+from tokenizer.encode import Encoder, Tokens
 from tokenizer.index import IndexedShard, heldout_name, shard_name, sidecar_path
 from tokenizer.shards import ShardCounts, ShardHeader, ShardWriter
 
@@ -28,11 +29,13 @@ class TokenPart:
 
     Attributes:
         digest: SHA-256 of the Parquet file.
+        documents: in it, as the manifest of its step says.
     """
 
     number: int
     path: str
     digest: str
+    documents: int
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def tokenize_parts(task: TokenizeTask) -> TokenizeResult:
 
     Raises:
         UserError: the tokenizer cannot be read.
-        DamagedFile: a part cannot be read.
+        DamagedFile: a part cannot be read, or has not as many documents as its manifest says.
     """
     encoder = Encoder(task.model)
     header = ShardHeader(
@@ -126,11 +129,10 @@ def tokenize_parts(task: TokenizeTask) -> TokenizeResult:
         def write_held(held_sink: Any) -> None:
             writer, held_writer = ShardWriter(sink, header), ShardWriter(held_sink, header)
             for part in task.parts:
-                for rows, held, batch in _documents(part, task.heldout):
+                for rows, held, sizes, texts in _documents(part, task.heldout):
+                    tokens, offsets = encoder.encode_batch(texts, task.bos, task.eos)
                     for into, which in ((writer, ~held), (held_writer, held)):
-                        chosen = batch.filter(pa.array(which))
-                        tokens, offsets = encoder.encode_batch(chosen.column("text"), task.bos, task.eos)
-                        into.write(part.number, rows[which], tokens, offsets, text_bytes(chosen))
+                        into.write(part.number, rows[which], *_chosen(which, tokens, offsets), int(sizes[which].sum()))
             counts[name], counts[held_name] = writer.close(), held_writer.close()
 
         digests[held_name] = commit(join(task.output, held_name), write_held)
@@ -168,14 +170,31 @@ def _result(part: int, body: dict[str, Any], reused: bool) -> TokenizeResult:
     )
 
 
-def _documents(part: TokenPart, heldout: int) -> Iterator[tuple[Any, Any, pa.RecordBatch]]:
-    """(row numbers, which are held out, batch of id and text) of a part, batch after batch."""
+def _chosen(which: npt.NDArray[np.bool_], tokens: Tokens, offsets: Offsets) -> tuple[Tokens, Offsets]:
+    """The tokens of some documents, as `Encoder.encode_batch` would give them."""
+    if which.all():
+        return tokens, offsets
+    lengths = np.diff(offsets)
+    return tokens[np.repeat(which, lengths)], np.append(0, np.cumsum(lengths[which]))
+
+
+def _documents(part: TokenPart, heldout: int) -> Iterator[tuple[Any, Any, Any, pa.Array]]:
+    """(row numbers, which are held out, bytes of text, texts) of a part, batch after batch."""
     first = 0
     for batch in read_part(part.path, columns=["id", "text"]):
         try:
             batch.validate(full=True)
-        except pa.ArrowInvalid as error:
+            ids, texts = batch.column("id"), batch.column("text")
+            if ids.null_count or texts.null_count:
+                raise ValueError("an id or a text is null")
+            held = hash_rows(*text_buffers(ids)) % np.uint64(heldout) == 0
+            sizes = np.diff(text_buffers(texts)[1])
+        except (ValueError, KeyError, TypeError) as error:
             raise DamagedFile(f"{part.path} from row {first} on: {error}: run the step that wrote it again") from None
-        held = hash_rows(*text_buffers(batch.column("id"))) % np.uint64(heldout) == 0
-        yield np.arange(first, first + batch.num_rows, dtype=np.uint32), held, batch
+        yield np.arange(first, first + batch.num_rows, dtype=np.uint32), held, sizes, texts
         first += batch.num_rows
+    if first != part.documents:
+        raise DamagedFile(
+            f"{part.path} has {first} documents and its manifest says {part.documents}: "
+            "run the step that wrote it again"
+        )

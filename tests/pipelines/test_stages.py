@@ -18,6 +18,8 @@ from pipelines.gc import stale_folders
 from pipelines.process import StepInput, run_step
 from pipelines.run import run
 from pipelines.runner import Runner
+from pipelines.tokenize import tokenize
+from tests.tokenizer.conftest import trained
 
 RUNNER = Runner("local", 1, quiet=True)
 
@@ -40,6 +42,21 @@ def test_decisions_that_another_step_left_are_not_applied(raw: Path, tmp_path: P
     step = Step(0, parse_rules(["exact"])[0], ())
     run_step(step, [StepInput("c4", extracted, output.path, output.path)], work, RUNNER)
     assert output.manifest()["documents"] == {"in": 6, "out": 6}
+
+
+def test_a_removed_shard_is_made_again(raw: Path, tmp_path: Path) -> None:
+    extracted, _ = extract(source_plan("c4", str(raw), "{}"), str(tmp_path), str(tmp_path / "work"), RUNNER)
+    model = tmp_path / "tokenizer.model"
+    model.write_bytes(trained())
+    home = str(tmp_path / "tokens")
+    output, ran = tokenize(extracted, home, "c4", str(model), 2, RUNNER)
+    assert ran
+    assert tokenize(extracted, home, "c4", str(model), 2, RUNNER) == (output, False)
+    for name in ("shard-00000.tok", "heldout/shard-00000.tok"):
+        content = Path(output, name).read_bytes()
+        Path(output, name).unlink()
+        assert tokenize(extracted, home, "c4", str(model), 2, RUNNER) == (output, True)
+        assert Path(output, name).read_bytes() == content
 
 
 def test_an_input_without_a_record_is_an_error(tmp_path: Path) -> None:

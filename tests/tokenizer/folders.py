@@ -26,7 +26,7 @@ def write_parts(folder: Path, sizes: list[int]) -> list[TokenPart]:
             for row, text in enumerate(texts(number, size) if size else [])
         ]
         path = str(folder / f"part-{number:05d}.parquet")
-        parts.append(TokenPart(number, path, write_part(path, SCHEMA, iter([document_batch(documents)]))))
+        parts.append(TokenPart(number, path, write_part(path, SCHEMA, iter([document_batch(documents)])), size))
     return parts
 
 

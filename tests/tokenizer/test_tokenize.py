@@ -1,20 +1,28 @@
 """From Parquet parts to shards, an index, an order and batches."""
 
+import os
+import struct
 from itertools import pairwise
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sentencepiece
 import xxhash
 
 from corpus.dataset import Part
 from corpus.errors import DamagedFile, UserError
+from corpus.parts import write_part
+from corpus.schema import SCHEMA, Document, Origin, document_batch
 from corpus.storage import exists, names, open_read
 from tests.tokenizer.folders import HELD, STEP, run, texts, write_parts
 from tokenizer import concatenation as concatenation_module
 from tokenizer.index import read_index, write_index
 from tokenizer.mixture import make_mixture, write_manifest
+from tokenizer.model import read_model
 from tokenizer.reader import TokenReader
 from tokenizer.shards import Shard
 from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts
@@ -88,7 +96,7 @@ def test_what_stops_it(tokens: str, parts: list[TokenPart], model_path: str, tmp
         write_index(tokens, 0)
     damaged = tmp_path / "part.parquet"
     damaged.write_bytes(Path(parts[0].path).read_bytes()[:-100])
-    task = TokenizeTask(0, (TokenPart(0, str(damaged), ""),), str(tmp_path / "out"), model_path, STEP)
+    task = TokenizeTask(0, (TokenPart(0, str(damaged), "", 60),), str(tmp_path / "out"), model_path, STEP)
     with pytest.raises(DamagedFile, match=r"part\.parquet cannot be read"):
         tokenize_parts(task)
     assert not exists(str(tmp_path / "out" / "shard-00000.tok"))
@@ -97,6 +105,105 @@ def test_what_stops_it(tokens: str, parts: list[TokenPart], model_path: str, tmp
     tokenize_parts(TokenizeTask(1, (parts[1],), str(tmp_path / "mixed"), model_path, "ef" * 32, heldout=HELD))
     with pytest.raises(UserError, match=r"shard-00001\.tok was made with another tokenizer or other settings"):
         write_index(str(tmp_path / "mixed"), 2)
+
+
+def part_of(path: Path, columns: dict[str, pa.Array], documents: int) -> TokenPart:
+    pq.write_table(pa.table(columns), path)
+    return TokenPart(0, str(path), "", documents)
+
+
+def test_parts_that_hold_what_they_should_not(model_path: str, tmp_path: Path) -> None:
+    """Each is named with the row it is wrong from, and leaves no shard."""
+    ids, text = pa.array(["a", "b"]), pa.array(["x", "y"], pa.large_string())
+    broken = pa.LargeStringArray.from_buffers(2, pa.py_buffer(np.array([0, 1, 3])), pa.py_buffer(b"x\xf7\xff"))
+    for columns, documents, message in [
+        ({"id": ids, "text": broken}, 2, "from row 0 on: .*Invalid UTF8"),
+        ({"id": broken, "text": text}, 2, "from row 0 on: .*Invalid UTF8"),
+        ({"id": ids, "text": pa.array(["x", None], pa.large_string())}, 2, "an id or a text is null"),
+        ({"id": pa.array([None, "b"]), "text": text}, 2, "an id or a text is null"),
+        ({"id": ids, "body": text}, 2, "text"),
+        ({"id": ids, "text": pa.array([1, 2])}, 2, "expected a string array, got int64"),
+        ({"id": ids, "text": text}, 3, "has 2 documents and its manifest says 3"),
+    ]:
+        part = part_of(tmp_path / "part.parquet", columns, documents)
+        with pytest.raises(DamagedFile, match=rf"part\.parquet .*{message}.*: run the step that wrote it again"):
+            tokenize_parts(TokenizeTask(0, (part,), str(tmp_path / "out"), model_path, STEP))
+        assert not [name for name in names(str(tmp_path / "out")) if name != "heldout"]
+        assert names(str(tmp_path / "out" / "heldout")) == []
+
+
+def test_a_source_whose_documents_are_all_gone(model_path: str, tmp_path: Path) -> None:
+    parts = write_parts(tmp_path, [0, 0])
+    run(parts, str(tmp_path / "tokens"), model_path, [[0, 1]])
+    index = read_index(str(tmp_path / "tokens"))
+    assert (index.documents, index.tokens, len(index.shards), len(index.heldout)) == (0, 0, 1, 1)
+    for entry in index.shards + index.heldout:
+        Shard(str(tmp_path / "tokens" / entry.name)).verify()
+
+
+@pytest.mark.parametrize("until", ["shard-00000.tok", "heldout/shard-00000.tok", "meta/shard-00000.json"])
+def test_killed_before_any_of_its_files_is_there(
+    tokens: str, parts: list[TokenPart], model_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: str
+) -> None:
+    """What was committed before the kill is written again, to the same bytes."""
+
+    class Killed(BaseException):
+        pass
+
+    def replace(source: str, target: str) -> None:
+        if target.endswith(f"/{until}"):
+            raise Killed
+        rename(source, target)
+
+    rename = os.replace
+    output = tmp_path / "tokens"
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(Killed):
+        run(parts[:2], str(output), model_path, [[0, 1]])
+    monkeypatch.undo()
+    assert not (output / until).exists()
+    run(parts[:2], str(output), model_path, [[0, 1]])
+    for name in ("shard-00000.tok", "heldout/shard-00000.tok"):
+        assert (output / name).read_bytes() == Path(tokens, name).read_bytes()
+
+
+def test_a_damaged_shard_is_mended_as_its_message_says(
+    tokens: str, parts: list[TokenPart], model_path: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "tokens"
+    groups = [[0, 1], [2, 3], [4]]
+    run(parts, str(output), model_path, groups)
+    for name in ("shard-00001.tok", "heldout/shard-00002.tok"):
+        (output / name).write_bytes(b"")
+        with pytest.raises(DamagedFile, match="is empty: remove it and run "):
+            Shard(str(output / name))
+        (output / name).unlink()
+        run(parts, str(output), model_path, groups)
+        assert (output / name).read_bytes() == Path(tokens, name).read_bytes()
+
+
+def test_a_vocabulary_that_needs_four_bytes(model_path: str, tmp_path: Path) -> None:
+    """The small model, with pieces of four letters added until ids need 17 bits."""
+    letters = [a + b for a in ascii_lowercase for b in ascii_lowercase]
+    known = set(read_model(model_path).pieces)
+    more = [piece for piece in [*letters, *(a + b for a in letters for b in letters)] if piece not in known]
+    data = Path(model_path).read_bytes()
+    for rank, piece in enumerate(more[:64_000]):
+        field = b"\x0a" + bytes([len(piece)]) + piece.encode() + b"\x15" + struct.pack("<f", -10_000.0 - rank)
+        data += b"\x0a" + bytes([len(field)]) + field
+    model = tmp_path / "wide.model"
+    model.write_bytes(data)
+    added = "".join(more[63_990:64_000])
+    document = Document("books:test:0/0", f"the thing {added}", "books", Origin("f"))
+    path = str(tmp_path / "part.parquet")
+    part = TokenPart(0, path, write_part(path, SCHEMA, iter([document_batch([document])])), 1)
+    tokenize_parts(TokenizeTask(0, (part,), str(tmp_path), str(model), STEP, heldout=1 << 60))
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    shard = Shard(str(tmp_path / "shard-00000.tok"))
+    shard.verify()
+    assert (shard.header.vocab_size, shard.tokens.dtype) == (66_000, np.uint32)
+    assert shard.tokens.tolist() == [1, *processor.encode(document.text), 2]
+    assert shard.tokens.max() > 0xFFFF
 
 
 def test_shards_are_groups_of_consecutive_parts() -> None:
