@@ -115,7 +115,7 @@ def continue_text(
     folder: str, prompt: str, *, tokenizer: str | None, max_tokens: int, temperature: float, top_p: float, seed: int,
     device: str,
 ) -> Iterator[str]:  # fmt: skip
-    """The text that the model in a folder (`open_weights`) goes on with, piece by piece.
+    """The prompt and the text that the model in a folder (`open_weights`) goes on with, piece by piece.
 
     Weights are bfloat16 on a GPU, float32 on a CPU. Raises UserError, DamagedFile.
     """
@@ -127,4 +127,6 @@ def continue_text(
     tokens = generate(
         model, ids, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed, eos=processor.eos_id()
     )
-    yield from decode(processor, ids, tokens)
+    pieces = decode(processor, ids, tokens)
+    yield prompt + next(pieces)
+    yield from pieces

@@ -60,7 +60,10 @@ def write(weights: Weights, folder: Path, dtype: torch.dtype, tokenizer: str) ->
         tensor.view(torch.uint8).numpy().tofile(stage / name)
         mapped = torch.from_file(str(stage / name), shared=False, size=tensor.numel(), dtype=dtype)
         tensors[name] = mapped.view(shape)
-    torch.save(tensors, folder / "consolidated.00.pth")
+    try:
+        torch.save(tensors, folder / "consolidated.00.pth")
+    except RuntimeError as error:  # what torch's own writer says of a full disk
+        raise UserError(f"{folder}: cannot be written: {' '.join(str(error).split())[:200]}") from None
     del tensors, mapped
     shutil.rmtree(stage)
     (folder / PARAMS).write_text(json.dumps(body) + "\n", encoding="utf-8")

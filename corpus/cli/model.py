@@ -67,7 +67,6 @@ def generate(
 
     Example: `corpus generate runs/llama/model "Simply put, the theory" --tokenizer tokenizer.model`
     """
-    print(prompt, end="", flush=True)
     for piece in trainer("generate").continue_text(
         model, prompt, tokenizer=tokenizer, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed,
         device=device,
