@@ -19,7 +19,9 @@ MAX_OPEN = 256
 class OpenShards:
     """Shards that are open, at most `MAX_OPEN`: the one that was not used for the longest time is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, scattered: bool = False) -> None:
+        """`scattered`: see `Shard`."""
+        self._scattered = scattered
         self._open: OrderedDict[str, Shard] = OrderedDict()
 
     def __len__(self) -> int:
@@ -34,7 +36,7 @@ class OpenShards:
         """
         shard = self._open.get(path)
         if shard is None:
-            shard = open_shard(path, tokenizer)
+            shard = open_shard(path, tokenizer, self._scattered)
             if shard.counts.tokens != entry.tokens:
                 raise DamagedFile(
                     f"{path} has {shard.counts.tokens} tokens and the order was made for {entry.tokens}: "

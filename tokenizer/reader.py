@@ -89,7 +89,7 @@ class TokenReader:
         bos = mixture.sources[0].index.header.bos
         self.bos = None if bos < 0 else bos
         self.fingerprint = mixture.fingerprint
-        self._opened = OpenShards()
+        self._opened = OpenShards(scattered=True)
         self._tokens = [self._concatenation(source, source.index.shards) for source in mixture.sources]
         self._materialised: Concatenation | ReadAhead | None = None
         if found := _materialised(manifest, mixture):

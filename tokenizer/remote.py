@@ -57,7 +57,7 @@ class RemoteShard(Shard):
         return list(found)
 
 
-def open_shard(path: str, tokenizer: str | None = None) -> Shard:
-    """The shard at a path or URL. Raises as `Shard`."""
+def open_shard(path: str, tokenizer: str | None = None, scattered: bool = False) -> Shard:
+    """The shard at a path or URL. Arguments and errors as of `Shard`."""
     local = local_path(path)
-    return RemoteShard(path, tokenizer) if local is None else Shard(local, tokenizer)
+    return RemoteShard(path, tokenizer) if local is None else Shard(local, tokenizer, scattered)

@@ -1,6 +1,7 @@
 """Packed shards: tokens, where documents start, and which row of which part each came from. docs/tokens.md."""
 
 import hashlib
+import mmap
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -269,14 +270,18 @@ class Shard:
             than the given one.
     """
 
-    def __init__(self, path: str, tokenizer: str | None = None) -> None:
+    def __init__(self, path: str, tokenizer: str | None = None, scattered: bool = False) -> None:
+        """`scattered`: it is read a little here and there, which would otherwise fetch megabytes around each place."""
         try:
-            data = np.memmap(path, np.uint8, "r")
+            with open(path, "rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise UserError(f"cannot open {path} ({error.strerror}): check the path, or run tokenize again") from None
         except ValueError:  # an empty file cannot be mapped
             raise _damaged(path, "is empty") from None
-        self._data = data
+        if scattered:
+            mapped.madvise(mmap.MADV_RANDOM)
+        self._data = data = np.frombuffer(mapped, np.uint8)
         self._parse(path, len(data), data[:HEADER_BYTES].tobytes(), data[-FOOTER_BYTES:].tobytes(), tokenizer)
 
     def _parse(self, path: str, length: int, head: bytes, tail: bytes, tokenizer: str | None) -> None:

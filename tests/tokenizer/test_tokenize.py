@@ -1,6 +1,7 @@
 """From Parquet parts to shards, an index, an order and batches."""
 
 import os
+import re
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -286,6 +287,28 @@ def test_held_out_sequences(manifest: str) -> None:
     assert np.array_equal(reader.heldout("books", 2), got[:2])
     with pytest.raises(UserError, match="no source c4: it has books, wiki"):
         reader.heldout("c4")
+
+
+def test_training_order_is_not_read_ahead_of(manifest: str, tokens: str) -> None:
+    """The kernel would fetch megabytes around each sequence: mappings of a reader have the flag of MADV_RANDOM."""
+    smaps = Path("/proc/self/smaps")
+    if not smaps.exists():
+        pytest.skip("only Linux tells how a file is mapped")
+
+    def flags() -> list[bool]:
+        mappings = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps.read_text(), flags=re.MULTILINE)
+        of_shards = [each for each in mappings if f"{tokens}/shard-" in each]
+        return ["rr" in each.rpartition("VmFlags:")[2].split() for each in of_shards]
+
+    reader = TokenReader(manifest)
+    reader.batch(0, 40)
+    found = flags()
+    assert len(found) >= 2
+    assert all(found)
+    del reader
+    whole = Shard(f"{tokens}/{read_index(tokens).shards[0].name}")  # as one that is read from front to back
+    assert flags() == [False]
+    del whole
 
 
 def test_few_shards_are_open_at_once(manifest: str, monkeypatch: pytest.MonkeyPatch) -> None:
