@@ -1,6 +1,7 @@
 """Export, import and generation, against transformers and against the release's own layout."""
 
 import json
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +84,7 @@ def prompts() -> torch.Tensor:
 def test_transformers_has_the_same_logits(exported: Path) -> None:
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     dtype = open_weights(exported).read("norm.weight").dtype
-    theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(exported, dtype="auto")
     assert theirs.dtype == dtype
     ours = load_model(open_weights(exported), "cpu", torch.float32)
     tokens = torch.randint(0, VOCAB, (3, WINDOW), generator=torch.Generator().manual_seed(3))
@@ -270,7 +271,7 @@ def test_another_architecture_is_refused(exported: Path, tmp_path: Path, change:
 
 def test_the_configuration_that_transformers_writes(exported: Path, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    transformers.AutoModelForCausalLM.from_pretrained(exported).save_pretrained(tmp_path / "again")
+    transformers.AutoModelForCausalLM.from_pretrained(exported, dtype="auto").save_pretrained(tmp_path / "again")
     one, other = open_weights(exported), open_weights(tmp_path / "again")
     assert other.tokenizer is None
     export.compare(one, other, one.read("norm.weight").dtype)
@@ -306,6 +307,33 @@ def test_a_folder_in_use_is_left_alone(run: Path, tokenizer: str, tmp_path: Path
     (tmp_path / "out" / "mine").touch()
     with pytest.raises(UserError, match="exists and is not empty"):
         export.export(str(run), str(tmp_path / "out"), "huggingface", "float32", tokenizer)
+
+
+@pytest.mark.parametrize("layout", ["huggingface", "meta"])
+def test_a_full_disk_leaves_nothing(run: Path, tokenizer: str, tmp_path: Path, layout: str) -> None:
+    """No file may be longer than any of the tensors, which Meta's layout writes one by one at first."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="cannot be written"):
+            export.export(str(run), str(tmp_path / "out"), layout, "float32", tokenizer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Code:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("ran"),)  # type: ignore[return-value]
+
+
+def test_no_code_of_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    release(tmp_path / "7B", 1)
+    torch.save({"output.weight": Code()}, tmp_path / "7B" / "consolidated.00.pth")
+    with pytest.raises(DamagedFile, match=r"consolidated\.00\.pth: not a file of tensors"):
+        open_weights(tmp_path / "7B")
+    assert not Path("ran").exists()
 
 
 def test_no_model_at_all(tmp_path: Path) -> None:
