@@ -160,11 +160,16 @@ def bundled(name: str) -> str:
     return path
 
 
-def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mapping[str, str] = os.environ) -> Recipe:
+def load(
+    path: str,
+    overrides: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] = os.environ,
+    needs_models: bool = True,
+) -> Recipe:
     """Reads and checks a recipe. `overrides` replaces `output` or the input of a source ("input.books").
 
     `variables` (`$HOME`, `${DATA}`), those of the environment unless given, are put into every string; relative paths
-    are relative to the working directory.
+    are relative to the working directory. Without `needs_models` the model files of rules may be missing.
 
     Raises:
         UserError: unknown key, wrong type, wrong order or missing file, as `FILE:LINE: what; what to do`.
@@ -190,8 +195,8 @@ def load(path: str, overrides: Mapping[str, str] | None = None, variables: Mappi
     for name in Template(top.output).get_identifiers():
         if f"${name}" in top.output or f"${{{name}}}" in top.output:
             raise _at(path, body, ("output",), f"output: ${name} is not set in the environment: set it, or give a path")
-    sources = tuple(_source_plan(path, body, name) for name in body["sources"])
-    across = tuple(_rules(path, body, ("across",)))
+    sources = tuple(_source_plan(path, body, name, needs_models) for name in body["sources"])
+    across = tuple(_rules(path, body, ("across",), needs_models))
     for place, named in enumerate(across):
         if not named.is_dedup or named.name == "lines":
             raise _at(
@@ -215,7 +220,7 @@ def _problem(error: YAMLError) -> str:
     return str(error.problem if isinstance(error, MarkedYAMLError) else error).partition("\n")[0]
 
 
-def _source_plan(path: str, body: CommentedMap, name: str) -> SourcePlan:
+def _source_plan(path: str, body: CommentedMap, name: str, needs_models: bool = True) -> SourcePlan:
     if name not in SOURCES:
         raise _at(path, body, ("sources", name), f"unknown source {name}; known are {', '.join(SOURCES)}")
     section = body["sources"][name]
@@ -226,7 +231,7 @@ def _source_plan(path: str, body: CommentedMap, name: str) -> SourcePlan:
     own = {key: section[key] for key in section if key not in _SourceSection.model_fields}
     source_class = load_class(SOURCES[name])
     source = cast(Source, _typed(path, body, ("sources", name), source_class, own))
-    steps = tuple(_rules(path, body, ("sources", name, "steps")))
+    steps = tuple(_rules(path, body, ("sources", name, "steps"), needs_models))
     _check_order(path, body, ("sources", name, "steps"), steps)
     return SourcePlan(name, source, shared.input, shared.include, shared.split_bytes, steps)
 
@@ -262,7 +267,7 @@ def parse_rules(texts: Sequence[str]) -> tuple[NamedRule, ...]:
     return tuple(_rules("--rule", body, ("steps",)))
 
 
-def _rules(path: str, body: CommentedMap, where: tuple[Any, ...]) -> Iterator[NamedRule]:
+def _rules(path: str, body: CommentedMap, where: tuple[Any, ...], needs_models: bool = True) -> Iterator[NamedRule]:
     counts: dict[str, int] = {}
     steps = _value(body, where) or []
     for place, step in enumerate(steps):
@@ -281,10 +286,11 @@ def _rules(path: str, body: CommentedMap, where: tuple[Any, ...]) -> Iterator[Na
         if not isinstance(optional, bool):
             raise _at(path, body, (*here, name, "optional"), "optional is true or false")
         rule = _typed(path, body, (*here, name), load_class(RULES[name]), settings)
-        try:
-            list(model_digests(rule))
-        except UserError as error:
-            raise _at(path, body, here, str(error)) from None
+        if needs_models:
+            try:
+                list(model_digests(rule))
+            except UserError as error:
+                raise _at(path, body, here, str(error)) from None
         counts[name] = counts.get(name, 0) + 1
         key = name if counts[name] == 1 else f"{name}-{counts[name]}"
         yield NamedRule(key, cast(Settings, rule), optional)

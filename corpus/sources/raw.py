@@ -61,8 +61,9 @@ class Split:
         return cls(tuple(Piece(**piece) for piece in body["pieces"]), body["group"])
 
 
-def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
-    """All files below `root` (any fsspec path) whose relative path matches one of the patterns, sorted by path.
+def file_sizes(root: str, include: Sequence[str] = ("**",)) -> dict[str, int]:
+    """Bytes of all files below `root` (any fsspec path) whose relative path matches one of the patterns, by this path,
+    sorted.
 
     Raises:
         UserError: the folder does not exist, or holds no matching file, or one that is no regular file.
@@ -76,7 +77,7 @@ def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
         for _ in os.walk(base, onerror=_refuse):  # fsspec leaves out a folder that cannot be read, without a word
             pass
     infos = {base: fs.info(base)} if fs.isfile(base) else fs.find(base, detail=True)
-    found: list[tuple[str, str, int]] = []
+    found: dict[str, int] = {}
     for path, info in sorted(infos.items()):
         relative = posixpath.basename(path) if path == base else path[len(base) + 1 :]
         # What `corpus download` has not finished yet ends in .part.
@@ -86,12 +87,24 @@ def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
                     f"input {path} is a pipe, a device, or a link to a folder or to nothing: put the file or folder "
                     "itself there, or leave it out with `include`"
                 )
-            found.append((path, relative, info["size"]))
+            found[relative] = info["size"]
     if not found:
         raise UserError(f"input {root} holds no file that matches {', '.join(include)}: check `input` and `include`")
+    return found
+
+
+def list_files(root: str, include: Sequence[str] = ("**",)) -> list[RawFile]:
+    """The files of `file_sizes` with their digests.
+
+    Raises:
+        UserError, OSError: as `file_sizes`.
+    """
+    sizes = file_sizes(root, include)
+    fs, base = filesystem(root)
+    folder = "" if fs.isfile(base) else base.rstrip("/") + "/"
     with ThreadPoolExecutor(_READERS) as pool:
-        digests = list(pool.map(lambda file: _edge_digest(fs, file[0], file[2]), found))
-    return [RawFile(relative, size, digest) for (_, relative, size), digest in zip(found, digests, strict=True)]
+        digests = list(pool.map(lambda path: _edge_digest(fs, folder + path if folder else base, sizes[path]), sizes))
+    return [RawFile(path, size, digest) for (path, size), digest in zip(sizes.items(), digests, strict=True)]
 
 
 def open_raw(root: str, path: str) -> IO[bytes]:

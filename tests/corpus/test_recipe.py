@@ -155,6 +155,14 @@ def test_the_llama_recipe_names_all_seven_sources(tmp_path: Path, monkeypatch: p
     assert sum(float(share) for share in recipe.mixture.shares.values()) == pytest.approx(1)
 
 
+def test_a_recipe_can_be_read_before_its_models_are_there(tmp_path: Path) -> None:
+    variables = {"DATA": str(tmp_path)}
+    with pytest.raises(UserError, match="model"):
+        load("llama", variables=variables)
+    (first, *_) = load("llama", variables=variables, needs_models=False).sources
+    assert [rule.key for rule in first.steps] == ["lines", "language", "perplexity", "reference"]
+
+
 def test_a_recipe_is_read_where_runs_are(tmp_path: Path) -> None:
     with fsspec.open("memory://runs/recipe.yaml", "w") as file:
         file.write(GOOD)
