@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from rich.console import Group
 from rich.text import Text
 
+from corpus.report.tables import new_table
 from trainer.config import TrainingSettings, override
 from trainer.flops import parameter_count
-from trainer.plan import TOKENS, Hardware, new_table, speed
+from trainer.plan import TOKENS, Hardware, speed
 
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28
 

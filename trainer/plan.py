@@ -1,6 +1,6 @@
 """What a training run needs and costs before it is run: memory, time, energy. Imports no torch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from corpus.errors import UserError
+from corpus.report.tables import new_table
 from trainer.config import TrainingSettings, override
 from trainer.flops import flops_per_token, parameter_count
 from trainer.gpus import GPU
@@ -178,18 +179,6 @@ def tables(of: TrainingPlan) -> Group:
 
 def gib(size: float) -> str:
     return f"{size / 2**30:,.1f} GiB"
-
-
-def new_table(title: str, left: Sequence[str], right: Sequence[str], last: str | None = None) -> Table:
-    """A table as `corpus run` prints its own: text columns, numbers, and a last column of text that may wrap."""
-    result = Table(title=title, box=None, padding=(0, 1, 0, 0), header_style="underline", title_justify="left")
-    for heading in left:
-        result.add_column(heading, no_wrap=True)
-    for heading in right:
-        result.add_column(heading, justify="right", no_wrap=True)
-    if last is not None:
-        result.add_column(last, overflow="fold")
-    return result
 
 
 def _memory_table(of: TrainingPlan) -> Table:
