@@ -1,0 +1,225 @@
+"""How fast this machine does the steps of a recipe: the real functions on the raw files of `corpus demo`."""
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from corpus.dataset import Part, StepFolder
+from corpus.demo.raw import make
+from corpus.errors import UserError
+from corpus.parts import read_part, text_bytes
+from corpus.recipe import Recipe, SourcePlan, bundled, load
+from corpus.rules import PartRef
+from corpus.sources.raw import Split, list_files
+from corpus.steps.dedupe import Decide, DedupPart, SignTask, partitions_for, sign
+from corpus.steps.extract import ExtractTask, extract_part
+from corpus.steps.process import ProcessTask, process_part, with_column
+from corpus.steps.result import PartResult
+from corpus.steps.rule import NamedRule
+from corpus.steps.spill import Spilled, WriteSpill, spilled_partitions
+from corpus.storage import join
+from pipelines.rates import Rates
+from tokenizer.tokenize import TokenizeTask, TokenPart, tokenize_parts
+from tokenizer.train import train
+
+PART_BYTES = 8 << 20
+"""Text of the parts that are measured on: files of the demo are read again and again until there is so much."""
+LEAST_SECONDS = 0.5
+"""Of processor time that a measurement takes at least."""
+VOCAB_SIZE = 4000
+"""Of the tokenizer that is trained where the recipe names none: a few MB of text hold no 32,000 pieces."""
+
+
+def calibrate(recipe: Recipe, say: Callable[[str], None] = print) -> Rates:
+    """Measures the work of a recipe, in processor time of one core, on a few MB of text. Takes a minute or two.
+
+    What cannot be measured here, for want of a model file or a library, is told and left out.
+
+    Raises:
+        OSError: the temporary folder cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="corpus-calibrate-") as home:
+        make(Path(home) / "raw")
+        demo = {plan.name: plan for plan in load(bundled("demo"), variables={"DEMO": home}, needs_models=False).sources}
+        measure = _Measure(home, say)
+        small, large = {}, {}
+        for plan in recipe.sources:
+            small[plan.name], large[plan.name] = measure.extract(demo[plan.name])
+        measure.parts(next(iter(large.values())))
+        for plan in recipe.sources:
+            measure.rules(plan.steps, large[plan.name])
+        for named in recipe.across:
+            measure.dedup(named, large[recipe.sources[0].name])
+        if recipe.tokenizer is not None:
+            model = recipe.tokenizer.model
+            measure.tokenizer(model if model is not None and os.path.isfile(model) else None, list(small.values()))
+    machine = f"{platform.node()} ({os.cpu_count()}-core {platform.machine()})"
+    return Rates(machine, date.today().isoformat(), measure.bytes_per_s)
+
+
+@dataclass(frozen=True)
+class _Documents:
+    """One part of a folder."""
+
+    folder: StepFolder
+    result: PartResult
+
+    @property
+    def path(self) -> str:
+        return self.folder.data(0)
+
+    @property
+    def bytes(self) -> int:
+        return self.result.bytes_in
+
+
+class _Measure:
+    """Collects rates; each measurement gets folders of its own, since finished work is never done again."""
+
+    def __init__(self, home: str, say: Callable[[str], None]) -> None:
+        self._home = home
+        self._say = say
+        self._folders = 0
+        self.bytes_per_s: dict[str, float] = {}
+
+    def _folder(self) -> str:
+        self._folders += 1
+        return join(self._home, f"work-{self._folders}")
+
+    def _record(self, name: str, size: float, work: Callable[[], object]) -> None:
+        if name in self.bytes_per_s:
+            return
+        try:
+            work()  # compiles kernels, loads models
+        except UserError as error:
+            self._say(f"{name}: not measured: {error}")
+            return
+        taken: list[float] = []
+        while sum(taken) < LEAST_SECONDS:
+            begun = time.process_time()
+            work()
+            taken.append(max(time.process_time() - begun, 1e-6))
+        self.bytes_per_s[name] = size / min(taken)
+        self._say(f"{name}: {self.bytes_per_s[name] / 1e6:,.1f} MB/s")
+
+    def extract(self, plan: SourcePlan) -> tuple[_Documents, _Documents]:
+        """The documents of the demo's files, and the same over and over."""
+        splits = plan.source.plan(list_files(plan.input, plan.include), plan.split_bytes)
+        pieces = tuple(piece for split in splits for piece in split.pieces)
+
+        def run(times: int) -> _Documents:
+            output = StepFolder(self._folder())
+            split = Split(pieces * times, splits[0].group)
+            return _Documents(output, extract_part(ExtractTask(0, plan.source, plan.input, split, "", output, "")))
+
+        once = run(1)
+        times = max(1, PART_BYTES // max(1, once.bytes))
+        many = run(times)
+        self._record(f"extract {plan.name}", many.bytes, lambda: run(times))
+        return once, many
+
+    def parts(self, documents: _Documents) -> None:
+        """Reading a part and writing it again, with its sidecar: what every step does besides its rules."""
+
+        def run() -> None:
+            output = StepFolder(self._folder())
+            process_part(ProcessTask(0, "", documents.folder, output, "", "", ()))
+
+        self._record("read and write parts", documents.bytes, run)
+
+    def rules(self, rules: Sequence[NamedRule], documents: _Documents) -> None:
+        """Each rule on what the one before it makes of the text; filters and dedups drop nothing here."""
+        batches = list(read_part(documents.path))
+        for named in rules:
+            size = sum(map(text_bytes, batches))
+            if named.is_dedup:
+                self.dedup(named, documents)
+            elif named.is_cleaner:
+                self._record(named.name, size, lambda: [named.cleaner.clean(batch) for batch in batches])  # noqa: B023
+                batches = [_cleaned(named, batch) for batch in batches]
+            else:
+                self._record(
+                    named.name,
+                    size,
+                    lambda: [named.filter.decide(named.filter.score(batch)) for batch in batches],  # noqa: B023
+                )
+                if named.name == "language":  # the rules after it look at the column that it fills
+                    english = [pa.array(["en"] * batch.num_rows) for batch in batches]
+                    batches = [with_column(b, "language", column) for b, column in zip(batches, english, strict=True)]
+
+    def dedup(self, named: NamedRule, documents: _Documents) -> None:
+        """Signing with its spill files, deciding round by round, and applying the decisions."""
+        size = named.dedup.estimate(documents.result.documents_out, documents.bytes)
+        rounds = named.dedup.rounds()
+        widths = [given.partitions or partitions_for(size) for given in rounds] + [1]
+        part = DedupPart(
+            PartRef(0), Part(0, "", documents.result.documents_out, documents.bytes), documents.folder, documents.folder
+        )
+
+        def signed() -> tuple[str, list[Spilled]]:
+            folder = self._folder()
+            return folder, [WriteSpill(sign, widths[0], folder)(SignTask(0, part, named, widths[0]))]
+
+        def decided(folder: str, spills: list[Spilled]) -> tuple[str, list[Spilled]]:
+            for given, width, following in zip(rounds, widths[:-1], widths[1:], strict=True):
+                partitions = spilled_partitions(spills, folder, width)
+                folder = self._folder()
+                write = WriteSpill(Decide(given, following), following, folder)
+                spills = [write(partition) for partition in partitions]
+            return folder, spills
+
+        first = signed()
+        folder, spills = decided(*first)
+        blocks = [block for partition in spilled_partitions(spills, folder, 1) for block in partition.blocks()]
+        decisions = pa.Table.from_batches(blocks).combine_chunks() if blocks else None
+
+        def apply() -> None:
+            row = 0
+            for batch in batches:
+                named.dedup.apply(batch, row, decisions)
+                row += batch.num_rows
+
+        batches = list(read_part(documents.path))
+        self._record(f"{named.name}: sign", documents.bytes, signed)
+        self._record(f"{named.name}: decide", size, lambda: decided(*first))
+        self._record(f"{named.name}: apply", documents.bytes, apply)
+
+    def tokenizer(self, model: str | None, documents: Sequence[_Documents]) -> None:
+        """Training, and packing shards: of text that comes once, since words seen before are encoded faster."""
+        trained = join(self._home, "tokenizer.model")
+        size = sum(of.bytes for of in documents)
+        self._record("train tokenizer", size, lambda: train(_lines(documents), trained, VOCAB_SIZE, max_skipped=1.0))
+        if model is None and "train tokenizer" not in self.bytes_per_s:
+            return
+        parts = tuple(TokenPart(number, of.path, "") for number, of in enumerate(documents))
+
+        def run(some: tuple[TokenPart, ...]) -> float:
+            begun = time.process_time()
+            tokenize_parts(TokenizeTask(0, some, self._folder(), model or trained, "0" * 64))
+            return time.process_time() - begun
+
+        run(parts)
+        # The model is read once a shard of 2 GiB: that time is taken out.
+        seconds = min(run(parts) for _ in range(3)) - min(run(()) for _ in range(3))
+        self.bytes_per_s["tokenize"] = size / max(seconds, 1e-6)
+        self._say(f"tokenize: {self.bytes_per_s['tokenize'] / 1e6:,.1f} MB/s")
+
+
+def _cleaned(named: NamedRule, batch: pa.RecordBatch) -> pa.RecordBatch:
+    result = named.cleaner.clean(batch)
+    return with_column(batch, "text", result.text).filter(result.reason.is_null())
+
+
+def _lines(documents: Iterable[_Documents]) -> Iterable[Any]:
+    for of in documents:
+        for batch in read_part(of.path, columns=["text"]):
+            for text in batch.column("text").to_pylist():
+                yield from text.split("\n")
