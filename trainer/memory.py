@@ -2,7 +2,7 @@
 
 Bytes, with b windows of t tokens in a micro-batch, d = dim, f = ffn_hidden, e bytes a number of computation (bfloat16
 2, float32 4), tp = `parallel.tensor`, dp = GPUs / tp, p parameters of a block. Activations are those of the eager model
-(`trainer.model` under `trainer.parallel`); a compiled block fuses the element-wise work and holds at most as much. What
+(`trainer.model` under `trainer.parallel`); a compiled block fuses the element-wise work and should hold less. What
 the allocator loses between blocks, and what CUDA and NCCL take, is not in it: `RESERVED`.
 """
 

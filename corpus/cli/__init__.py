@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from corpus.cli import look, model, models, run, shards, steps, tokenizer, tokens
+from corpus.cli import look, model, models, plan, run, shards, steps, tokenizer, tokens
 from corpus.errors import UserError
 
 app = typer.Typer(
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 for command in (
     run.run,
+    plan.plan,
     run.demo,
     run.download,
     steps.extract,
