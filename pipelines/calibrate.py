@@ -199,7 +199,7 @@ class _Measure:
         self._record("train tokenizer", size, lambda: train(_lines(documents), trained, VOCAB_SIZE, max_skipped=1.0))
         if model is None and "train tokenizer" not in self.bytes_per_s:
             return
-        parts = tuple(TokenPart(number, of.path, "") for number, of in enumerate(documents))
+        parts = tuple(TokenPart(n, of.path, "", of.result.documents_out) for n, of in enumerate(documents))
 
         def run(some: tuple[TokenPart, ...]) -> float:
             begun = time.process_time()
