@@ -28,8 +28,8 @@ SHARD_BYTES = 256 << 20
 LARGEST_SHARD_BYTES = 1 << 30
 MANY_SHARDS = 4096
 
-STRETCH_BYTES = 256 << 20
-"""Of sequences that one stretch of a source gives, over all epochs; a worker holds them in memory."""
+STRETCH_BYTES = 128 << 20
+"""Of sequences that one stretch of a source gives, over all epochs; a worker holds them, and the tokens they are of."""
 
 WRITTEN_AT_ONCE = 4096
 """Sequences copied at a time when a shard is written: 16 MiB of 2,049 tokens."""

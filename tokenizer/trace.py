@@ -10,7 +10,7 @@ from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.parts import read_row
 from corpus.storage import exists, join, parent, read_json, relative, resolve, write_json
-from tokenizer.index import HELD_OUT
+from tokenizer.index import HELD_OUT, MATERIALISED, read_index
 from tokenizer.reader import TokenReader, Trace
 from tokenizer.remote import open_shard
 
@@ -98,18 +98,24 @@ class Found:
 
 
 def locate(shard_path: str, position: int) -> Found:
-    """The document of the token at `position` of a shard.
+    """The document of the token at `position` of a shard; of a materialised one, by way of the source's shard.
 
     Raises:
         UserError: no such position, or the documents are gone.
         DamagedFile: the shard is not whole.
     """
     shard = open_shard(shard_path)
-    documents = documents_of(shard_path)
     try:
         at = shard.locate(position)
     except IndexError as error:
         raise UserError(f"{error}: give a smaller position") from None
+    folder = parent(shard_path)
+    if folder.rpartition("/")[2] == MATERIALISED:
+        before = sum(entry.documents for entry in read_index(folder).shards[: at.part])
+        trace = TokenReader(join(parent(folder), "manifest.json")).trace(before + at.row)
+        span = next(span for span in trace.spans if at.offset < span.stop)
+        return locate(span.shard, span.position + at.offset - span.start)
+    documents = documents_of(shard_path)
     piece = documents.processor.id_to_piece(int(shard.tokens[position]))
     return Found(piece, documents.step, documents.id_of(at.part, at.row), at.part, at.row, at.offset)
 

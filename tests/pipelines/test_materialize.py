@@ -1,7 +1,11 @@
 """The order, materialised: every batch is the one that the order names, on every runner, after any stop."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import fsspec
@@ -167,6 +171,31 @@ def test_spill_files_of_another_cut_are_not_mixed_in(copied: str, materialised: 
     shutil.rmtree(Path(copied).parent / "materialised" / ".work")
     folder, _ = materialize(copied, POOL, SHARD, STRETCH // 2, said)
     assert files(Path(folder)) == materialised
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "window", [r"part-00003\.spill$", r"/shard-00002\.tok$", r"/meta/shard-00002\.json$", r"materialised/index\.json$"]
+)
+def test_killed_in_a_window(copied: str, materialised: dict[str, bytes], window: str) -> None:
+    """The whole process tree, just before a file gets its name."""
+    code = (
+        "from pipelines.materialize import materialize; from pipelines.runner import Runner;"
+        f"materialize({copied!r}, Runner(workers=2), {SHARD}, {STRETCH})"
+    )
+    path = [str(Path(__file__).parents[1] / "killing"), str(Path(__file__).parents[2])]
+    environment = {**os.environ, "CORPUS_TEST_KILL_WINDOW": window, "PYTHONPATH": os.pathsep.join(path)}
+    killed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, start_new_session=True, capture_output=True, timeout=300
+    )
+    assert killed.returncode == -signal.SIGKILL
+    home = Path(copied).parent / "materialised"
+    assert not (home / "index.json").exists()
+    done = {sidecar.stem: sidecar.stat().st_mtime_ns for sidecar in home.glob("meta/*.json")}
+    folder, did = run(copied)
+    assert did
+    assert files(folder) == materialised
+    assert {name: (folder / "meta" / f"{name}.json").stat().st_mtime_ns for name in done} == done
 
 
 def test_damage_of_a_materialised_shard(copied: str) -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from corpus.errors import UserError
 from pipelines.exchange import Exchange
+from pipelines.materialize import materialize
 from pipelines.partmap import PartMap, PartsFailed
 from pipelines.runner import Runner
 from tests.pipelines.functions import Again, Job, Numbers, SumUp, failing
+from tests.tokenizer.token_folders import write_run
 
 pytestmark = [
     pytest.mark.spark,
@@ -39,6 +41,16 @@ def test_spark_and_the_pool_write_equal_bytes(spark: Runner, tmp_path: Path) -> 
     assert written["spark"] == written["local"]
     assert sorted(written["spark"]) == [f"{n}.npy" for n in range(5)]
     assert not (tmp_path / "work/spark").exists()  # Spark shuffles; it spills nothing of ours
+
+
+def test_spark_materialises_the_same_bytes(spark: Runner, tmp_path: Path) -> None:
+    written = []
+    for runner in (spark, Runner(workers=2, quiet=True)):
+        manifest = write_run(str(tmp_path / runner.name))
+        folder, _ = materialize(manifest, runner, 5000, 3000, say=lambda line: None)
+        written.append({path.name: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()})
+    assert written[0] == written[1]
+    assert len(written[0]) > 8
 
 
 def test_a_failing_part_on_spark_is_named(spark: Runner, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from corpus.schema import SCHEMA, Document, Origin, document_batch
 from corpus.storage import exists, names, open_read
 from tests.tokenizer.folders import HELD, STEP, run, texts, write_parts
 from tokenizer import concatenation as concatenation_module
-from tokenizer.index import read_index, write_index
+from tokenizer.index import is_whole, read_index, write_index
 from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.model import read_model
 from tokenizer.reader import TokenReader
@@ -88,6 +89,16 @@ def test_the_same_parts_give_the_same_bytes_on_any_file_system(
         with open_read(f"memory://tokens-test/{name}") as file:
             assert file.read() == Path(tokens, name).read_bytes()
     assert names("memory://tokens-test/meta") == [f"shard-{n:05d}.json" for n in range(3)]
+
+
+def test_a_folder_that_lost_a_shard_is_not_whole(tokens: str, tmp_path: Path) -> None:
+    assert is_whole(tokens)
+    assert not is_whole(str(tmp_path))
+    for name in ("shard-00001.tok", "heldout/shard-00002.tok", "index.json"):
+        folder = tmp_path / name.replace("/", "-")
+        shutil.copytree(tokens, folder)
+        (folder / name).unlink()
+        assert not is_whole(str(folder))
 
 
 def test_what_stops_it(tokens: str, parts: list[TokenPart], model_path: str, tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import sentencepiece
 
 from corpus.errors import UserError
+from corpus.steps.spill import GroupedPartition, encode_block
 from tests.tokenizer.folders import STEP, run, texts, write_parts
+from tokenizer.index import write_index
+from tokenizer.materialize import Place, Stretches, WriteShard, make_plan
 from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.reader import TokenReader
 from tokenizer.trace import documents_of, locate, trace_sequences, write_documents
@@ -82,3 +86,23 @@ def test_what_is_gone_is_named(home: Path) -> None:
     (home / "tokens" / "books-1" / "documents.json").unlink()
     with pytest.raises(UserError, match=r"documents\.json does not exist"):
         documents_of(shard)
+
+
+def test_a_token_of_a_materialised_shard_leads_to_its_document(home: Path) -> None:
+    tokens = str(home / "tokens" / "books-1")
+    manifest = write_manifest(make_mixture({"books": 1}, {"books": tokens}, None, 16), str(home))
+    reader = TokenReader(manifest)
+    plan = make_plan(manifest, 3000)
+    blocks: dict[int, list[pa.RecordBatch]] = {}
+    for stretch in Stretches()(manifest):
+        for number, block in Place(plan)(stretch):
+            blocks.setdefault(number, []).append(block)
+    for number, some in blocks.items():
+        WriteShard(plan)(GroupedPartition(number, tuple(encode_block(block).to_pybytes() for block in some)))
+    write_index(plan.folder, plan.shards)
+    assert plan.shards > 2
+    for row, offset in ((0, 0), (7, 5), (9, 16)):
+        k = 2 * plan.per_shard + row
+        (span,) = [span for span in reader.trace(k).spans if span.start <= offset < span.stop]
+        expected = locate(span.shard, span.position + offset - span.start)
+        assert locate(f"{plan.folder}/shard-00002.tok", row * 17 + offset) == expected
