@@ -1,6 +1,6 @@
 """From tokens back to their documents: of one position in a shard, or of all sequences of a training step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,13 +23,15 @@ class Documents:
 
     Attributes:
         folder: the token folder.
-        step: folder of the step whose documents were tokenised.
         model: path of the tokenizer model.
+        step: folder of the step whose documents were tokenised; "" where the tokens were imported.
+        files: files they were imported from: part n is file n, row r its document r.
     """
 
     folder: str
-    step: str
     model: str
+    step: str = ""
+    files: tuple[str, ...] = ()
 
     @cached_property
     def processor(self) -> sentencepiece.SentencePieceProcessor:
@@ -42,14 +44,21 @@ class Documents:
         """The id of a document.
 
         Raises:
-            UserError: the step is gone.
+            UserError: the step is gone, or there was none.
         """
+        if not self.step:
+            raise UserError(
+                f"{self.folder} was imported, so only this is known: document {row} of {self.files[part]}; "
+                "`corpus shards cat` prints what its tokens decode to"
+            )
         if not exists(self.step):
             raise UserError(f"{self.step}, whose documents {self.folder} holds, is gone: run the recipe again")
         return str(read_row(StepFolder(self.step).data(part), row, ["id"])["id"][0].as_py())
 
     def name_of(self, part: int, row: int) -> str:
-        """The id of a document; where the documents are gone, its part and row."""
+        """The id of a document, or what else is known of it: its place in an imported file, its part and row."""
+        if not self.step:
+            return f"{self.files[part]} document {row}"
         try:
             return self.id_of(part, row)
         except UserError:
@@ -59,6 +68,12 @@ class Documents:
 def write_documents(folder: str, step: str, model: str) -> None:
     """Notes beside the shards which step was tokenised and with which model."""
     write_json(join(folder, _DOCUMENTS), {"step": relative(step, folder), "model": relative(model, folder)})
+
+
+def write_imported(folder: str, files: Sequence[str], model: str) -> None:
+    """Notes beside the shards which files they were imported from, and which model their ids are of."""
+    paths = [relative(path, folder) for path in files]
+    write_json(join(folder, _DOCUMENTS), {"files": paths, "model": relative(model, folder)})
 
 
 def documents_of(shard: str) -> Documents:
@@ -74,7 +89,12 @@ def documents_of(shard: str) -> Documents:
     if not exists(path):
         raise UserError(f"{path} does not exist, so the documents of {shard} are not known: give a shard in its folder")
     notes = read_json(path)
-    return Documents(folder, *(resolve(notes[key], folder) for key in ("step", "model")))
+    return Documents(
+        folder,
+        resolve(notes["model"], folder),
+        resolve(notes["step"], folder) if "step" in notes else "",
+        tuple(resolve(path, folder) for path in notes.get("files", ())),
+    )
 
 
 @dataclass(frozen=True)

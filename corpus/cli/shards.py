@@ -98,7 +98,8 @@ def _origin(path: str) -> list[tuple[str, str]]:
         raise
     except UserError:
         return []
-    return [("step", documents.step), ("model", documents.model)]
+    origin = [("step", documents.step)] if documents.step else [("file", path) for path in documents.files]
+    return [*origin, ("model", documents.model)]
 
 
 @app.command()
@@ -135,3 +136,35 @@ def cat(
         print(f"=== document {number}: {named}, {stop - start:,} tokens from {start:,} on")
         tokens = opened.tokens[start:stop].tolist()
         print(" ".join(map(str, tokens)) if ids or documents is None else documents.processor.decode(tokens))
+
+
+@app.command("export")
+def export_(
+    folder: Annotated[str, typer.Argument(help="a token folder")],
+    output: Annotated[str, typer.Argument(help="folder for train/ and validation/")],
+    format: Annotated[str, typer.Option(help="megatron, datatrove or datasets (Parquet)")],
+) -> None:
+    """Write the documents of a token folder for another trainer, shard by shard.
+
+    Example: `corpus shards export runs/llama/tokens/books-1f3a9c2e export/books --format megatron`
+    """
+    from tokenizer.interop.exporting import export_folder
+
+    export_folder(folder, output, format, print)
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[str], typer.Argument(help="local files: .bin or .idx of Megatron, .ds of datatrove")],
+    output: Annotated[str, typer.Argument(help="the token folder")],
+    format: Annotated[str, typer.Option(help="megatron or datatrove")],
+    model: Annotated[str, typer.Option(help="the SentencePiece model that the ids are of")],
+) -> None:
+    """Make a token folder of packed tokens that something else wrote; a shard for each file.
+
+    Example: `corpus shards import old/*.idx tokens/old --format megatron --model tokenizer.model`
+    """
+    from tokenizer.interop.importing import import_files
+
+    index = import_files(files, output, format, model, print)
+    print(f"{output}: {len(index.shards):,} shards, {index.documents:,} documents, {index.tokens:,} tokens")
