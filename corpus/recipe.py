@@ -78,6 +78,7 @@ class MixtureSection(Settings):
 
     Attributes:
         shares: share of tokens by source, as decimals that add up to 1 (LLaMA-1, Table 1).
+        folders: token folders that are there already, imported or of another run, by their name in `shares`.
         tokens: total to draw; null = as many as the scarcest source gives in `max_epochs` epochs.
         sequence_length: tokens in a training sequence (LLaMA-1: 2,048).
         max_epochs: asking for more passes over a source than this is an error.
@@ -85,6 +86,7 @@ class MixtureSection(Settings):
     """
 
     shares: dict[str, str | float]
+    folders: dict[str, str] = {}  # noqa: RUF012  pydantic copies it
     tokens: int | None = Field(default=None, gt=0)
     sequence_length: int = Field(default=2048, ge=2)
     max_epochs: float = Field(default=4.0, gt=0)
@@ -141,7 +143,7 @@ class _Top(BaseModel):
 
     format: Literal[1]
     output: str
-    sources: dict[str, Any] = Field(min_length=1)
+    sources: dict[str, Any] = {}
     across: list[Any] = []
     tokenizer: Any = None
     mixture: Any = None
@@ -195,7 +197,7 @@ def load(
     for name in Template(top.output).get_identifiers():
         if f"${name}" in top.output or f"${{{name}}}" in top.output:
             raise _at(path, body, ("output",), f"output: ${name} is not set in the environment: set it, or give a path")
-    sources = tuple(_source_plan(path, body, name, needs_models) for name in body["sources"])
+    sources = tuple(_source_plan(path, body, name, needs_models) for name in top.sources)
     across = tuple(_rules(path, body, ("across",), needs_models))
     for place, named in enumerate(across):
         if not named.is_dedup or named.name == "lines":
@@ -211,6 +213,7 @@ def load(
         mixture=_typed(path, body, ("mixture",), MixtureSection) if body.get("mixture") is not None else None,
         body=body,
     )
+    _check_sources(recipe)
     _check_mixture(recipe)
     return recipe
 
@@ -329,12 +332,29 @@ def _check_order(path: str, body: CommentedMap, where: tuple[Any, ...], steps: t
             document_dedup = name
 
 
+def _check_sources(recipe: Recipe) -> None:
+    if recipe.sources:
+        return
+    if not recipe.mixture or not recipe.mixture.folders:
+        message = "sources: name at least one, or token folders in `folders` of the mixture"
+        raise _at(recipe.path, recipe.body, ("sources",), message)
+    for key in ("across", "tokenizer"):
+        if recipe.body.get(key):
+            raise _at(recipe.path, recipe.body, (key,), f"{key}: there are no sources that it is for: leave it out")
+
+
 def _check_mixture(recipe: Recipe) -> None:
     if recipe.mixture is None:
         return
     names = {plan.name for plan in recipe.sources}
+    for name in recipe.mixture.folders:
+        where = ("mixture", "folders", name)
+        if name in names:
+            raise _at(recipe.path, recipe.body, where, f"{name} is in `sources` too: give the folder another name")
+        if name not in recipe.mixture.shares:
+            raise _at(recipe.path, recipe.body, where, f"{name} has no share: give it one in `shares`")
     for name in recipe.mixture.shares:
-        if name not in names:
+        if name not in names and name not in recipe.mixture.folders:
             raise _at(
                 recipe.path,
                 recipe.body,
@@ -352,7 +372,7 @@ def _check_mixture(recipe: Recipe) -> None:
     if sum(shares.values()) != 1:
         message = f"the shares add up to {float(sum(shares.values())):g} and must add up to 1: correct them"
         raise _at(recipe.path, recipe.body, ("mixture", "shares"), message)
-    if recipe.tokenizer is None:
+    if recipe.tokenizer is None and recipe.sources:
         raise _at(recipe.path, recipe.body, ("mixture",), "a mixture needs a `tokenizer` section")
 
 

@@ -1,5 +1,7 @@
 """Which folders of a run its recipe no longer names."""
 
+from collections.abc import Mapping
+
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.recipe import SOURCES, Recipe, load
@@ -51,8 +53,15 @@ def _used(recipe: Recipe) -> list[str]:
         for name in last:
             last[name] = StepFolder(join(recipe.output, name, folder_name(step.number, step.name, digest)))
             used.append(_finished(last[name]).path)
-    if recipe.tokenizer is None:
-        return used
+    tokens = _used_tokens(recipe, last, used) if recipe.tokenizer is not None else {}
+    if recipe.mixture is not None:
+        used.append(mixture_folder(recipe.mixture, tokens, recipe.output))
+    return used
+
+
+def _used_tokens(recipe: Recipe, last: Mapping[str, StepFolder], used: list[str]) -> dict[str, str]:
+    """The token folder of each source; they and the model's folder are added to `used`."""
+    assert recipe.tokenizer is not None
     model = recipe.tokenizer.model
     if model is None:
         home = join(recipe.output, f"tokenizer-{tokenizer_digest(recipe, last)[:8]}")
@@ -69,10 +78,7 @@ def _used(recipe: Recipe) -> list[str]:
         if not exists(join(folder_path, "index.json")):
             raise _unfinished(folder_path)
         used.append(folder_path)
-    if recipe.mixture is not None:
-        mixed = {name: tokens[name] for name in recipe.mixture.shares}
-        used.append(mixture_folder(recipe.mixture, mixed, recipe.output))
-    return used
+    return tokens
 
 
 def _finished(folder: StepFolder) -> StepFolder:

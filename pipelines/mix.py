@@ -11,6 +11,8 @@ from tokenizer.mixture import Mixture, make_mixture, manifest_path, write_manife
 def mix(section: MixtureSection, tokens: Mapping[str, str], run: str) -> tuple[str, bool]:
     """Writes the order's manifest below a run's folder. Returns its path, and whether it was written now.
 
+    `tokens` are the token folders of the run, to which those that the section names are added.
+
     Raises:
         UserError: what `tokenizer.mixture.make_mixture` raises.
     """
@@ -28,5 +30,10 @@ def mixture_folder(section: MixtureSection, tokens: Mapping[str, str], run: str)
 
 def _mixture(section: MixtureSection, tokens: Mapping[str, str]) -> Mixture:
     return make_mixture(
-        section.shares, tokens, section.tokens, section.sequence_length, section.seed, section.max_epochs
+        section.shares,
+        {**tokens, **section.folders},
+        section.tokens,
+        section.sequence_length,
+        section.seed,
+        section.max_epochs,
     )

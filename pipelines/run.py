@@ -82,25 +82,26 @@ def run(
         for plan, (output, did) in zip(recipe.sources, run_step(step, inputs, work, runner), strict=True):
             ran += _say(say, plan.name, output, did)
             folders[plan.name].append(output)
-    if recipe.tokenizer is None or until == "across":
+    if until == "across":
         return RunResult(folders, {}, None, ran)
 
-    last = {name: some[-1] for name, some in folders.items()}
-    model, did = train_tokenizer(recipe, last, work, runner)
-    ran += did
-    say(f"tokenizer: {model} {'trained' if did else 'was there'}")
-    if until == "tokenizer":
-        return RunResult(folders, {}, None, ran)
     tokens = {}
-    for name, folder in last.items():
-        tokens[name], did = tokenize(
-            folder, join(recipe.output, "tokens"), name, model, recipe.tokenizer.held_out, runner
-        )
+    if recipe.tokenizer is not None:
+        last = {name: some[-1] for name, some in folders.items()}
+        model, did = train_tokenizer(recipe, last, work, runner)
         ran += did
-        say(f"{name}: {tokens[name]} {'done' if did else 'was done'}")
-    if recipe.mixture is None or until == "tokenize":
+        say(f"tokenizer: {model} {'trained' if did else 'was there'}")
+        if until == "tokenizer":
+            return RunResult(folders, {}, None, ran)
+        for name, folder in last.items():
+            tokens[name], did = tokenize(
+                folder, join(recipe.output, "tokens"), name, model, recipe.tokenizer.held_out, runner
+            )
+            ran += did
+            say(f"{name}: {tokens[name]} {'done' if did else 'was done'}")
+    if recipe.mixture is None or until in ("tokenizer", "tokenize"):
         return RunResult(folders, tokens, None, ran)
-    manifest, did = mix(recipe.mixture, {name: tokens[name] for name in recipe.mixture.shares}, recipe.output)
+    manifest, did = mix(recipe.mixture, tokens, recipe.output)
     ran += did
     say(f"mixture: {manifest} {'written' if did else 'was there'}")
     remove(work)  # what a killed run left of steps that are finished now
@@ -146,6 +147,9 @@ def _check_places(recipe: Recipe, only: Sequence[str]) -> None:
                 f"{recipe.path}: input {plan.input} of {plan.name} does not exist: set it to the folder that holds the "
                 "raw files"
             )
+    for name, folder in recipe.mixture.folders.items() if recipe.mixture and not only else ():
+        if not exists(join(folder, "index.json")):
+            raise UserError(f"{recipe.path}: {folder} of {name} has no index.json: give a finished token folder")
     model = recipe.tokenizer.model if recipe.tokenizer and not only else None
     if model is not None and not exists(model):
         raise UserError(

@@ -12,7 +12,8 @@ from tokenizer.mixture import read_manifest
 def summary_table(recipe: Recipe, result: RunResult) -> Group:
     """Counts of every source as far as the run went, tokens and shares where it went that far."""
     summaries = [summarise(name, steps) for name, steps in result.steps.items()]
-    tokens = {name: read_index(folder).tokens for name, folder in result.tokens.items()}
+    folders = {**result.tokens, **(recipe.mixture.folders if recipe.mixture and result.mixture else {})}
+    tokens = {name: read_index(folder).tokens for name, folder in folders.items()}
     wanted = {name: float(share) for name, share in recipe.mixture.shares.items()} if recipe.mixture else {}
     got = read_manifest(result.mixture).shares_got() if result.mixture else {}
     return table(summaries, tokens, wanted, got)

@@ -57,7 +57,7 @@ def table(
 ) -> Group:
     """One row a source, and below it what was dropped and why.
 
-    `tokens` are those of the packed shards; `wanted` and `got` are shares of the mixture.
+    `tokens` are those of the packed shards, of sources without steps too; `wanted` and `got` are shares of the mixture.
     """
     result = Table(title="From raw records to tokens", box=None, padding=(0, 1, 0, 0), header_style="underline")
     for heading in ("source", "records", "docs", "MB in", "MB out", "tokens", "wanted", "got"):
@@ -79,4 +79,7 @@ def table(
         )
         for place, ((rule, reason), count) in enumerate(of.dropped.items()):
             dropped.add_row("" if place else of.name, rule, reason, f"{count:,}")
+    for name in sorted(tokens.keys() - {of.name for of in summaries}):  # folders that were there already
+        cells = [f"{share[name]:.1%}" if name in share else "" for share in (wanted, got)]
+        result.add_row(name, "", "", "", "", f"{tokens[name]:,}", *cells)
     return Group(result, dropped) if dropped.row_count else Group(result)

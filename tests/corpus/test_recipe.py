@@ -75,6 +75,8 @@ MISTAKES = {
     "a map for a list": ("    steps: []", "    include: x", 12, "include: input should be a valid list, found 'x'"),
     "a validator's words": ("  - near", "  - near: {bands: 3}", 14, "near: set both of `bands` and `rows`"),
     "an unset variable": ("output: run", "output: ${NO_SUCH}/run", 2, "output: $NO_SUCH is not set"),
+    "a folder without a share": ("books: 0.1}", "books: 0.1}\n  folders: {old: x}", 18, "old has no share"),
+    "a folder for a source": ("books: 0.1}", "books: 0.1}\n  folders: {books: x}", 18, "books is in `sources` too"),
     "another format": ("format: 1", "format: 2", 1, "format: input should be 1, found 2"),
     "not YAML": ("across:", "across: [", 14, "not valid YAML"),
     "a control character": ("output: run", "output: r\x01n", 1, "not valid YAML: unacceptable character #x0001"),
@@ -95,6 +97,33 @@ def test_a_mistake_is_one_line_with_its_line_number(tmp_path: Path, name: str) -
     assert str(caught.value).startswith(f"{path}:{line}: "), caught.value
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+FOLDERS = """\
+format: 1
+output: run
+mixture:
+  shares: {old: 1}
+  folders: {old: $DATA/tokens}
+"""
+
+
+def test_a_recipe_of_token_folders_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA", "/data")
+    recipe = load(write(tmp_path, FOLDERS))
+    assert recipe.mixture is not None
+    assert (recipe.sources, recipe.mixture.folders) == ((), {"old": "/data/tokens"})
+    for text, message in [
+        (
+            FOLDERS.replace("  folders: {old: $DATA/tokens}\n", ""),
+            r"yaml:1: sources: name at least one, or token folde",
+        ),
+        ("format: 1\noutput: run\nsources: {}\n", r"yaml:3: sources: name at least one, or token folders"),
+        (FOLDERS + "across: [near]\n", r"yaml:6: across: there are no sources that it is for: leave it out"),
+        (FOLDERS + "tokenizer: {vocab_size: 400}\n", r"yaml:6: tokenizer: there are no sources"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            load(write(tmp_path, text))
 
 
 def test_overrides_replace_output_and_inputs(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Mixtures of token folders that were there before the recipe."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from corpus.cli import app
+from corpus.errors import UserError
+from corpus.recipe import load
+from pipelines.gc import stale_folders
+from pipelines.run import run
+from pipelines.runner import Runner
+from tests.tokenizer.folders import run as pack
+from tests.tokenizer.folders import write_parts
+from tokenizer.reader import TokenReader
+from tokenizer.train import train
+
+RECIPE = """\
+format: 1
+output: {home}/run
+{sources}mixture:
+  shares: {shares}
+  folders: {{old: {home}/old}}
+  sequence_length: 16
+"""
+SOURCES = """\
+sources: {{books: {{input: {home}/raw}}}}
+tokenizer: {{model: {home}/tokenizer.model, held_out: 10}}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    model = str(tmp_path / "tokenizer.model")
+    train([f"{word} north thing in the {n}" for n in range(200) for word in ("return", "self", "ka")], model, 320)
+    (tmp_path / "parts").mkdir()
+    pack(write_parts(tmp_path / "parts", [40]), str(tmp_path / "old"), model, [[0]])
+    (tmp_path / "raw").mkdir()
+    for n in range(20):
+        (tmp_path / "raw" / f"{n}.txt").write_text("the north return " * 100)
+    return tmp_path
+
+
+def recipe(home: Path, sources: str, shares: str) -> str:
+    path = home / "recipe.yaml"
+    path.write_text(RECIPE.format(home=home, sources=sources.format(home=home), shares=shares))
+    return str(path)
+
+
+def test_alone(home: Path) -> None:
+    path = recipe(home, "", "{old: 1}")
+    for _ in range(2):
+        result = CliRunner().invoke(app, ["mix", path])
+        assert result.exit_code == 0, result.output
+    (manifest,) = (home / "run").glob("mixture-*/manifest.json")
+    assert TokenReader(str(manifest)).sources == ("old",)
+    assert stale_folders(str(home / "run")) == []
+    (home / "old" / "index.json").unlink()
+    with pytest.raises(UserError, match=r"old of old has no index\.json: give a finished token folder"):
+        run(load(path), Runner("local", 1, quiet=True))
+
+
+def test_beside_a_source(home: Path) -> None:
+    path = recipe(home, SOURCES, "{old: 0.3, books: 0.7}")
+    result = CliRunner().invoke(app, ["run", path, "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    assert [line.split()[-2:] for line in result.output.splitlines() if line.startswith("old ")] == [["30.0%", "30.0%"]]
+    (manifest,) = (home / "run").glob("mixture-*/manifest.json")
+    assert TokenReader(str(manifest)).sources == ("books", "old")
+    assert stale_folders(str(home / "run")) == []
