@@ -7,14 +7,15 @@ import pytest
 
 from corpus.parts import read_part
 from tests.tokenizer.interop.test_megatron import DOCUMENTS, shard_of
-from tokenizer.interop import packed, rows
+from tokenizer.interop import rows
 from tokenizer.interop.exporting import export_folder
+from tokenizer.interop.packed import document_blocks
 from tokenizer.shards import Shard
 
 
 @pytest.mark.parametrize("vocab_size", [32000, 65537])
 def test_every_document_is_a_row(tmp_path: Path, vocab_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "BLOCK_TOKENS", 4)
+    monkeypatch.setattr(rows, "document_blocks", lambda offsets: document_blocks(offsets, 4))
     rows.write(shard_of(tmp_path / "shard.tok", DOCUMENTS, vocab_size), str(tmp_path / "a"))
     found = [row for batch in read_part(str(tmp_path / "a.parquet")) for row in batch.to_pylist()]
     assert [(row["part"], row["row"], row["input_ids"]) for row in found] == DOCUMENTS
