@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from corpus.errors import DamagedFile
 from corpus.storage import join, names
 from tokenizer.index import HELD_OUT, IndexedShard, read_index
+from tokenizer.remote import open_shard
 from tokenizer.shards import Shard, ShardHeader
 
 
@@ -28,7 +29,7 @@ class ShardCheck:
             UserError: there is no such file.
             DamagedFile: it is damaged, or not the file that the index lists.
         """
-        shard = Shard(self.path)
+        shard = open_shard(self.path)
         shard.verify(self.entry.digest if self.entry else None)
         if self.header is not None and shard.header != self.header:
             differ = [key for key, value in asdict(self.header).items() if getattr(shard.header, key) != value]

@@ -53,11 +53,11 @@ def info(path: Annotated[str, typer.Argument(help="a shard, or a token folder")]
     Example: `corpus shards info runs/llama/tokens/books-1f3a9c2e`
     """
     from tokenizer.index import read_index
-    from tokenizer.shards import Shard
+    from tokenizer.remote import open_shard
 
     lines: list[tuple[str, str]]
     if path.endswith(".tok"):
-        shard = Shard(path)
+        shard = open_shard(path)
         header, counts = shard.header, shard.counts
         tokens, text = counts.tokens, counts.text_bytes
         lines = [
@@ -113,10 +113,10 @@ def cat(
 
     Example: `corpus shards cat runs/llama/tokens/books-1f3a9c2e/shard-00000.tok --limit 1`
     """
-    from tokenizer.shards import Shard
+    from tokenizer.remote import open_shard
     from tokenizer.trace import documents_of
 
-    opened = Shard(shard)
+    opened = open_shard(shard)
     try:
         documents = documents_of(shard)
     except UserError:

@@ -11,14 +11,14 @@ import numpy as np
 
 from corpus.errors import DamagedFile
 from corpus.storage import commit
-from tokenizer.interop.packed import Packed, map_bytes, write_array
+from tokenizer.interop.packed import Packed, map_bytes, write_array, write_tokens
 from tokenizer.shards import Shard
 
 
 def write(shard: Shard, base: str) -> None:
     """Commits BASE.ds, BASE.ds.metadata and then BASE.ds.index. The tokenizer is named by its SHA-256."""
     tokens, width = shard.counts.tokens, shard.header.dtype.itemsize
-    commit(f"{base}.ds", lambda sink: write_array(sink, shard.tokens))
+    commit(f"{base}.ds", lambda sink: write_tokens(sink, shard))
 
     def metadata(sink: Any) -> None:
         sink.write(f"{shard.header.tokenizer}|{width}\n{tokens}\n{tokens / 1e6:.3g} MT".encode())

@@ -6,6 +6,7 @@ from corpus.errors import UserError
 from corpus.storage import join, names, read_json, write_json
 from tokenizer.index import read_index
 from tokenizer.interop import datatrove, megatron, rows
+from tokenizer.remote import open_shard
 from tokenizer.shards import Shard
 
 WRITERS: Mapping[str, Callable[[Shard, str], None]] = {
@@ -52,7 +53,7 @@ def export_folder(folder: str, output: str, format: str, say: Callable[[str], No
         if name in finished:
             say(f"{join(output, name)} was done")
             continue
-        shard = Shard(join(folder, entry.name), index.header.tokenizer)
+        shard = open_shard(join(folder, entry.name), index.header.tokenizer)
         WRITERS[format](shard, join(output, name))
         write_json(join(output, _FINISHED, f"{name}.json"), {"format_name": format, "digest": entry.digest})
         say(f"{join(output, name)} done: {entry.documents:,} documents, {entry.tokens:,} tokens")

@@ -14,7 +14,7 @@ import numpy as np
 
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import commit
-from tokenizer.interop.packed import Packed, map_bytes, write_array
+from tokenizer.interop.packed import Packed, map_bytes, write_array, write_tokens
 from tokenizer.shards import Shard
 
 _HEADER = struct.Struct("<9sQBQQ")
@@ -29,7 +29,7 @@ def write(shard: Shard, base: str) -> None:
     """
     code = 8 if shard.header.dtype.itemsize == 2 else 4
     documents = shard.counts.documents
-    commit(f"{base}.bin", lambda sink: write_array(sink, shard.tokens, _DTYPES[code]))
+    commit(f"{base}.bin", lambda sink: write_tokens(sink, shard, _DTYPES[code]))
 
     def index(sink: Any) -> None:
         sink.write(_HEADER.pack(_MAGIC, 1, code, documents, documents + 1))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.errors import UserError
+from tokenizer.shards import Shard
 
 BLOCK_TOKENS = 1 << 22
 """Tokens held in memory at once, unless one document has more."""
@@ -43,9 +44,15 @@ def map_bytes(path: str) -> npt.NDArray[np.uint8]:
 
 
 def write_array(sink: Any, values: npt.NDArray[Any], dtype: str | None = None) -> None:
-    """Writes an array as `dtype`, a bounded piece at a time: it may be a memory map larger than memory."""
+    """Writes an array as `dtype`, of which a bounded piece is converted at a time."""
     for start in range(0, len(values), BLOCK_TOKENS):
         sink.write(np.ascontiguousarray(values[start : start + BLOCK_TOKENS], dtype).data)
+
+
+def write_tokens(sink: Any, shard: Shard, dtype: str | None = None) -> None:
+    """Writes the ids of a shard as `dtype`, a piece at a time, out of blocks that fit their checksums."""
+    for start in range(0, shard.counts.tokens, BLOCK_TOKENS):
+        write_array(sink, shard.read(start, min(start + BLOCK_TOKENS, shard.counts.tokens)), dtype)
 
 
 def document_blocks(offsets: npt.NDArray[Any], size: int = BLOCK_TOKENS) -> Iterator[tuple[int, int]]:

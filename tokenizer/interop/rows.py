@@ -22,7 +22,7 @@ def _batches(shard: Shard, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     parts = np.repeat(shard.parts[:, 0], np.diff(np.append(shard.parts[:, 1], np.uint64(documents))).astype(np.int64))
     for first, stop in document_blocks(offsets):
         ends = (offsets[first : stop + 1] - offsets[first]).astype(np.int32)
-        values = pa.array(shard.tokens[offsets[first] : offsets[stop]])
+        values = pa.array(shard.read(int(offsets[first]), int(offsets[stop])))
         columns = [
             pa.ListArray.from_arrays(pa.array(ends), values),
             pa.array(parts[first:stop]),

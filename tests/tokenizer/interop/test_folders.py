@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from corpus.cli import app
-from corpus.errors import UserError
+from corpus.errors import DamagedFile, UserError
 from corpus.storage import exists, names
 from tokenizer.index import read_index
 from tokenizer.interop import importing
-from tokenizer.interop.exporting import export_folder
+from tokenizer.interop.exporting import WRITERS, export_folder
 from tokenizer.interop.importing import import_files
 from tokenizer.interop.packed import document_blocks
 from tokenizer.mixture import make_mixture, write_manifest
@@ -112,8 +112,29 @@ def test_into_an_object_store(folder: Path, tmp_path: Path, model_path: str) -> 
         f"shard-00000.ds{ending}" for ending in ("", ".index", ".metadata")
     ]
     export(folder, tmp_path / "out", "datatrove")
-    import_files(shard_files(tmp_path / "out", "datatrove"), "memory://interop/tokens", "datatrove", model_path)
-    assert read_index("memory://interop/tokens").documents == read_index(str(folder)).documents
+    stores = {"here": str(tmp_path / "tokens"), "there": "memory://interop/tokens"}
+    for tokens in stores.values():
+        import_files(shard_files(tmp_path / "out", "datatrove"), tokens, "datatrove", model_path)
+    for format in WRITERS:
+        files = []
+        for name, tokens in stores.items():
+            export_folder(tokens, str(tmp_path / name), format, lambda line: None)
+            files.append({path.name: path.read_bytes() for path in (tmp_path / name / "train").iterdir()})
+            shutil.rmtree(tmp_path / name)
+        assert files[0] == files[1]
+        assert len(files[0]) >= 2
+    verified = CliRunner().invoke(app, ["shards", "verify", "memory://interop/tokens"])
+    assert verified.stdout.startswith("2 of 2 shards are whole"), verified.stderr
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_damaged_shard_is_not_exported(folder: Path, tmp_path: Path, format: str) -> None:
+    shutil.copytree(folder, tmp_path / "tokens")
+    path = tmp_path / "tokens" / "shard-00001.tok"
+    path.write_bytes(path.read_bytes()[:4100] + b"\xff" + path.read_bytes()[4101:])
+    with pytest.raises(DamagedFile, match=r"shard-00001\.tok is altered in bytes 4096 to"):
+        export(tmp_path / "tokens", tmp_path / "out", format)
+    assert [name for name in names(str(tmp_path / "out" / "train")) if name.startswith("shard-00001")] == []
 
 
 def test_bos_and_eos_are_what_every_document_has(tmp_path: Path, model_path: str) -> None:
