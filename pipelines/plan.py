@@ -16,6 +16,7 @@ from rich.text import Text
 
 from corpus.dataset import StepFolder
 from corpus.dedup.ids import BYTES_PER_DOCUMENT
+from corpus.errors import UserError
 from corpus.recipe import Recipe, SourcePlan
 from corpus.report.tables import new_table
 from corpus.sources.raw import file_sizes
@@ -24,6 +25,7 @@ from corpus.steps.rule import NamedRule
 from corpus.storage import exists, join, names
 from pipelines.rates import Rates
 from tokenizer.encode import token_dtype
+from tokenizer.index import read_index
 from tokenizer.mixture import TABLE_1
 from tokenizer.tokenize import SHARD_TEXT_BYTES
 
@@ -170,15 +172,18 @@ def data_plan(recipe: Recipe, rates: Rates, reference: Rates, tokens: float | No
     """The plan of a recipe. Rates that `rates` lacks are `reference`'s; `tokens` replaces the mixture's total.
 
     Raises:
-        UserError: an input folder without files.
+        UserError: no sources; an input folder without files; a token folder of the mixture that is not finished.
     """
+    if not recipe.sources:
+        raise UserError(f"{recipe.path} has no sources: its token folders are there already, nothing is left to plan")
     total = tokens or (recipe.mixture.tokens if recipe.mixture else None)
     sources = [_source(recipe, plan, total) for plan in recipe.sources]
     shares = _shares(recipe)
     if shares and total is None:
         assert recipe.mixture is not None
-        limit = recipe.mixture.max_epochs
-        total = min(limit * of.available / shares[of.name] for of in sources if of.name in shares)
+        available = {of.name: of.available for of in sources}
+        available |= {name: read_index(folder).tokens for name, folder in recipe.mixture.folders.items()}
+        total = min(recipe.mixture.max_epochs * available[name] / share for name, share in shares.items())
     for of in sources:
         of.drawn = (total or 0.0) * shares.get(of.name, 0.0)
     everywhere = reference.bytes_per_s | rates.bytes_per_s

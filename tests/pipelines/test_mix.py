@@ -9,10 +9,13 @@ from corpus.cli import app
 from corpus.errors import UserError
 from corpus.recipe import load
 from pipelines.gc import stale_folders
+from pipelines.plan import data_plan
+from pipelines.rates import reference
 from pipelines.run import run
 from pipelines.runner import Runner
 from tests.tokenizer.folders import run as pack
 from tests.tokenizer.folders import write_parts
+from tokenizer.index import read_index
 from tokenizer.reader import TokenReader
 from tokenizer.train import train
 
@@ -59,6 +62,13 @@ def test_alone(home: Path) -> None:
     (home / "old" / "index.json").unlink()
     with pytest.raises(UserError, match=r"old of old has no index\.json: give a finished token folder"):
         run(load(path), Runner("local", 1, quiet=True))
+
+
+def test_a_plan_knows_them(home: Path) -> None:
+    with pytest.raises(UserError, match="has no sources: its token folders are there already"):
+        data_plan(load(recipe(home, "", "{old: 1}")), reference(), reference())
+    plan = data_plan(load(recipe(home, SOURCES, "{old: 0.3, books: 0.7}")), reference(), reference())
+    assert plan.sources[0].drawn == pytest.approx(4 * read_index(str(home / "old")).tokens / 0.3 * 0.7)
 
 
 def test_beside_a_source(home: Path) -> None:
