@@ -11,6 +11,7 @@ from corpus.errors import UserError
 from corpus.parts import read_row
 from corpus.storage import exists, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import HELD_OUT, MATERIALISED, read_index
+from tokenizer.model import read_model
 from tokenizer.reader import TokenReader, Trace
 from tokenizer.remote import open_shard
 
@@ -38,7 +39,7 @@ class Documents:
         """Raises UserError: the model is gone."""
         if not exists(self.model):
             raise UserError(f"{self.model}, which {self.folder} was made with, is gone: bring it back to that path")
-        return sentencepiece.SentencePieceProcessor(model_file=self.model)
+        return sentencepiece.SentencePieceProcessor(model_proto=read_model(self.model).data)
 
     def id_of(self, part: int, row: int) -> str:
         """The id of a document.

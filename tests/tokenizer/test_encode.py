@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import DamagedFile, UserError
+from corpus.storage import commit
 from tests.tokenizer.conftest import trained
 from tokenizer.bpe import new_cache, new_scratch
 from tokenizer.encode import Encoder
 from tokenizer.fuzz import HOSTILE
+from tokenizer.model import model_sha256
 
 ALPHABET = [
     *" \t\n\r\0\u2581abcdefgthe1290.,()_-=#<>/é\u0301ß\u00a0\u3000中国かなкоراع😀\U0010ffff\ufffd\ufeff\u200b\ud7ff",
@@ -147,6 +149,13 @@ def test_bos_and_eos_as_metas_tokenizer_puts_them(encoder: Encoder, processor: A
     assert rows(encoder, texts, bos=True) == [[1, *x] for x in ids]
     assert rows(encoder, texts, eos=True) == [[*x, 2] for x in ids]
     assert rows(encoder, []) == []
+
+
+def test_a_model_on_any_file_system(model_path: str) -> None:
+    commit("memory://models/m.model", lambda sink: sink.write(Path(model_path).read_bytes()))
+    assert Encoder("memory://models/m.model").sha256 == model_sha256("memory://models/m.model")
+    with pytest.raises(UserError, match="cannot read the tokenizer memory://none"):
+        Encoder("memory://none")
 
 
 def test_attributes(encoder: Encoder, processor: Any) -> None:
