@@ -64,12 +64,18 @@ class TokenizerSection(Settings):
         model: path of a SentencePiece model. When null one is trained on the finished documents.
         vocab_size: pieces of a trained model (LLaMA: 32,000).
         sample_bytes: text the model is trained on, at most, sampled by mixture share.
+        max_skipped: share of that text in lines over 4,192 bytes, which training leaves out, from which on it is an
+            error.
+        bos, eos: each document begins, ends with the piece of this name.
         held_out: one document in so many goes to the validation set (docs/format.md).
     """
 
     model: str | None = None
     vocab_size: int = Field(default=32_000, ge=300)
     sample_bytes: int = Field(default=10 << 30, gt=0)
+    max_skipped: float = Field(default=0.1, ge=0, le=1)
+    bos: bool = True
+    eos: bool = True
     held_out: int = Field(default=1000, ge=2)
 
 

@@ -10,8 +10,8 @@ from corpus.steps.plan import ACROSS_NUMBER, EXTRACT_NUMBER, Step, extract_diges
 from corpus.storage import exists, join, names
 from pipelines.mix import mixture_folder
 from pipelines.tokenize import token_digest
-from pipelines.train_tokenizer import tokenizer_digest
-from tokenizer.model import read_model
+from pipelines.train_tokenizer import recipe_shares, tokenizer_digest
+from tokenizer.model import MODEL, model_sha256
 
 
 def stale_folders(run: str) -> list[str]:
@@ -64,14 +64,14 @@ def _used_tokens(recipe: Recipe, last: Mapping[str, StepFolder], used: list[str]
     assert recipe.tokenizer is not None
     model = recipe.tokenizer.model
     if model is None:
-        home = join(recipe.output, f"tokenizer-{tokenizer_digest(recipe, last)[:8]}")
+        home = join(recipe.output, f"tokenizer-{tokenizer_digest(recipe.tokenizer, recipe_shares(recipe), last)[:8]}")
         used.append(home)
-        model = join(home, "tokenizer.model")
+        model = join(home, MODEL)
     if not exists(model):
         raise _unfinished(model)
-    sha256 = read_model(model).sha256
+    sha256 = model_sha256(model)
     tokens = {
-        name: join(recipe.output, "tokens", f"{name}-{token_digest(folder, sha256, recipe.tokenizer.held_out)[:8]}")
+        name: join(recipe.output, "tokens", f"{name}-{token_digest(folder, sha256, recipe.tokenizer)[:8]}")
         for name, folder in last.items()
     }
     for folder_path in tokens.values():

@@ -15,7 +15,8 @@ from pipelines.mix import mix
 from pipelines.process import StepInput, run_step
 from pipelines.runner import Runner
 from pipelines.tokenize import tokenize
-from pipelines.train_tokenizer import train_tokenizer
+from pipelines.train_tokenizer import recipe_shares, train_tokenizer, training_lines
+from tokenizer.model import check_special
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,20 @@ def run(
 
     tokens = {}
     if recipe.tokenizer is not None:
+        section = recipe.tokenizer
         last = {name: some[-1] for name, some in folders.items()}
-        model, did = train_tokenizer(recipe, last, work, runner)
+        if section.model is not None:
+            model, did = section.model, False
+        else:
+            model, did = train_tokenizer(section, recipe_shares(recipe), last, recipe.output, work, runner)
         ran += did
         say(f"tokenizer: {model} {'trained' if did else 'was there'}")
+        for line in training_lines(model) if did else ():
+            say(f"tokenizer: {line}")
         if until == "tokenizer":
             return RunResult(folders, {}, None, ran)
         for name, folder in last.items():
-            tokens[name], did = tokenize(
-                folder, join(recipe.output, "tokens"), name, model, recipe.tokenizer.held_out, runner
-            )
+            tokens[name], did = tokenize(folder, join(recipe.output, "tokens"), name, model, section, runner)
             ran += did
             say(f"{name}: {tokens[name]} {'done' if did else 'was done'}")
     if recipe.mixture is None or until in ("tokenizer", "tokenize"):
@@ -150,11 +155,14 @@ def _check_places(recipe: Recipe, only: Sequence[str]) -> None:
     for name, folder in recipe.mixture.folders.items() if recipe.mixture and not only else ():
         if not exists(join(folder, "index.json")):
             raise UserError(f"{recipe.path}: {folder} of {name} has no index.json: give a finished token folder")
-    model = recipe.tokenizer.model if recipe.tokenizer and not only else None
-    if model is not None and not exists(model):
-        raise UserError(
-            f"{recipe.path}: tokenizer model {model} does not exist: give its path, or leave out `model` to train one"
-        )
+    section = recipe.tokenizer
+    if section and section.model is not None and not only:
+        if not exists(section.model):
+            raise UserError(
+                f"{recipe.path}: tokenizer model {section.model} does not exist: give its path, or leave out `model` "
+                "to train one"
+            )
+        check_special(section.model, section.bos, section.eos)
 
 
 def _keep_recipe(recipe: Recipe) -> None:

@@ -1,5 +1,7 @@
 """The summary tables of a run."""
 
+from fractions import Fraction
+
 from rich.console import Group
 
 from corpus.recipe import Recipe
@@ -14,6 +16,7 @@ def summary_table(recipe: Recipe, result: RunResult) -> Group:
     summaries = [summarise(name, steps) for name, steps in result.steps.items()]
     folders = {**result.tokens, **(recipe.mixture.folders if recipe.mixture and result.mixture else {})}
     tokens = {name: read_index(folder).tokens for name, folder in folders.items()}
-    wanted = {name: float(share) for name, share in recipe.mixture.shares.items()} if recipe.mixture else {}
+    shares = recipe.mixture.shares if recipe.mixture else {}
+    wanted = {name: float(Fraction(str(share))) for name, share in shares.items()}
     got = read_manifest(result.mixture).shares_got() if result.mixture else {}
     return table(summaries, tokens, wanted, got)

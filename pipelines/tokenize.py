@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from corpus.dataset import StepFolder
+from corpus.recipe import TokenizerSection
 from corpus.storage import clear_attempts, digest_of, join
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
 from tokenizer.index import is_whole, write_index
-from tokenizer.model import read_model
+from tokenizer.model import check_special, model_sha256
 from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts
 from tokenizer.trace import write_documents
 
@@ -24,7 +25,7 @@ class TokenizeTasks:
 
     output: str
     model: str
-    held_out: int
+    settings: TokenizerSection
 
     def __call__(self, documents: StepFolder) -> Iterator[TokenizeTask]:
         dataset = documents.manifest()["digest"]
@@ -32,7 +33,8 @@ class TokenizeTasks:
             parts = tuple(
                 TokenPart(part.number, documents.data(part.number), part.digest, part.documents) for part in group
             )
-            yield TokenizeTask(number, parts, self.output, self.model, dataset, heldout=self.held_out)
+            of = self.settings
+            yield TokenizeTask(number, parts, self.output, self.model, dataset, of.bos, of.eos, of.held_out)
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Tokenize(beam.PTransform):
         )
 
 
-def token_digest(documents: StepFolder, model_sha256: str, held_out: int) -> str:
+def token_digest(documents: StepFolder, model_sha256: str, settings: TokenizerSection) -> str:
     """The digest of a token folder."""
     return digest_of(
         {
@@ -59,24 +61,28 @@ def token_digest(documents: StepFolder, model_sha256: str, held_out: int) -> str
             "version": VERSION,
             "documents": documents.manifest_digest(),
             "tokenizer": model_sha256,
-            "held_out": held_out,
+            "bos": settings.bos,
+            "eos": settings.eos,
+            "held_out": settings.held_out,
         }
     )
 
 
 def tokenize(
-    documents: StepFolder, home: str, name: str, model: str, held_out: int, runner: Runner
+    documents: StepFolder, home: str, name: str, model: str, settings: TokenizerSection, runner: Runner
 ) -> tuple[str, bool]:
     """Packs the documents of a finished step into shards below `home`. Returns their folder, and whether it ran.
 
     Raises:
-        UserError: the step is not finished, the model cannot be read, or a shard failed.
+        UserError: the step is not finished, the model cannot be read or has not the pieces asked for, or a shard
+            failed.
     """
-    digest = token_digest(documents, read_model(model).sha256, held_out)
+    digest = token_digest(documents, model_sha256(model), settings)
     output = join(home, f"{name}-{digest[:8]}")
     if is_whole(output):
         return output, False
-    tasks = TokenizeTasks(output, model, held_out)
+    check_special(model, settings.bos, settings.eos)
+    tasks = TokenizeTasks(output, model, settings)
     transform = Tokenize(tasks, runner, f"tokenize {name}")
     runner.run(lambda pipeline: pipeline | beam.Create([documents]) | transform)
     clear_attempts(output)

@@ -23,6 +23,8 @@ WINDOWS = {
     "decisions": r"/meta/dedup/part-00001\.parquet$",
     "end of decisions": r"/meta/dedup/index\.json$",
     "manifest": r"/20-[^/]*/meta/manifest\.json$",
+    "tokenizer's sample": r"/\.work/[0-9a-f]{8}/part-00001\.parquet$",
+    "between the tokenizer and its report": r"/tokenizer-[^/]*/report\.json$",
     "shard": r"/shard-00000\.tok$",
 }
 SEEDED_KILLS = 20

@@ -6,6 +6,7 @@ other's generated code.
 """
 
 import hashlib
+import posixpath
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from enum import IntEnum
 from functools import lru_cache
 
 from corpus.errors import DamagedFile, UserError
-from corpus.storage import open_read
+from corpus.storage import exists, join, open_read, parent, read_json
 
 SPACE = "\u2581"
 """What SentencePiece writes for a space; the same character in a text means the same."""
+
+MODEL = "tokenizer.model"
+REPORT = "report.json"
+"""Beside a model trained here, written after it: its SHA-256 and what it was trained on."""
 
 _BPE = 2
 
@@ -73,6 +78,37 @@ def read_model(path: str) -> ModelFile:
         return _parse(data)
     except (ValueError, IndexError, struct.error) as error:
         raise DamagedFile(f"{path} is not a whole SentencePiece model ({error}): fetch or train it again") from None
+
+
+def model_sha256(path: str) -> str:
+    """SHA-256 of a model file, hexadecimal; the file is not parsed.
+
+    Raises:
+        UserError: there is no such file.
+        DamagedFile: it is no longer the file that the report beside it names.
+    """
+    found = hashlib.sha256(_read(path)).hexdigest()
+    report = join(parent(path), REPORT)
+    if posixpath.basename(path) == MODEL and exists(report):
+        trained = read_json(report)["sha256"]
+        if found != trained:
+            raise DamagedFile(
+                f"{path} is no longer the model that was trained: its SHA-256 is {found[:8]}, and {report} says "
+                f"{trained[:8]}: bring it back, or remove {parent(path)} and train again"
+            )
+    return found
+
+
+def check_special(path: str, bos: bool, eos: bool) -> None:
+    """Refuses a model without the pieces that each document is to begin and end with.
+
+    Raises:
+        UserError: what `read_model` raises, or a piece is missing.
+    """
+    model = read_model(path)
+    for name, wanted, piece in (("bos", bos, model.bos_id), ("eos", eos, model.eos_id)):
+        if wanted and piece < 0:
+            raise UserError(f"the tokenizer {path} has no {name.upper()} piece: set `{name}: false`, or --no-{name}")
 
 
 def irregular_reason(model: ModelFile) -> str | None:

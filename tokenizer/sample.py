@@ -1,6 +1,6 @@
 """The text a tokenizer is trained on: documents chosen by the hash of their id, in a fixed order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,13 +65,14 @@ def sample_part(task: SampleTask) -> PartResult:
     return PartResult(task.part, bytes_in=size)
 
 
-def sample_lines(folder: str, parts: int, limit: int) -> Iterator[str]:
-    """The lines of a finished sample in the order of its parts, until `limit` bytes."""
+def sample_lines(folder: str, parts: Iterable[int], limit: int) -> Iterator[bytes]:
+    """The lines of some parts of a finished sample, in order, until they hold `limit` bytes."""
     left = limit
-    for part in range(parts):
+    for part in parts:
         for batch in read_part(sample_path(folder, part)):
             for text in batch.column("text").to_pylist():
-                left -= len(text.encode())
-                if left < 0:
-                    return
-                yield from text.split("\n")
+                for line in text.encode().split(b"\n"):
+                    left -= len(line)
+                    if left < 0:
+                        return
+                    yield line

@@ -57,13 +57,14 @@ class TrainReport:
 
     Attributes:
         sha256: of the model file, hexadecimal.
-        lines: given to SentencePiece.
+        lines, bytes: given to SentencePiece; newlines are not counted.
         skipped_lines, skipped_bytes: left out, since longer than `MAX_LINE_BYTES` or with the reserved U+2585. Empty
             lines are not counted anywhere.
     """
 
     sha256: str
     lines: int
+    bytes: int
     skipped_lines: int
     skipped_bytes: int
 
@@ -83,7 +84,7 @@ def train(
         UserError: no text, too many skipped bytes, or a vocabulary that the text is too small for or that is too small
             for its characters.
     """
-    feed = _Feed(lines)
+    feed = _Feed(lines, max_skipped)
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -92,19 +93,19 @@ def train(
     except RuntimeError as error:
         if feed.error is not None:
             raise feed.error from None
-        feed.check(max_skipped)
         raise _explained(error, vocab_size, feed) from error
-    feed.check(max_skipped)
+    feed.check()  # of more lines than `input_sentence_size` the rest is not asked for
     data = model.getvalue()
     commit(output, lambda sink: sink.write(data))
-    return TrainReport(hashlib.sha256(data).hexdigest(), feed.lines, feed.skipped_lines, feed.skipped_bytes)
+    return TrainReport(hashlib.sha256(data).hexdigest(), feed.lines, feed.bytes, feed.skipped_lines, feed.skipped_bytes)
 
 
 class _Feed:
-    """Lines that SentencePiece will use, counted as they pass."""
+    """Lines that SentencePiece will use, counted as they pass; too many others end it before the training begins."""
 
-    def __init__(self, lines: Iterable[str | bytes]) -> None:
+    def __init__(self, lines: Iterable[str | bytes], max_skipped: float) -> None:
         self._lines = lines
+        self._max_skipped = max_skipped
         self.lines = self.skipped_lines = self.skipped_bytes = self.bytes = 0
         self.error: Exception | None = None
 
@@ -114,26 +115,28 @@ class _Feed:
                 for line in (text.encode() if isinstance(text, str) else text).split(b"\n"):
                     if not line:
                         continue
-                    self.bytes += len(line)
                     if len(line) > MAX_LINE_BYTES or _RESERVED in line:
                         self.skipped_lines += 1
                         self.skipped_bytes += len(line)
                     else:
                         self.lines += 1
+                        self.bytes += len(line)
                         yield line
+            self.check()
         except Exception as error:
             # SentencePiece would turn it into a RuntimeError with only its text.
             self.error = error
             raise
 
-    def check(self, max_skipped: float) -> None:
-        if not self.bytes:
-            raise UserError("no text to train a tokenizer on: every line is empty; check the documents it reads")
-        share = self.skipped_bytes / self.bytes
-        if share > max_skipped:
+    def check(self) -> None:
+        if not self.bytes and not self.skipped_bytes:
+            raise UserError("no text to train a tokenizer on: check the documents, or raise sample_bytes")
+        share = self.skipped_bytes / (self.bytes + self.skipped_bytes)
+        if share > self._max_skipped:
             raise UserError(
-                f"{self.skipped_lines} lines with {share:.1%} of the bytes are longer than {MAX_LINE_BYTES} bytes or "
-                f"hold U+2585, and at most {max_skipped:.1%} may be left out: cut the text into lines, or allow more"
+                f"{self.skipped_lines:,} lines with {share:.1%} of the bytes are longer than {MAX_LINE_BYTES:,} bytes "
+                f"or hold U+2585, and at most {self._max_skipped:.1%} may be left out: cut the text into lines, or "
+                "raise max_skipped"
             )
 
 

@@ -16,6 +16,7 @@ Options = Annotated[
     list[str] | None,
     typer.Option("--beam-option", help="an option for the Beam runner, as in --beam-option=--region=europe-west1"),
 ]
+HeldOut = Annotated[int, typer.Option(min=2, help="one document in so many goes to the validation set")]
 CORES = os.cpu_count() or 1
 
 
@@ -59,8 +60,9 @@ def print_step(folder: Any, did: bool) -> None:
     print(f"{folder.path} {state}: {documents['in']:,} in, {documents['out']:,} out")
 
 
-def assignment(text: str) -> tuple[str, str]:
+def assignment(option: str, text: str, example: str) -> tuple[str, str]:
+    """The two sides of `KEY=VALUE`, as `option` takes it."""
     key, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(f"--set {text}: write KEY=VALUE, as in input.books=/data/books")
+    if not key or not equals:
+        raise UserError(f"{option} {text}: write KEY=VALUE, as in {example}")
     return key, value

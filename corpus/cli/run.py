@@ -34,7 +34,7 @@ def run(
     """
     from corpus.recipe import load
 
-    overrides = dict(assignment(text) for text in set_ or ())
+    overrides = dict(assignment("--set", text, "input.books=/data/books") for text in set_ or ())
     if output is not None:
         overrides["output"] = output
     finish(load(recipe, overrides), make_runner(runner, workers, beam_option), source or (), until)

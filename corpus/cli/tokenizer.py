@@ -1,15 +1,77 @@
-"""`corpus tokenizer`: the tokenizer as files for other programs."""
+"""`corpus tokenizer`: train a tokenizer, and write it for other programs."""
 
+from collections.abc import Sequence
+from fractions import Fraction
 from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
+from corpus.cli.options import CORES, HeldOut, Options, RunnerName, Workers, assignment, make_runner, pipelines
 from corpus.errors import UserError
 
-app = typer.Typer(no_args_is_help=True, help="The tokenizer: write it for other programs.")
+app = typer.Typer(no_args_is_help=True, help="Train a tokenizer, and write it for other programs.")
 
 FUZZ_TEXTS = 20_000
+
+
+@app.command()
+def train(
+    output: Annotated[str, typer.Argument(help="folder for the model")],
+    input: Annotated[list[str], typer.Option(help="NAME=FOLDER: a source and its last finished step; may come again")],
+    share: Annotated[
+        list[str] | None, typer.Option(help="NAME=SHARE: of the text, by source; equal ones unless given")
+    ] = None,
+    vocab_size: Annotated[int, typer.Option(min=300, help="pieces of the model")] = 32_000,
+    sample_bytes: Annotated[int, typer.Option(min=1, help="text to train on, at most")] = 10 << 30,
+    max_skipped: Annotated[float, typer.Option(min=0, max=1, help="share of it in lines that are too long")] = 0.1,
+    held_out: HeldOut = 1000,
+    runner: RunnerName = "local",
+    workers: Workers = CORES,
+    beam_option: Options = None,
+) -> None:
+    """Train a SentencePiece BPE model with the settings of LLaMA's on finished documents.
+
+    A recipe trains its own: `corpus run RECIPE --until tokenizer`.
+
+    Example: `corpus tokenizer train tokenizer --input books=deduped/books --vocab-size 8000`
+    """
+    from corpus.dataset import StepFolder
+    from corpus.recipe import TokenizerSection
+    from corpus.storage import join
+
+    folders = dict(assignment("--input", text, "books=deduped/books") for text in input)
+    section = TokenizerSection(
+        vocab_size=vocab_size, sample_bytes=sample_bytes, max_skipped=max_skipped, held_out=held_out
+    )
+    documents = {name: StepFolder(folder) for name, folder in folders.items()}
+    module = pipelines("train_tokenizer")
+    model, did = module.train_tokenizer(
+        section,
+        _shares(list(folders), share or ()),
+        documents,
+        output,
+        join(output, ".work"),
+        make_runner(runner, workers, beam_option),
+        output,
+    )
+    print(f"{model} {'trained' if did else 'was there: nothing to do'}")
+    for line in module.training_lines(model):
+        print(f"  {line}")
+
+
+def _shares(names: list[str], texts: Sequence[str]) -> dict[str, float]:
+    """Equal shares, or those given: one above 0 for each source, which add up to 1."""
+    if not texts:
+        return {name: 1 / len(names) for name in names}
+    given = dict(assignment("--share", text, "books=0.4") for text in texts)
+    try:
+        shares = {name: Fraction(value) for name, value in given.items()}
+    except (ValueError, ZeroDivisionError) as error:
+        raise UserError(f"--share: {error}: write a number, as in books=0.4") from None
+    if sorted(shares) != sorted(names) or min(shares.values()) <= 0 or sum(shares.values()) != 1:
+        raise UserError(f"--share: give one above 0 for each of {', '.join(names)}; they add up to 1")
+    return {name: float(share) for name, share in shares.items()}
 
 
 @app.command()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from corpus.cli.options import CORES, Options, RunnerName, Workers, make_runner, pipelines
+from corpus.cli.options import CORES, HeldOut, Options, RunnerName, Workers, make_runner, pipelines
 from corpus.cli.run import finish
 
 
@@ -13,7 +13,9 @@ def tokenize(
     output: Annotated[str, typer.Argument(help="folder for the packed shards of all sources")],
     model: Annotated[str, typer.Option(help="a SentencePiece model")],
     name: Annotated[str, typer.Option(help="name of the source")],
-    held_out: Annotated[int, typer.Option(min=2, help="one document in so many goes to the validation set")] = 1000,
+    held_out: HeldOut = 1000,
+    bos: Annotated[bool, typer.Option(help="begin each document with BOS")] = True,
+    eos: Annotated[bool, typer.Option(help="end each document with EOS")] = True,
     runner: RunnerName = "local",
     workers: Workers = CORES,
     beam_option: Options = None,
@@ -23,9 +25,11 @@ def tokenize(
     Example: `corpus tokenize deduped/books tokens --model tokenizer.model --name books`
     """
     from corpus.dataset import StepFolder
+    from corpus.recipe import TokenizerSection
 
+    settings = TokenizerSection(bos=bos, eos=eos, held_out=held_out)
     folder, did = pipelines("tokenize").tokenize(
-        StepFolder(input), output, name, model, held_out, make_runner(runner, workers, beam_option)
+        StepFolder(input), output, name, model, settings, make_runner(runner, workers, beam_option)
     )
     print(f"{folder} {'done' if did else 'was done: nothing to do'}")
 

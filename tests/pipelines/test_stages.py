@@ -11,7 +11,7 @@ from corpus.cli import app
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.parts import write_part
-from corpus.recipe import load, parse_rules, source_plan
+from corpus.recipe import TokenizerSection, load, parse_rules, source_plan
 from corpus.steps.plan import Step
 from pipelines.extract import extract
 from pipelines.gc import stale_folders
@@ -48,14 +48,14 @@ def test_a_removed_shard_is_made_again(raw: Path, tmp_path: Path) -> None:
     extracted, _ = extract(source_plan("c4", str(raw), "{}"), str(tmp_path), str(tmp_path / "work"), RUNNER)
     model = tmp_path / "tokenizer.model"
     model.write_bytes(trained())
-    home = str(tmp_path / "tokens")
-    output, ran = tokenize(extracted, home, "c4", str(model), 2, RUNNER)
+    home, section = str(tmp_path / "tokens"), TokenizerSection(held_out=2)
+    output, ran = tokenize(extracted, home, "c4", str(model), section, RUNNER)
     assert ran
-    assert tokenize(extracted, home, "c4", str(model), 2, RUNNER) == (output, False)
+    assert tokenize(extracted, home, "c4", str(model), section, RUNNER) == (output, False)
     for name in ("shard-00000.tok", "heldout/shard-00000.tok"):
         content = Path(output, name).read_bytes()
         Path(output, name).unlink()
-        assert tokenize(extracted, home, "c4", str(model), 2, RUNNER) == (output, True)
+        assert tokenize(extracted, home, "c4", str(model), section, RUNNER) == (output, True)
         assert Path(output, name).read_bytes() == content
 
 

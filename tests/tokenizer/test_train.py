@@ -17,7 +17,9 @@ def test_the_same_lines_give_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
     assert train([line.encode() for line in LINES], str(tmp_path / "2"), 320) == reports[0]
     assert train(["\n".join(LINES), ""], str(tmp_path / "3"), 320) == reports[0]
-    assert reports[0].lines == 200
+    assert (reports[0].lines, reports[0].bytes) == (200, sum(len(line) for line in LINES))
+    # sentencepiece 0.2.0, 0.2.1, 0.2.2 and 0.2.3 all give these bytes.
+    assert reports[0].sha256 == "71c7afad40bc46f7a06166049f152a9b426939cf85648f905dcde6edb2e6a9e2"
     assert read_model(str(tmp_path / "0")).sha256 == reports[0].sha256
 
 
@@ -50,7 +52,7 @@ def test_lines_left_out_are_counted(tmp_path: Path) -> None:
     report = train([*LINES, long, fits, "a \u2585 mark"], str(tmp_path / "m"), 320, max_skipped=0.5)
     assert (report.lines, report.skipped_lines) == (201, 2)
     assert report.skipped_bytes == len(long.encode()) + len("a \u2585 mark".encode())
-    with pytest.raises(UserError, match="longer than 4192 bytes"):
+    with pytest.raises(UserError, match="longer than 4,192 bytes"):
         train([*LINES, long], str(tmp_path / "none"), 320)
     with pytest.raises(UserError, match=r"100\.0% of the bytes"):
         train([long], str(tmp_path / "none"), 320)
