@@ -20,22 +20,6 @@ from tokenizer.encode import Encoder
 from tokenizer.fuzz import HOSTILE
 from tokenizer.model import model_sha256
 
-ALPHABET = [
-    *" \t\n\r\0\u2581abcdefgthe1290.,()_-=#<>/é\u0301ß\u00a0\u3000中国かなкоراع😀\U0010ffff\ufffd\ufeff\u200b\ud7ff",
-    "  ",
-    "    ",
-    "<s>",
-    "</s>",
-    "<unk>",
-    "<0x0A>",
-    "\u2581\u2581",
-    "\r\n",
-    "def ",
-    "self.",
-    "return",
-    " the",
-]
-
 
 def column(texts: list[str], kind: pa.DataType | None = None) -> pa.Array:
     return pa.array(texts, kind or pa.large_string())
@@ -49,7 +33,7 @@ def rows(encoder: Encoder, texts: list[str], bos: bool = False, eos: bool = Fals
 
 def fuzz(seed: int, count: int) -> list[str]:
     rng = random.Random(seed)
-    return ["".join(rng.choices(ALPHABET, k=rng.randint(0, 40))) for _ in range(count)]
+    return ["".join(rng.choices(HOSTILE, k=rng.randint(0, 40))) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
