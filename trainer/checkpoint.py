@@ -39,6 +39,7 @@ from torch.distributed.tensor import DTensor
 from corpus.errors import DamagedFile, UserError
 from corpus.settings import Settings
 from trainer.config import ModelSettings, TrainingSettings
+from trainer.guard import Recent
 from trainer.loader import Tokens
 from trainer.model import Llama
 from trainer.optim import set_step
@@ -71,6 +72,8 @@ class Position(Settings):
     seq_len: int
     """Tokens of a window."""
     settings: TrainingSettings
+    recent: Recent | None = None
+    """What `trainer.guard.Guard` has seen, where spikes are left out."""
     files: dict[str, Digest] = Field(default_factory=dict)
 
 

@@ -75,6 +75,9 @@ class OptimiserSettings(Settings):
     """Which parameters decay. Not in the paper; "matrices" (embeddings included, norms not) is the usual choice."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
+    skip_spikes: float | None = Field(default=None, gt=0)
+    """Leaves out an update whose loss or gradient norm is so many standard deviations above the mean of the last 128
+    steps. Not in the paper: off; OLMo-core's SkipStepOptimizer takes 6."""
     warmup_steps: int = Field(default=2000, ge=0)
     final_fraction: float = Field(default=0.1, ge=0, le=1)
     """Learning rate at the last step, as a share of the peak."""
@@ -121,6 +124,10 @@ class RunSettings(Settings):
     (Radford et al. 2019, section 2.3)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     log_every: int = Field(default=10, ge=1)
+    tensorboard: bool = False
+    """Whether the numbers also go to event files in OUTPUT/tensorboard."""
+    wandb: str | None = None
+    """The Weights & Biases project that they go to as well."""
     eval_every: int | None = Field(default=None, ge=1)
     """Held-out loss every so many steps; it is always taken at the end."""
     eval_sequences: int = Field(default=256, ge=1)

@@ -7,6 +7,7 @@ is one integer, the number of the next window, and what it reads is one fingerpr
 import os
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -71,6 +72,7 @@ class Loader(IterableDataset[Tensor]):
 
     Attributes:
         position: the first window that was not handed out, of all ranks: a multiple of `batch` after where it began.
+        waited: seconds that the loop waited for what was not yet read.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Loader(IterableDataset[Tensor]):
         if batch < 1 or batch % ranks:
             raise UserError(f"a batch of {batch} sequences cannot be cut into {ranks} equal shares: give a multiple")
         self.position = 0
+        self.waited = 0.0
         self._tokens, self._batch, self._device = tokens, batch, torch.device(device)
         self._rank, self._share = rank, batch // ranks
         self._end: weakref.finalize[..., Any] | None = None
@@ -162,7 +165,9 @@ class Loader(IterableDataset[Tensor]):
                 raise RuntimeError("this iteration began in another process: iterate over the loader anew in this one")
             if stop.is_set():
                 raise RuntimeError("this iteration has ended: the loader was closed, or another iteration has begun")
+            begun = time.perf_counter()
             item = ready.get()
+            self.waited += time.perf_counter() - begun
             if isinstance(item, BaseException):
                 raise item
             self.position += self._batch

@@ -19,6 +19,7 @@ from trainer.config import TrainingSettings
 from trainer.flops import flops_per_token, parameter_count
 from trainer.gpus import peak_flops
 from trainer.records import METRICS
+from trainer.trackers import TensorBoard, Tracker, WeightsAndBiases, scalars
 
 
 class Metrics:
@@ -40,6 +41,11 @@ class Metrics:
         self.tokens_per_s = math.nan
         if not quiet:
             output.mkdir(parents=True, exist_ok=True)
+            self._trackers: list[Tracker] = []
+            if settings.run.tensorboard:
+                self._trackers.append(TensorBoard(output))
+            if settings.run.wandb:
+                self._trackers.append(WeightsAndBiases(settings.run.wandb, output, settings.model_dump()))
             path = output / METRICS
             cut = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
             self._file = path.open("a", encoding="utf-8")
@@ -64,18 +70,22 @@ class Metrics:
         """The clock starts, with `step` updates done."""
         self._since, self._since_step = time.perf_counter(), step
         self._begun, self._begun_step = self._since, step
-        self._paused = 0.0
+        self._paused = self._waited = 0.0
 
     def pause(self, seconds: float) -> None:
         """Takes time that was not training (evaluation, checkpoints) out of the rates."""
         self._paused += seconds
 
-    def log(self, step: int, loss: float, grad_norm: float, lr: float) -> None:
-        """After update number `step` (from 1): `loss` is the mean since the last call, in nats a token."""
+    def log(self, step: int, loss: float, grad_norm: float, lr: float, *, waited: float, spikes: int) -> None:
+        """After update number `step` (from 1): `loss` is the mean since the last call, in nats a token.
+
+        `waited`: seconds for data, and `spikes`: updates left out, since the run began.
+        """
         now = time.perf_counter()
         seconds = max(now - self._since - self._paused, 1e-9)
         self.tokens_per_s = self._tokens_a_step * (step - self._since_step) / seconds
-        self._since, self._since_step, self._paused = now, step, 0.0
+        waited_share = (waited - self._waited) / seconds
+        self._since, self._since_step, self._paused, self._waited = now, step, 0.0, waited
         if self._quiet:
             return
         per_device = self.tokens_per_s / self._world
@@ -85,11 +95,15 @@ class Metrics:
         self._write(
             event="step", step=step, loss=loss, grad_norm=grad_norm, lr=lr, tokens=step * self._tokens_a_step,
             tokens_per_s=self.tokens_per_s, tokens_per_s_per_device=per_device, mfu=mfu, peak_memory_bytes=memory,
+            data_wait=waited_share, skipped_spikes=spikes,
         )  # fmt: skip
         self.say(
             f"step {step:,}/{self._steps:,}  loss {loss:.4f}  norm {grad_norm:.2f}  lr {lr:.2e}"
             f"  {self.tokens_per_s:,.0f} tokens/s  MFU {'unknown' if mfu is None else f'{mfu:.1%}'}"
-            f"  left {_hours(left)}"
+            f"  data wait {waited_share:.1%}"
+            + (f"  memory {memory / 2**30:.1f} GiB" if memory is not None else "")
+            + (f"  spikes left out {spikes}" if spikes else "")
+            + f"  left {_hours(left)}"
         )
 
     def event(self, name: str, **values: Any) -> None:
@@ -105,12 +119,17 @@ class Metrics:
     def close(self) -> None:
         if not self._quiet:
             self._file.close()
+            for tracker in self._trackers:
+                tracker.close()
 
     def _write(self, **record: Any) -> None:
         # JSON has no NaN or infinity.
         finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
         self._file.write(json.dumps(finite) + "\n")
         self._file.flush()
+        if record["event"] in ("step", "heldout"):
+            for tracker in self._trackers:
+                tracker.log(scalars(finite), record["step"])
 
 
 def _hours(seconds: float) -> str:

@@ -45,6 +45,13 @@ def build_optimiser(model: nn.Module, settings: OptimiserSettings) -> torch.opti
     return optimiser
 
 
+def update(optimiser: torch.optim.AdamW, leave_out: Tensor) -> None:
+    """One update, and no gradients after it. Where the device's scalar `leave_out` is 1.0 it changes nothing."""
+    optimiser.found_inf = leave_out  # type: ignore[attr-defined]  # what the fused kernels look at
+    optimiser.step()
+    optimiser.zero_grad()
+
+
 def set_step(optimiser: torch.optim.AdamW, step: int) -> None:
     """Tells AdamW how many updates its averages have seen."""
     for state in optimiser.state.values():

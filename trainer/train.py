@@ -30,10 +30,11 @@ try:
     from trainer import checkpoint
     from trainer.config import RunSettings, TrainingSettings, override, read_recipe
     from trainer.evaluate import describe, heldout, read_heldout
+    from trainer.guard import Guard
     from trainer.loader import Loader, Tokens
     from trainer.metrics import Metrics
     from trainer.model import Llama
-    from trainer.optim import build_optimiser, clip_gradients, learning_rate
+    from trainer.optim import build_optimiser, clip_gradients, learning_rate, update
     from trainer.parallel import build_mesh, check_fits, parallelise, processes
 except ModuleNotFoundError as error:
     if error.name not in ("torch", "safetensors"):
@@ -77,7 +78,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     optimiser = build_optimiser(model, settings.optimiser)
 
     loader = Loader(tokens, run.batch, rank=dp.get_local_rank(), ranks=dp.size(), device=device)
-    step = 0
+    step, recent = 0, None
     found = checkpoint.newest(output)
     if found:
         folder, position, damaged = found
@@ -85,7 +86,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         # Imported weights have no fingerprint, and begin with any mixture.
         loader.load_state_dict({"sequence": position.sequence, "fingerprint": tokens.fingerprint})
         checkpoint.load(folder, position, model, optimiser)
-        step = position.step
+        step, recent = position.step, position.recent
     sequence = loader.position
     steps = run.steps or step + (tokens.sequences - sequence) // run.batch
     if steps == 0:
@@ -136,13 +137,14 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         begun = time.perf_counter()
         where = checkpoint.Position(
             step=step, **loader.state_dict(), tokenizer=tokens.tokenizer, vocab_size=tokens.vocab_size,
-            seq_len=tokens.seq_len, settings=settings,
+            seq_len=tokens.seq_len, settings=settings, recent=guard.recent(),
         )  # fmt: skip
         saver.save(model, optimiser, where)
         metrics.pause(time.perf_counter() - begun)
 
     train_loss, stopped = None, False
     interval_loss, interval_steps = torch.zeros((), device=device), 0
+    guard = Guard(device, settings.optimiser.skip_spikes, recent)
     metrics.start(step)
     saver = checkpoint.Saver(output, settings.checkpoint.keep, device, saved)
     # In this order: after the last step the saver waits for the last checkpoint, still deaf to signals.
@@ -154,27 +156,32 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
             # Each window gives seq_len labels, so the global number of labels is known; the loss is a sum divided
             # by it, and does not depend on how the batch is cut.
             labels = run.batch * tokens.seq_len
+            step_loss = torch.zeros((), device=device)
             for micro in torch.split(windows, run.micro_batch):
                 loss = model(micro[:, :-1], micro[:, 1:]) / labels
                 loss.backward()
-                interval_loss += loss.detach()
+                step_loss += loss.detach()
+            dist.all_reduce(step_loss, group=dp.get_group())
             norm = clip_gradients(model, settings.optimiser.clip)
-            optimiser.step()
-            optimiser.zero_grad()
             step += 1
+            update(optimiser, guard.judge(step, step_loss, norm))
+            interval_loss += step_loss
             interval_steps += 1
             stopped = _any_rank(stop.is_set() or saver.failed)
             last = stopped or step == steps
             save_now = last or step % settings.checkpoint.every == 0
 
             if save_now or step % run.log_every == 0:
-                dist.all_reduce(interval_loss, group=dp.get_group())
                 train_loss = float(interval_loss) / interval_steps
-                metrics.log(step, train_loss, float(norm), lr)
+                metrics.log(step, train_loss, float(norm), lr, waited=loader.waited, spikes=guard.spikes)
                 interval_loss.zero_()
                 interval_steps = 0
-                if not torch.isfinite(norm):
-                    raise UserError(f"step {step}: the gradient is not finite; the last checkpoint is from before")
+                if broken := guard.first_broken:
+                    raise UserError(
+                        f"step {broken}: the loss or the gradient is not finite; no update was made with it. See its"
+                        f" documents (corpus trace --run {output} --step {broken}); the same command goes on from the"
+                        " last checkpoint"
+                    )
             saver.poll()
             if save_now:
                 save()  # raises what has failed

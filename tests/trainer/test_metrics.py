@@ -33,9 +33,10 @@ def test_mfu_is_the_stated_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     report.start(10)
     now[0] += 5.0
     report.pause(1.0)  # a checkpoint
-    report.log(20, 3.0, 0.5, 1e-3)
+    report.log(20, 3.0, 0.5, 1e-3, waited=1.0, spikes=0)
     report.close()
     (step,) = records(tmp_path, "step")
+    assert step["data_wait"] == 0.25
     assert step["tokens_per_s"] == 10 * 8 * 32 / 4.0
     assert step["tokens_per_s_per_device"] == 320.0
     assert step["mfu"] == 320.0 * flops_per_token(settings.model, 64, 32) / 1e9
@@ -44,7 +45,7 @@ def test_mfu_is_the_stated_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_records_are_json_also_when_the_loss_is_not_a_number(tmp_path: Path) -> None:
     report = Metrics(tmp_path, small(), 64, 32, torch.device("cpu"), world=1, steps=2, data={}, quiet=False)
     report.start(0)
-    report.log(1, float("nan"), float("inf"), 1e-3)
+    report.log(1, float("nan"), float("inf"), 1e-3, waited=0.0, spikes=0)
     report.close()
     (step,) = records(tmp_path, "step")
     assert step["loss"] is None

@@ -2,6 +2,7 @@ import functools
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 from harness import MemoryTokens, losses, records, small
 
 from corpus.errors import UserError
+from trainer import guard
 from trainer import train as train_module
 from trainer.parallel import processes
 from trainer.train import EXIT_STOPPED, main, train
@@ -89,9 +91,56 @@ def test_a_signal_saves_and_stops(tmp_path: Path, number: int) -> None:
 
 def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     settings = small(optimiser__lr=1e30, run__steps=6)  # the first update throws the weights out of float32
-    with processes("cpu") as device, pytest.raises(UserError, match="step 2: the gradient is not finite"):
+    with processes("cpu") as device, pytest.raises(UserError, match="step 2: the loss or the gradient is not finite"):
         train(settings, MemoryTokens(), tmp_path, device)
     assert not (tmp_path / "checkpoints").exists()
+
+
+def watch_weights(monkeypatch: pytest.MonkeyPatch, plant: int | None = None) -> list[torch.Tensor]:
+    """The output matrix before each update; before update number `plant` one of its gradients becomes no number."""
+    before: list[torch.Tensor] = []
+    clip = train_module.clip_gradients
+
+    def watched(model: torch.nn.Module, limit: float) -> torch.Tensor:
+        weight = model.output.weight
+        before.append(weight.detach().full_tensor().clone())
+        if len(before) == plant:
+            weight.grad.to_local()[3, 5] = math.nan
+        return clip(model, limit)
+
+    monkeypatch.setattr(train_module, "clip_gradients", watched)
+    return before
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights_and_its_step_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = watch_weights(monkeypatch, plant=6)
+    message = r"step 6: .* not finite.*corpus trace --run \S+ --step 6\)"
+    with processes("cpu") as device, pytest.raises(UserError, match=message):
+        train(small(run__log_every=4, checkpoint__every=4), MemoryTokens(), tmp_path, device)
+    assert len(weights) == 8  # noticed at the next step that is logged
+    assert not weights[5].equal(weights[4])
+    assert weights[6].equal(weights[5])
+    assert not weights[7].equal(weights[6])
+    assert [folder.name for folder in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]
+
+
+def test_a_spike_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = MemoryTokens()
+    tokens.windows[25 * 8 : 26 * 8] = np.random.default_rng(5).integers(0, 64, tokens.windows[:8].shape)
+    monkeypatch.setattr(guard, "WINDOW", 8)
+    weights = watch_weights(monkeypatch)
+    with processes("cpu") as device:
+        train(small(run__steps=28, optimiser__skip_spikes=6.0, checkpoint__every=9), tokens, tmp_path / "a", device)
+        left_out = [n for n in range(1, 28) if weights[n].equal(weights[n - 1])]
+        assert left_out == [26]
+        assert [record["skipped_spikes"] for record in records(tmp_path / "a", "step")] == [0] * 25 + [1] * 3
+        # A run that goes on from step 18 finds the same spike.
+        shutil.copytree(tmp_path / "a/checkpoints/step-00000018", tmp_path / "b/checkpoints/step-00000018")
+        train(small(run__steps=28, optimiser__skip_spikes=6.0), tokens, tmp_path / "b", device)
+    assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a")[18:], abs=1e-6)
+    assert records(tmp_path / "b", "step")[-1]["skipped_spikes"] == 1
 
 
 def test_every_step_is_in_the_metrics(tmp_path: Path) -> None:
