@@ -151,7 +151,7 @@ class Session:
                 assert os.path.exists(given.training_script)
                 return
             assert (given.module, given.training_script) == (True, "trainer.train")
-            _, paths = read_recipe(given.training_script_args[0], given.training_script_args[1:])
+            _, paths, _ = read_recipe(given.training_script_args[0], given.training_script_args[1:])
             assert set(paths) == {"mixture", "output"}
             return
         if words[0] == "python":
@@ -416,5 +416,5 @@ def test_the_bundled_recipe_fits_the_downloads_and_the_trainer(tmp_path: Path) -
         section = body["sources"][name]
         root = section["input"].replace("$DATA", str(tmp_path))
         assert [found.path for found in list_files(root, section.get("include", ["**"]))] == [path]
-    settings, _ = read_recipe(bundled("llama"), [])
+    settings, _, _ = read_recipe(bundled("llama"), [])
     assert settings.model.size == "65B"

@@ -193,11 +193,12 @@ def override(settings: TrainingSettings, changes: Mapping[str, Any]) -> Training
     return parse(data)
 
 
-def read_recipe(path: str | Path, assignments: Sequence[str]) -> tuple[TrainingSettings, dict[str, str]]:
-    """The settings of a recipe file under `key=value` overrides, and the assignments without a dot in their key.
+def read_recipe(path: str | Path, assignments: Sequence[str]) -> tuple[TrainingSettings, dict[str, str], int | None]:
+    """The settings of a recipe file under `key=value` overrides, the assignments without a dot, and the vocabulary.
 
-    Values are YAML. Only `training:` is read, so that a GPU node needs none of the models and raw files the rest of the
-    recipe names. Raises UserError when the file cannot be read or an assignment has no "=".
+    The vocabulary is `tokenizer.vocab_size`; None where the recipe does not set it, or names a finished model. Values
+    are YAML. Nothing else is read, so that a GPU node needs none of the models and raw files the rest of the recipe
+    names. Raises UserError when the file cannot be read or an assignment has no "=".
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -221,4 +222,7 @@ def read_recipe(path: str | Path, assignments: Sequence[str]) -> tuple[TrainingS
             changes[key] = yaml.load(value)
         else:
             plain[key] = value
-    return override(parse(recipe["training"]), changes), plain
+    tokenizer = recipe.get("tokenizer")
+    if not isinstance(tokenizer, dict) or tokenizer.get("model"):
+        tokenizer = {}
+    return override(parse(recipe["training"]), changes), plain, tokenizer.get("vocab_size")

@@ -48,16 +48,25 @@ EXIT_STOPPED = 75
 """EX_TEMPFAIL of sysexits.h: saved on a signal; start the same command again to go on."""
 
 
-def run(settings: TrainingSettings, manifest: str, output: str, **overrides: Any) -> dict[str, Any]:
+def run(
+    settings: TrainingSettings, manifest: str, output: str, *, vocab_size: int | None = None, **overrides: Any
+) -> dict[str, Any]:
     """Trains on the mixture of a manifest.json, in this process or as one of torchrun's, and returns `train`'s result.
 
-    `overrides` are dotted keys: `run(settings, manifest, output, **{"run.steps": 100})`. Raises UserError.
+    A mixture whose tokenizer has not `vocab_size` pieces is refused. `overrides` are dotted keys: `run(settings,
+    manifest, output, **{"run.steps": 100})`. Raises UserError.
     """
     from tokenizer.reader import TokenReader
 
     settings = override(settings, overrides)
+    tokens = TokenReader(manifest)
+    if vocab_size not in (None, tokens.vocab_size):
+        raise UserError(
+            f"{manifest}: the tokenizer has {tokens.vocab_size} pieces, the recipe's tokenizer.vocab_size is"
+            f" {vocab_size}; give the mixture of this recipe"
+        )
     with processes(settings.run.device) as device:
-        return train(settings, TokenReader(manifest), Path(output), device)
+        return train(settings, tokens, Path(output), device)
 
 
 def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torch.device) -> dict[str, Any]:
@@ -244,7 +253,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if not arguments:
             raise UserError("usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]")
-        settings, paths = read_recipe(arguments[0], arguments[1:])
+        settings, paths, vocab_size = read_recipe(arguments[0], arguments[1:])
         missing = {"mixture", "output"} - paths.keys()
         unknown = paths.keys() - {"mixture", "output"}
         if missing or unknown:
@@ -253,7 +262,7 @@ def main(arguments: Sequence[str]) -> int:
                 *(f"{key}: unknown" for key in sorted(unknown)),
             ]
             raise UserError(f"{'; '.join(wrong)}; give mixture=PATH and output=PATH, settings as SECTION.NAME=VALUE")
-        result = run(settings, paths["mixture"], paths["output"])
+        result = run(settings, paths["mixture"], paths["output"], vocab_size=vocab_size)
     except UserError as error:
         rank = os.environ.get("RANK", "0")
         if rank == "0" or not isinstance(error, checkpoint.SaveFailed):

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from harness import MemoryTokens, copy, losses, records, run_groups, small
 
 from corpus.errors import DamagedFile, UserError
 from trainer import checkpoint
+from trainer.checkpoint import SaveFailed
 from trainer.parallel import processes
 from trainer.train import train
 
@@ -227,6 +229,23 @@ def test_an_error_of_the_run_is_told_after_the_save_under_way(tmp_path: Path, mo
     with processes("cpu") as device, pytest.raises(UserError, match="the shard is gone"):
         train(small(checkpoint__every=5), Calling(8 * 8, fail), tmp_path, device)
     assert names(tmp_path) == ["step-00000005"]
+
+
+def test_a_failed_save_stops_the_run_before_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = threading.Event()
+
+    def fail(path: Path, tensors: Any) -> None:
+        failed.set()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def give_it_time() -> None:
+        assert failed.wait(60)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(checkpoint, "_write_safetensors", fail)
+    with processes("cpu") as device, pytest.raises(SaveFailed, match="No space left on device"):
+        train(small(), Calling(8 * 14, give_it_time), tmp_path, device)
+    assert 10 < len(losses(tmp_path)) < 20
 
 
 KILLS = {

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,9 +21,10 @@ from tokenizer.index import IndexedShard, TokenIndex
 from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.reader import TokenReader
 from tokenizer.shards import ShardCounts, ShardHeader, ShardWriter
-from trainer.config import parse
+from trainer.checkpoint import complete, read_position
+from trainer.config import parse, read_recipe
 from trainer.loader import Tokens
-from trainer.train import run
+from trainer.train import main, run
 
 HEADER = ShardHeader(512, "ab" * 32, "cd" * 32, 1, 2)
 
@@ -52,18 +55,21 @@ def write_shard(path: Path, seed: int, documents: int) -> IndexedShard:
     return IndexedShard(path.name, len(tokens), documents, 0, "1" * 64)
 
 
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> str:
-    root = tmp_path_factory.mktemp("tokens")
+def write_mixture(root: Path, documents: int, sequences: int) -> str:
     folders = {}
     for seed, source in enumerate(["books", "github"]):
         folder = root / source
-        folder.mkdir()
-        shard = write_shard(folder / "shard-00000.tok", seed, 60)
+        folder.mkdir(parents=True)
+        shard = write_shard(folder / "shard-00000.tok", seed, documents)
         held = write_shard(folder / "heldout-00000.tok", seed + 10, 5)
         write_json(str(folder / "index.json"), asdict(TokenIndex(HEADER, (shard,), (held,), 13)))
         folders[source] = str(folder)
-    return write_manifest(make_mixture({"books": 0.5, "github": 0.5}, folders, 64 * 32, 32), str(root))
+    return write_manifest(make_mixture({"books": 0.5, "github": 0.5}, folders, sequences * 32, 32), str(root))
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_mixture(tmp_path_factory.mktemp("tokens"), 60, 64)
 
 
 def test_the_tokenizers_reader_is_what_the_trainer_needs(manifest: str) -> None:
@@ -72,6 +78,20 @@ def test_the_tokenizers_reader_is_what_the_trainer_needs(manifest: str) -> None:
     assert len(bytes.fromhex(tokens.tokenizer)) == 32
     assert tokens.batch(3, 2).shape == (2, 33)
     assert tokens.heldout("books", 4).shape == (4, 33)
+
+
+def test_a_mixture_of_another_vocabulary_is_refused(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    arguments = [str(recipe), f"mixture={manifest}", f"output={tmp_path}"]
+    recipe.write_text(RECIPE + "tokenizer: {vocab_size: 1000}\n")
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the tokenizer has 512 pieces, the recipe's tokenizer.vocab_size is 1000" in line
+    for section in ("{vocab_size: 512}", "{model: a.model, vocab_size: 1000}", "null"):
+        recipe.write_text(RECIPE + f"tokenizer: {section}\n")
+        assert read_recipe(recipe, [])[2] in (512, None)
 
 
 def test_torchrun_trains_and_goes_on_without_torchrun(manifest: str, tmp_path: Path) -> None:
@@ -99,6 +119,34 @@ def test_torchrun_trains_and_goes_on_without_torchrun(manifest: str, tmp_path: P
     result = run(settings, manifest, str(output), **changes)
     assert (result["steps"], result["heldout"].keys()) == (8, {"books", "github"})
     assert len(losses(output)) == 3 + 2
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
+    manifest = write_mixture(tmp_path / "tokens", 2000, 4000)
+    recipe, output = tmp_path / "recipe.yaml", tmp_path / "model"
+    recipe.write_text(RECIPE)
+    command = [*TORCHRUN, "-m", "trainer.train", str(recipe), f"mixture={manifest}", f"output={output}"]
+    command += ["run.steps=500", "checkpoint.every=3"]
+    launched = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    while not list(output.glob("checkpoints/step-*")):
+        assert launched.poll() is None
+        time.sleep(0.05)
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(launched.pid)], capture_output=True, text=True)
+    workers = [int(pid) for pid in listed.stdout.split()]
+    os.kill(workers[-1], signal.SIGKILL)
+    assert launched.wait(120) != 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+    done = losses(output)
+    (newest, *_) = complete(output)
+    step = read_position(newest).step
+    settings, *_ = read_recipe(recipe, [f"run.steps={step + 2}"])
+    run(settings, manifest, str(output))
+    (resume,) = records(output, "resume")
+    assert (resume["step"], resume["damaged"]) == (step, [])
+    assert len(losses(output)) == len(done) + 2
+    assert not list(output.glob("checkpoints/.tmp-*"))
 
 
 def test_the_script_of_the_manual_sees_the_same_batches_in_two_processes(

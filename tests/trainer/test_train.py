@@ -17,7 +17,8 @@ from harness import MemoryTokens, losses, records, small
 from corpus.errors import UserError
 from trainer import guard
 from trainer import train as train_module
-from trainer.parallel import processes
+from trainer.checkpoint import SaveFailed
+from trainer.parallel import check_fits, processes
 from trainer.train import EXIT_STOPPED, main, train
 
 
@@ -214,10 +215,47 @@ def test_a_wrong_command_line_is_one_line(
 
 def test_exit_code_of_a_stopped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    monkeypatch.setattr(train_module, "run", lambda settings, mixture, output: {"stopped": settings.run.steps == 5})
+    monkeypatch.setattr(train_module, "run", lambda settings, *_, **__: {"stopped": settings.run.steps == 5})
     arguments = [str(tmp_path / "recipe.yaml"), "mixture=m", f"output={tmp_path}"]
     assert main([*arguments, "run.steps=5"]) == EXIT_STOPPED == 75
     assert main(arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "rank", "line"),
+    [
+        (SaveFailed("the disk is full"), "0", "error: the disk is full\n"),
+        (SaveFailed("the disk is full"), "1", ""),
+        (UserError("a shard is gone"), "1", "error on rank 1: a shard is gone\n"),
+    ],
+)
+def test_what_every_process_finds_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    error: UserError, rank: str, line: str,
+) -> None:  # fmt: skip
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setattr(train_module, "run", fail)
+    monkeypatch.setenv("RANK", rank)
+    assert main([str(tmp_path / "recipe.yaml"), "mixture=m", "output=o"]) == 2
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("changes", "vocab_size", "seq_len", "message"),
+    [
+        ({"parallel__tensor": 3}, 63, 33, r"3 does not divide model.heads \(4\)"),
+        ({"parallel__tensor": 4, "model__ffn_hidden": 130}, 64, 32, r"4 does not divide model.ffn_hidden \(130\)"),
+        ({"parallel__tensor": 4}, 66, 32, r"4 does not divide the vocabulary \(66\)"),
+        ({"parallel__tensor": 4}, 64, 34, r"4 does not divide the window \(34\)"),
+        ({"run__batch": 8, "run__micro_batch": 4}, 64, 32, r"run.batch: 8 is not a multiple of .* \(3\) x .* \(4\)"),
+    ],
+)
+def test_layouts_that_do_not_fit(changes: dict[str, int], vocab_size: int, seq_len: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_fits(small(**changes), vocab_size, seq_len, dp=3)
 
 
 def test_without_torch_it_says_what_to_install() -> None:
