@@ -70,7 +70,7 @@ class TokenReader:
         seq_len: tokens predicted in one sequence; a sequence has one more.
         tokenizer: SHA-256 of the SentencePiece model.
         vocab_size: of the tokenizer.
-        bos: the id that begins each document, or None.
+        bos: the id that begins each document of every source, or None.
         fingerprint: of all that the order and the tokens depend on (`Mixture.fingerprint`).
 
     Raises:
@@ -86,8 +86,8 @@ class TokenReader:
         self.seq_len = mixture.sequence_length
         self.tokenizer = mixture.sources[0].index.header.tokenizer
         self.vocab_size = mixture.sources[0].index.header.vocab_size
-        bos = mixture.sources[0].index.header.bos
-        self.bos = None if bos < 0 else bos
+        starts = {source.index.header.bos for source in mixture.sources}
+        self.bos = starts.pop() if len(starts) == 1 and -1 not in starts else None
         self.fingerprint = mixture.fingerprint
         self._opened = OpenShards(scattered=True)
         self._tokens = [self._concatenation(source, source.index.shards) for source in mixture.sources]

@@ -216,7 +216,7 @@ def document_start(run: RunSettings, tokens: Tokens) -> int | None:
     """
     if run.document_mask and tokens.bos is None:
         raise UserError(
-            "run.document_mask: the documents of this mixture begin with no BOS, so where they begin is not known;"
+            "run.document_mask: not all documents of this mixture begin with a BOS, so where they begin is not known;"
             " tokenise them with bos: true, or leave the mask out"
         )
     return tokens.bos if run.document_mask else None

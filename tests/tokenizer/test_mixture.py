@@ -1,7 +1,7 @@
 import json
 import re
 import tracemalloc
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tokenizer.mixture import (
     write_manifest,
 )
 from tokenizer.order import permute, round_keys
+from tokenizer.reader import TokenReader
 from tokenizer.shards import ShardHeader
 
 TABLE_1_SHARES = {
@@ -335,3 +336,16 @@ def test_manifest(tmp_path: Path) -> None:
             read_manifest(altered)
     with pytest.raises(UserError, match="does not exist"):
         read_manifest(str(tmp_path / "absent.json"))
+
+
+@pytest.mark.parametrize(("starts", "bos"), [((1, 1), 1), ((1, -1), None), ((-1, -1), None), ((1, 2), None)])
+def test_documents_begin_with_what_all_sources_begin_them_with(
+    tmp_path: Path, starts: tuple[int, int], bos: int | None
+) -> None:
+    folders = {}
+    for name, start in zip(("books", "code"), starts, strict=True):
+        found = index(10_000)
+        write_json(f"{tmp_path}/{name}/index.json", asdict(replace(found, header=replace(found.header, bos=start))))
+        folders[name] = f"{tmp_path}/{name}"
+    mixture = make_mixture({"books": "0.5", "code": "0.5"}, folders, 2048, 16)
+    assert TokenReader(write_manifest(mixture, str(tmp_path))).bos == bos

@@ -43,7 +43,10 @@ def test_the_micro_batch_changes_nothing(tmp_path: Path, changes: dict[str, int]
 def test_documents_without_a_start_cannot_be_masked(tmp_path: Path) -> None:
     tokens = MemoryTokens()
     tokens.bos = None
-    with processes("cpu") as device, pytest.raises(UserError, match="begin with no BOS"):
+    with (
+        processes("cpu") as device,
+        pytest.raises(UserError, match="not all documents of this mixture begin with a BOS"),
+    ):
         train(small(run__document_mask=True), tokens, tmp_path, device)
 
 
