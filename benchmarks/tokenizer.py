@@ -12,9 +12,10 @@ editions of a file would else be seen.
 
 One process on one core; everything is measured once in each of several rounds, on the same text, and the median is
 printed: MB of text in a second of processor time and of wall time, and as a multiple of SentencePiece (its fastest way
-of being called) by processor time. The stage is `tokenize_parts`: from a Parquet part to committed shards, with their
-checksums, digests and fsync, and it begins with an empty word cache, as every shard does. Last, how many documents got
-other ids than from SentencePiece: none, or something is broken.
+of being called) by processor time. Waiting for the disk (fsync) shows in wall time only. The stage is
+`tokenize_parts`: from a Parquet part to committed shards, with their checksums, digests and fsync, and it begins with
+an empty word cache, as every shard does. Last, how many documents got other ids than from SentencePiece: none, or
+something is broken.
 """
 
 import argparse
@@ -182,8 +183,9 @@ def main() -> None:
         cpu, wall = median(contestant.cpu), median(contestant.wall)
         print(f"{contestant.name:32}{size / cpu / 1e6:8.1f}{size / wall / 1e6:9.1f}{best / cpu:8.1f}")
     for against in (ours, ours_cold):
-        share = median(a / b for a, b in zip(against.cpu, whole.cpu, strict=True))
-        print(f"stage as a share of {against.name + ':':26}{share:6.0%}")
+        cpu = median(a / b for a, b in zip(against.cpu, whole.cpu, strict=True))
+        wall = median(a / b for a, b in zip(against.wall, whole.wall, strict=True))
+        print(f"stage as a share of {against.name + ':':26}{cpu:6.0%}, {wall:.0%} by wall")
     expected = results[listed.name]
     tokens, offsets = results[ours.name]
     print(f"different documents: {different(expected, (tokens[a:b] for a, b in pairwise(offsets)))} of ours", end="")
