@@ -42,7 +42,7 @@ from trainer.config import ModelSettings, TrainingSettings
 from trainer.guard import Recent
 from trainer.loader import Tokens
 from trainer.model import Llama
-from trainer.optim import set_step
+from trainer.optim import set_updates
 
 MARKER = "checkpoint.json"
 AT_ONCE = 1 << 24
@@ -61,7 +61,9 @@ class Position(Settings):
 
     format: Literal[1] = 1
     step: int
-    """Updates done."""
+    """Batches trained on."""
+    updates: int
+    """Updates made: fewer than steps where spikes were left out."""
     sequence: int
     """The next window of the mixture."""
     fingerprint: str | None
@@ -437,7 +439,7 @@ def load(folder: Path, position: Position, model: Llama, optimiser: torch.optim.
     if position.step == 0:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     dcp_load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
-    set_step(optimiser, position.step)
+    set_updates(optimiser, position.updates)
 
 
 def check_model(folder: Path, saved: ModelSettings, wanted: ModelSettings) -> None:

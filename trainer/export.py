@@ -80,6 +80,7 @@ def import_weights(source: str, output: str) -> Weights:
         raise UserError(f"{found[0]} exists: give another folder, or remove it")
     position = checkpoint.Position(
         step=0,
+        updates=0,
         sequence=0,
         fingerprint=None,
         tokenizer=weights.tokenizer,

@@ -52,10 +52,15 @@ def update(optimiser: torch.optim.AdamW, leave_out: Tensor) -> None:
     optimiser.zero_grad()
 
 
-def set_step(optimiser: torch.optim.AdamW, step: int) -> None:
+def updates_made(optimiser: torch.optim.AdamW) -> int:
+    """How many updates AdamW's averages have seen. Waits for the device."""
+    return int(next(iter(optimiser.state.values()))["step"])
+
+
+def set_updates(optimiser: torch.optim.AdamW, updates: int) -> None:
     """Tells AdamW how many updates its averages have seen."""
     for state in optimiser.state.values():
-        state["step"].fill_(float(step))
+        state["step"].fill_(float(updates))
 
 
 def clip_gradients(model: nn.Module, limit: float) -> Tensor:

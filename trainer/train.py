@@ -34,7 +34,7 @@ try:
     from trainer.loader import Loader, Tokens
     from trainer.metrics import Metrics
     from trainer.model import Llama
-    from trainer.optim import build_optimiser, clip_gradients, learning_rate, update
+    from trainer.optim import build_optimiser, clip_gradients, learning_rate, update, updates_made
     from trainer.parallel import build_mesh, check_fits, parallelise, processes
 except ModuleNotFoundError as error:
     if error.name not in ("torch", "safetensors"):
@@ -145,8 +145,8 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     def save() -> None:
         begun = time.perf_counter()
         where = checkpoint.Position(
-            step=step, **loader.state_dict(), tokenizer=tokens.tokenizer, vocab_size=tokens.vocab_size,
-            seq_len=tokens.seq_len, settings=settings, recent=guard.recent(),
+            step=step, updates=updates_made(optimiser), **loader.state_dict(), tokenizer=tokens.tokenizer,
+            vocab_size=tokens.vocab_size, seq_len=tokens.seq_len, settings=settings, recent=guard.recent(),
         )  # fmt: skip
         saver.save(model, optimiser, where)
         metrics.pause(time.perf_counter() - begun)

@@ -60,7 +60,7 @@ def run(tokenizer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     tensors = {f"model.{name}": tensor.detach() for name, tensor in wide_model().named_parameters()}
     weights.write_safetensors(folder, {name: t.nbytes for name, t in tensors.items()}, tensors.__getitem__)
     position = checkpoint.Position(
-        step=7, sequence=56, fingerprint="0123", tokenizer=read_model(tokenizer).sha256, vocab_size=VOCAB,
+        step=7, updates=7, sequence=56, fingerprint="0123", tokenizer=read_model(tokenizer).sha256, vocab_size=VOCAB,
         seq_len=WINDOW, settings=small(),
     )  # fmt: skip
     checkpoint.mark(folder, position)

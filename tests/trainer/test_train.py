@@ -17,7 +17,7 @@ from harness import MemoryTokens, losses, records, small
 from corpus.errors import UserError
 from trainer import guard
 from trainer import train as train_module
-from trainer.checkpoint import SaveFailed
+from trainer.checkpoint import SaveFailed, read_position
 from trainer.parallel import check_fits, processes
 from trainer.train import EXIT_STOPPED, main, train
 
@@ -136,15 +136,19 @@ def test_a_spike_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(guard, "WINDOW", 8)
     weights = watch_weights(monkeypatch)
     with processes("cpu") as device:
-        train(small(run__steps=28, optimiser__skip_spikes=6.0, checkpoint__every=9), tokens, tmp_path / "a", device)
-        left_out = [n for n in range(1, 28) if weights[n].equal(weights[n - 1])]
+        train(small(run__steps=30, optimiser__skip_spikes=6.0, checkpoint__every=9), tokens, tmp_path / "a", device)
+        left_out = [n for n in range(1, 30) if weights[n].equal(weights[n - 1])]
         assert left_out == [26]
-        assert [record["skipped_spikes"] for record in records(tmp_path / "a", "step")] == [0] * 25 + [1] * 3
-        # A run that goes on from step 18 finds the same spike.
-        shutil.copytree(tmp_path / "a/checkpoints/step-00000018", tmp_path / "b/checkpoints/step-00000018")
-        train(small(run__steps=28, optimiser__skip_spikes=6.0), tokens, tmp_path / "b", device)
-    assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a")[18:], abs=1e-6)
-    assert records(tmp_path / "b", "step")[-1]["skipped_spikes"] == 1
+        assert [record["skipped_spikes"] for record in records(tmp_path / "a", "step")] == [0] * 25 + [1] * 5
+        # A run that goes on from before the spike finds it too; one from after it knows of one update fewer.
+        for step in (18, 27):
+            folder = f"step-{step:08d}"
+            shutil.copytree(tmp_path / "a/checkpoints" / folder, tmp_path / f"{step}/checkpoints" / folder)
+            train(small(run__steps=30, optimiser__skip_spikes=6.0), tokens, tmp_path / str(step), device)
+            assert losses(tmp_path / str(step)) == pytest.approx(losses(tmp_path / "a")[step:], abs=1e-6)
+    assert records(tmp_path / "18", "step")[-1]["skipped_spikes"] == 1
+    made = [read_position(tmp_path / f"a/checkpoints/step-{step:08d}").updates for step in (18, 27, 30)]
+    assert made == [18, 26, 29]
 
 
 def test_every_step_is_in_the_metrics(tmp_path: Path) -> None:
