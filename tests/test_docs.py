@@ -42,7 +42,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 ONLY_PARSED = re.compile(
-    r"corpus (?:demo|download|models get|run llama)\b"  # minutes, the network, terabytes
+    r"corpus (?:demo|download|models get|run llama|eval (?!--list))\b"  # minutes, the network, terabytes, benchmarks
     r"|corpus plan \S+ --calibrate"  # a minute or two, and it is kept in the user's cache
     r"|corpus .* --runner (?:spark|flink|dataflow)\b"  # a JVM or a cluster; tests/pipelines/test_spark.py has one
     r"|torchrun |python -m apache_beam\."  # several processes (tests/trainer/test_torchrun.py); a server

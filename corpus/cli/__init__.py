@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from corpus.cli import look, model, models, plan, run, shards, steps, tokenizer, tokens
+from corpus.cli import evaluate, look, model, models, plan, run, shards, steps, tokenizer, tokens
 from corpus.errors import UserError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(model.import_)
+app.command("eval")(evaluate.evaluate)
 app.add_typer(shards.app, name="shards")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(models.app, name="models")

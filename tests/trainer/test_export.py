@@ -12,59 +12,16 @@ import sentencepiece
 import torch
 from harness import MemoryTokens, records, small
 from typer.testing import CliRunner
+from wide import TEXT, VOCAB, WINDOW, wide_model
 
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
 from tokenizer.model import read_model
-from trainer import checkpoint, export, generate, huggingface, meta, weights
+from trainer import export, generate, huggingface, meta, weights
 from trainer.export import import_weights
-from trainer.model import Llama
 from trainer.parallel import processes
 from trainer.train import train
 from trainer.weights import load_model, open_weights
-
-VOCAB, WINDOW = 512, 64
-TEXT = "the quick brown fox jumps over the lazy dog, 3.14 times a day; été, naïve and then some more words "
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer"
-    words = sorted({f"{a}{b}{c}" for a in "bdfglm" for b in "aeiou" for c in ("n", "rt", "st", "")})
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([TEXT, " ".join(words)] * 5), model_prefix=str(path), vocab_size=VOCAB,
-        model_type="bpe", byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False,
-        hard_vocab_limit=True, minloglevel=2,
-    )  # fmt: skip
-    return f"{path}.model"
-
-
-def wide_model() -> Llama:
-    """Random weights that are not tiny, as those of a trained model: a wrong rotation does not show with others."""
-    with torch.device("meta"):
-        model = Llama(small().model, VOCAB, WINDOW)
-    model.materialise("cpu", seed=0)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.15)
-    return model
-
-
-@pytest.fixture(scope="module")
-def run(tokenizer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of a run with one checkpoint, of `wide_model`."""
-    output = tmp_path_factory.mktemp("run")
-    folder = checkpoint.folder_of(output, 7)
-    folder.mkdir(parents=True)
-    tensors = {f"model.{name}": tensor.detach() for name, tensor in wide_model().named_parameters()}
-    weights.write_safetensors(folder, {name: t.nbytes for name, t in tensors.items()}, tensors.__getitem__)
-    position = checkpoint.Position(
-        step=7, updates=7, sequence=56, fingerprint="0123", tokenizer=read_model(tokenizer).sha256, vocab_size=VOCAB,
-        seq_len=WINDOW, settings=small(),
-    )  # fmt: skip
-    checkpoint.mark(folder, position)
-    return output
 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])
