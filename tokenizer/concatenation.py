@@ -19,16 +19,14 @@ MAX_OPEN = 256
 class OpenShards:
     """Shards that are open, at most `MAX_OPEN`: the one that was not used for the longest time is closed."""
 
-    def __init__(self, scattered: bool = False) -> None:
-        """`scattered`: see `Shard`."""
-        self._scattered = scattered
+    def __init__(self) -> None:
         self._open: OrderedDict[str, Shard] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def get(self, path: str, entry: IndexedShard, tokenizer: str) -> Shard:
-        """The shard at `path`.
+    def get(self, path: str, entry: IndexedShard, tokenizer: str, scattered: bool) -> Shard:
+        """The shard at `path`. `scattered`: see `Shard`.
 
         Raises:
             UserError: there is none.
@@ -36,7 +34,7 @@ class OpenShards:
         """
         shard = self._open.get(path)
         if shard is None:
-            shard = open_shard(path, tokenizer, self._scattered)
+            shard = open_shard(path, tokenizer, scattered)
             if shard.counts.tokens != entry.tokens:
                 raise DamagedFile(
                     f"{path} has {shard.counts.tokens} tokens and the order was made for {entry.tokens}: "
@@ -58,19 +56,28 @@ class Concatenation:
         tokens: in all of them.
     """
 
-    def __init__(self, folder: str, header: ShardHeader, entries: Sequence[IndexedShard], opened: OpenShards) -> None:
+    def __init__(
+        self,
+        folder: str,
+        header: ShardHeader,
+        entries: Sequence[IndexedShard],
+        opened: OpenShards,
+        scattered: bool = False,
+    ) -> None:
+        """`scattered`: see `Shard`."""
         self.entries = entries
         self.dtype = header.dtype
         self._folder = folder
         self._tokenizer = header.tokenizer
         self._opened = opened
+        self._scattered = scattered
         self._ends = np.cumsum([entry.tokens for entry in entries], dtype=np.int64)
         self.tokens = int(self._ends[-1]) if len(entries) else 0
 
     def shard(self, number: int) -> Shard:
         """Opens a shard, or has it open. Raises as `OpenShards.get`."""
         entry = self.entries[number]
-        return self._opened.get(join(self._folder, entry.name), entry, self._tokenizer)
+        return self._opened.get(join(self._folder, entry.name), entry, self._tokenizer, self._scattered)
 
     def pieces(self, position: int, count: int) -> Iterator[tuple[int, int, int]]:
         """(number of the shard, start, stop in it) of the tokens [position, position + count)."""

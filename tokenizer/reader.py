@@ -8,8 +8,8 @@ import numpy.typing as npt
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import exists, join, local_path
 from tokenizer.concatenation import Concatenation, OpenShards, windows
-from tokenizer.index import IndexedShard, TokenIndex, read_index
-from tokenizer.mixture import Mixture, MixtureSource, available_sequences, materialised_folder, read_manifest
+from tokenizer.index import TokenIndex, read_index
+from tokenizer.mixture import Mixture, available_sequences, materialised_folder, read_manifest
 from tokenizer.readahead import ReadAhead
 
 Batch = npt.NDArray[np.int64]
@@ -89,13 +89,18 @@ class TokenReader:
         starts = {source.index.header.bos for source in mixture.sources}
         self.bos = starts.pop() if len(starts) == 1 and -1 not in starts else None
         self.fingerprint = mixture.fingerprint
-        self._opened = OpenShards(scattered=True)
-        self._tokens = [self._concatenation(source, source.index.shards) for source in mixture.sources]
+        self._opened = OpenShards()
+        self._tokens = [
+            Concatenation(source.folder, source.index.header, source.index.shards, self._opened, scattered=True)
+            for source in mixture.sources
+        ]
         self._materialised: Concatenation | ReadAhead | None = None
         if found := _materialised(manifest, mixture):
             folder, index = found
-            tokens = Concatenation(folder, index.header, index.shards, OpenShards())
-            self._materialised = tokens if local_path(folder) is not None else ReadAhead(tokens)
+            local = local_path(folder) is not None
+            # What the thread of `ReadAhead` opens is its own.
+            tokens = Concatenation(folder, index.header, index.shards, self._opened if local else OpenShards())
+            self._materialised = tokens if local else ReadAhead(tokens)
         elif away := [source.folder for source in mixture.sources if local_path(source.folder) is None]:
             raise UserError(
                 f"{away[0]} is not on a local disk, where each sequence would take a request of its own: run "
@@ -157,15 +162,12 @@ class TokenReader:
         if source not in self.sources:
             raise UserError(f"the mixture has no source {source}: it has {', '.join(self.sources)}")
         of = self.mixture.sources[self.sources.index(source)]
-        tokens = self._concatenation(of, of.index.heldout)
+        tokens = Concatenation(of.folder, of.index.header, of.index.heldout, self._opened)
         count = available_sequences(tokens.tokens, self.seq_len)
         count = count if limit is None else min(count, limit)
         if not count:
             return np.empty((0, self.seq_len + 1), np.int64)
         return windows(tokens.read(0, count * self.seq_len + 1), self.seq_len).astype(np.int64)
-
-    def _concatenation(self, source: MixtureSource, entries: tuple[IndexedShard, ...]) -> Concatenation:
-        return Concatenation(source.folder, source.index.header, entries, self._opened)
 
 
 def _materialised(manifest: str, mixture: Mixture) -> tuple[str, TokenIndex] | None:

@@ -1,5 +1,6 @@
 """The order, materialised: every batch is the one that the order names, on every runner, after any stop."""
 
+import gc
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from pipelines.partmap import PartsFailed
 from pipelines.runner import Runner
 from tests.tokenizer.range_server import serve
 from tests.tokenizer.token_folders import flip, write_run
+from tokenizer import concatenation
 from tokenizer.index import read_index
 from tokenizer.materialize import make_plan
 from tokenizer.mixture import read_manifest
@@ -284,3 +286,15 @@ def test_mix_materialize(tmp_path: Path) -> None:
     assert stale_folders(str(tmp_path / "mine")) == []
     again = CliRunner().invoke(app, arguments)
     assert f"{folder} was done: nothing to do" in again.output
+
+
+def test_few_files_are_open_at_once(finished: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concatenation, "MAX_OPEN", 2)
+    reader = TokenReader(finished)
+    reader.heldout("books")
+    reader.batch(0, reader.sequences)
+    gc.collect()
+    mapped = [
+        line for line in Path("/proc/self/maps").read_text().splitlines() if str(Path(finished).parents[1]) in line
+    ]
+    assert len(mapped) == 2
