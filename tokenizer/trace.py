@@ -137,7 +137,7 @@ def locate(shard_path: str, position: int) -> Found:
         span = next(span for span in trace.spans if at.offset < span.stop)
         return locate(span.shard, span.position + at.offset - span.start)
     documents = documents_of(shard_path)
-    piece = documents.processor.id_to_piece(int(shard.tokens[position]))
+    piece = documents.processor.id_to_piece(int(shard.read(position, position + 1)[0]))
     return Found(piece, documents.step, documents.id_of(at.part, at.row), at.part, at.row, at.offset)
 
 

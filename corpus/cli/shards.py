@@ -134,7 +134,7 @@ def cat(
         name = documents.name_of(part, row) if documents else place
         named = place if name == place else f"{name} ({place})"
         print(f"=== document {number}: {named}, {stop - start:,} tokens from {start:,} on")
-        tokens = opened.tokens[start:stop].tolist()
+        tokens = opened.read(start, stop).tolist()
         print(" ".join(map(str, tokens)) if ids or documents is None else documents.processor.decode(tokens))
 
 

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 import sentencepiece
 
-from corpus.errors import UserError
+from corpus.errors import DamagedFile, UserError
 from corpus.steps.spill import GroupedPartition, encode_block
 from tests.tokenizer.folders import STEP, run, texts, write_parts
+from tests.tokenizer.token_folders import flip
 from tokenizer.index import write_index
 from tokenizer.materialize import Place, Stretches, WriteShard, make_plan
 from tokenizer.mixture import make_mixture, write_manifest
@@ -41,6 +42,9 @@ def test_a_token_leads_to_its_document(home: Path, model_path: str) -> None:
     assert (held_out.part, held_out.offset) == (0, 1)
     with pytest.raises(UserError, match="give a smaller position"):
         locate(shard, 10**6)
+    flip(Path(shard), 4096)
+    with pytest.raises(DamagedFile, match="altered in bytes 4096 to"):
+        locate(shard, 0)
 
 
 def test_a_moved_run_is_traced(home: Path, tmp_path: Path) -> None:

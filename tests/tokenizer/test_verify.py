@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from corpus.cli import app
 from tests.tokenizer.folders import HELD, STEP, run, texts, write_parts
+from tests.tokenizer.token_folders import flip
 from tokenizer.index import read_index
 from tokenizer.shards import Shard
 from tokenizer.trace import write_documents
@@ -124,3 +125,6 @@ def test_cat(folder: Path) -> None:
     assert "documents.json does not exist" in str(CliRunner().invoke(app, ["shards", "cat", shard.path]).exception)
     result = CliRunner().invoke(app, ["shards", "cat", shard.path, "--document", "999", "--ids"])
     assert "give a number from 0 to" in str(result.exception)
+    flip(Path(shard.path), 4096)
+    result = CliRunner().invoke(app, ["shards", "cat", shard.path, "--ids"])
+    assert "is altered in bytes 4096 to" in str(result.exception)
