@@ -371,7 +371,8 @@ class Shard:
         """
         if not 0 <= position < self.counts.tokens:
             raise IndexError(f"{self.path} has {self.counts.tokens} tokens, not one at {position}")
-        document = int(np.searchsorted(self.document_offsets, position, side="right")) - 1
+        # numpy would make floats of all offsets to compare them with a Python integer.
+        document = int(np.searchsorted(self.document_offsets, np.uint64(position), side="right")) - 1
         return Location(document, *self.origin(document), position - int(self.document_offsets[document]))
 
     def origin(self, document: int) -> tuple[int, int]:
@@ -382,7 +383,7 @@ class Shard:
         """
         if not 0 <= document < self.counts.documents:
             raise IndexError(f"{self.path} has {self.counts.documents} documents, not one of number {document}")
-        span = int(np.searchsorted(self.parts[:, 1], document, side="right")) - 1
+        span = int(np.searchsorted(self.parts[:, 1], np.uint64(document), side="right")) - 1
         return int(self.parts[span, 0]), int(self.rows[document])
 
     def verify(self, digest: str | None = None) -> None:

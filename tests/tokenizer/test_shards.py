@@ -1,6 +1,7 @@
 import hashlib
 import io
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,15 @@ def test_an_empty_shard(tmp_path: Path) -> None:
     shard = Shard(path)
     shard.verify()
     assert (shard.counts.tokens, shard.counts.documents, shard.parts.shape) == (0, 0, (0, 2))
+
+
+def test_a_token_is_located_without_a_copy_of_the_offsets(tmp_path: Path) -> None:
+    (tmp_path / "shard.tok").write_bytes(written([(0, row, [7]) for row in range(100_000)], header(), 100_000))
+    shard = Shard(str(tmp_path / "shard.tok"))
+    assert shard.locate(5).document == 5
+    tracemalloc.start()
+    try:
+        shard.locate(70_000)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()

@@ -59,7 +59,9 @@ def document_blocks(offsets: npt.NDArray[Any], size: int = BLOCK_TOKENS) -> Iter
     """(first, last + 1) of consecutive documents of at most `size` tokens together; a longer document stands alone."""
     first, documents = 0, len(offsets) - 1
     while first < documents:
-        end = int(np.searchsorted(offsets, int(offsets[first]) + size, side="right")) - 1
+        # Of their own type: numpy would make floats of all offsets to compare them with a Python integer.
+        limit = offsets.dtype.type(int(offsets[first]) + size)
+        end = int(np.searchsorted(offsets, limit, side="right")) - 1
         stop = min(max(end, first + 1), documents)
         yield first, stop
         first = stop

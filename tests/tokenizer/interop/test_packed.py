@@ -24,3 +24,8 @@ def test_arrays_are_written_piece_by_piece(monkeypatch) -> None:  # type: ignore
         sink = io.BytesIO()
         write_array(sink, np.arange(count, dtype=np.uint32)[::-1], "<i8")
         assert np.frombuffer(sink.getvalue(), "<i8").tolist() == list(range(count))[::-1]
+
+
+def test_large_offsets_stay_exact() -> None:
+    offsets = np.arange(7, dtype=np.uint64) + np.uint64(1 << 53)
+    assert list(document_blocks(offsets, 3)) == [(0, 3), (3, 6)]
