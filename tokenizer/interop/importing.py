@@ -63,7 +63,7 @@ def import_files(
                 raise UserError(f"{output} holds other shards ({name}): name another folder, or remove it")
     for number, (of, identity) in enumerate(zip(packed, identities, strict=True)):
         path = join(output, shard_name(number))
-        if exists(sidecar_path(output, number)):
+        if exists(sidecar_path(output, number)) and exists(path):
             say(f"{path} was done")
             continue
         counts = _import(of, number, output, header, identity, pieces)

@@ -99,6 +99,11 @@ def test_a_restart_does_what_is_missing(folder: Path, tmp_path: Path, model_path
     import_files(files, str(tokens), "megatron", model_path, lines.append)
     assert ["was done" in line for line in lines] == [True, False]
     assert {path.name: path.read_bytes() for path in tokens.glob("*.*")} == whole
+    (tokens / "shard-00000.tok").unlink()  # as the message about a damaged shard says
+    lines.clear()
+    import_files(files, str(tokens), "megatron", model_path, lines.append)
+    assert ["was done" in line for line in lines] == [False, True]
+    assert {path.name: path.read_bytes() for path in tokens.glob("*.*")} == whole
     with pytest.raises(UserError, match=r"holds other shards \(shard-00001\.json\)"):
         import_files(files[:1], str(tokens), "megatron", model_path)
     Path(files[0].replace(".idx", ".bin")).touch()
