@@ -95,7 +95,7 @@ class MixtureSection(Settings):
     folders: dict[str, str] = {}  # noqa: RUF012  pydantic copies it
     tokens: int | None = Field(default=None, gt=0)
     sequence_length: int = Field(default=2048, ge=2)
-    max_epochs: float = Field(default=4.0, gt=0)
+    max_epochs: float = Field(default=4.0, gt=0, allow_inf_nan=False)
     seed: int = 0
 
 

@@ -8,6 +8,7 @@ that a run over some of the raw files plans the run over all.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from math import ceil, prod
 
 from rich.console import Group
@@ -195,7 +196,8 @@ def data_plan(recipe: Recipe, rates: Rates, reference: Rates, tokens: float | No
 
 
 def _shares(recipe: Recipe) -> dict[str, float]:
-    return {name: float(share) for name, share in recipe.mixture.shares.items()} if recipe.mixture else {}
+    shares = recipe.mixture.shares if recipe.mixture else {}
+    return {name: float(Fraction(str(share))) for name, share in shares.items()}
 
 
 def bytes_per_token(source: str) -> float:
@@ -249,7 +251,7 @@ def _measured(home: str, step: Step) -> float | None:
         folder = StepFolder(join(home, name))
         if name.startswith(f"{step.number}-{step.name}-") and folder.finished:
             text = folder.manifest()["text_bytes"]
-            return float(text["out"] / text["in"])
+            return float(text["out"] / text["in"]) if text["in"] else None
     return None
 
 
@@ -315,7 +317,8 @@ def _sources_table(plan: DataPlan) -> Table:
     for of in plan.sources:
         result.add_row(
             of.name, of.basis, gb(of.raw), gb(of.texts[0]), gb(of.texts[-1]), f"{of.documents:,.0f}", f"{of.parts:,}",
-            f"{of.shards:,}", short(of.available), short(of.drawn), f"{of.drawn / of.available:.2f}",
+            f"{of.shards:,}", short(of.available), short(of.drawn),
+            f"{of.drawn / of.available:.2f}" if of.available else "",
         )  # fmt: skip
     total = plan.sources
     result.add_row(

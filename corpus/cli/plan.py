@@ -76,7 +76,7 @@ def _recipe(
 
     recipe = load(path, needs_models=False)
     rates = pipelines("rates")
-    if calibrate:
+    if calibrate and recipe.sources:
         print(f"kept in {rates.save(pipelines('calibrate').calibrate(recipe))}\n")
     reference = rates.reference()
     data = pipelines("plan").data_plan(recipe, rates.newest() or reference, reference, tokens)

@@ -72,6 +72,7 @@ MISTAKES = {
     "shares that are not one": ("books: 0.1}", "books: 0.2}", 17, "the shares add up to 1.1 and must add up to 1"),
     "a negative share": ("books: 0.1}", "books: -0.1}", 17, "the share of books is -0.1"),
     "a share that is no number": ("books: 0.1}", "books: most}", 17, "a share is no number"),
+    "epochs without end": ("books: 0.1}", "books: 0.1}\n  max_epochs: .inf", 18, "should be a finite number"),
     "a map for a list": ("    steps: []", "    include: x", 12, "include: input should be a valid list, found 'x'"),
     "a validator's words": ("  - near", "  - near: {bands: 3}", 14, "near: set both of `bands` and `rows`"),
     "an unset variable": ("output: run", "output: ${NO_SUCH}/run", 2, "output: $NO_SUCH is not set"),

@@ -65,9 +65,11 @@ def test_alone(home: Path) -> None:
 
 
 def test_a_plan_knows_them(home: Path) -> None:
-    with pytest.raises(UserError, match="has no sources: its token folders are there already"):
-        data_plan(load(recipe(home, "", "{old: 1}")), reference(), reference())
-    plan = data_plan(load(recipe(home, SOURCES, "{old: 0.3, books: 0.7}")), reference(), reference())
+    alone = recipe(home, "", "{old: 1}")
+    for options in ([], ["--calibrate"]):
+        result = CliRunner().invoke(app, ["plan", alone, *options])
+        assert "has no sources: its token folders are there already" in str(result.exception)
+    plan = data_plan(load(recipe(home, SOURCES, "{old: 3/10, books: 7/10}")), reference(), reference())
     assert plan.sources[0].drawn == pytest.approx(4 * read_index(str(home / "old")).tokens / 0.3 * 0.7)
 
 

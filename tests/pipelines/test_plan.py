@@ -109,6 +109,17 @@ def test_a_finished_step_says_what_it_keeps(tmp_path: Path) -> None:
     write_json(str(manifest), {"text_bytes": {"in": 400, "out": 100}})
     (of,) = books(tmp_path).sources
     assert of.texts == pytest.approx([1e6, 0.25e6, 0.25e6 * 0.9])
+    write_json(str(manifest), {"text_bytes": {"in": 0, "out": 0}})
+    (of,) = books(tmp_path).sources  # it says nothing
+    assert of.texts == pytest.approx([1e6, 0.98e6, 0.98e6 * 0.9])
+
+
+def test_raw_files_without_a_byte(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").touch()
+    plan = books(tmp_path)
+    assert plan.tokens == 0
+    assert "From raw files to tokens" in printed(plan)
 
 
 def test_core_hours_are_bytes_over_rates(tmp_path: Path) -> None:
