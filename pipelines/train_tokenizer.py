@@ -148,7 +148,8 @@ def training_lines(model: str) -> list[str]:
     return [
         f"SHA-256 {report['sha256']}",
         f"trained on {report['lines']:,} lines, {report['bytes']:,} bytes",
-        f"left out {report['skipped_lines']:,} lines, {report['skipped_bytes']:,} bytes ({skipped:.2%}): too long",
+        f"left out {report['skipped_lines']:,} lines, {report['skipped_bytes']:,} bytes ({skipped:.2%}): too long "
+        "or with U+2585",
         f"text by source: {shares}",
     ]
 
