@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from harness import MemoryTokens, losses, records, small
+from harness import SEQ_LEN, VOCAB, MemoryTokens, losses, records, small
 
 from corpus.errors import UserError
 from trainer import guard
 from trainer import train as train_module
 from trainer.checkpoint import SaveFailed, read_position
-from trainer.parallel import check_fits, processes
+from trainer.model import Llama
+from trainer.parallel import build_mesh, check_fits, parallelise, processes
 from trainer.train import EXIT_STOPPED, main, train
 
 
@@ -38,6 +39,26 @@ def test_the_micro_batch_changes_nothing(tmp_path: Path, changes: dict[str, int]
         train(small(run__steps=5), MemoryTokens(), tmp_path / "a", device)
         train(small(run__steps=5, **changes), MemoryTokens(), tmp_path / "b", device)
     assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), abs=1e-5)
+
+
+def test_gradients_add_up_over_micro_batches() -> None:
+    settings = small()
+    windows = torch.as_tensor(MemoryTokens().batch(0, 8).astype(np.int64))
+    gradients = []
+    with processes("cpu") as device:
+        with torch.device("meta"):
+            model = Llama(settings.model, VOCAB, SEQ_LEN)
+        parallelise(model, build_mesh(device, 1), settings.parallel)
+        model.materialise(device, 0)
+        for micro_batch in (8, 4, 1):
+            for micro in torch.split(windows, micro_batch):
+                (model(micro[:, :-1], micro[:, 1:]) / windows[:, 1:].numel()).backward()
+            gradients.append({name: p.grad.full_tensor() for name, p in model.named_parameters()})
+            model.zero_grad()
+    whole, *cut = gradients
+    assert all(gradient.norm() > 0 for gradient in whole.values())
+    for accumulated in cut:
+        torch.testing.assert_close(accumulated, whole, rtol=1e-4, atol=1e-6)
 
 
 def test_documents_without_a_start_cannot_be_masked(tmp_path: Path) -> None:
