@@ -181,8 +181,8 @@ class _Writer(StorageWriter):
     """How one checkpoint comes to disk. torch's `save` calls the methods from top to bottom, and tells every rank of
     an error on any (CheckpointException)."""
 
-    def __init__(self, output: Path, position: Position, keep: int) -> None:
-        self._output, self._position, self._keep = output, position, keep
+    def __init__(self, output: Path, position: Position, before: int, keep: int) -> None:
+        self._output, self._position, self._before, self._keep = output, position, before, keep
         self._final = folder_of(output, position.step)
         self._temporary = self._final.with_name(f".tmp-{self._final.name}")
 
@@ -223,8 +223,12 @@ class _Writer(StorageWriter):
             _discard(self._final)
         self._temporary.rename(self._final)
         sync(self._final.parent)
-        # A newer one was found damaged when this run began: it does not count, and is replaced when reached.
-        for old in [folder for folder in complete(self._output) if folder <= self._final][self._keep :]:
+        # Those after `before` were found damaged when this run began: they do not count among the kept, and go when a
+        # newer one is whole.
+        reached = [folder for folder in complete(self._output) if folder <= self._final]
+        damaged = [folder for folder in reached[1:] if folder > folder_of(self._output, self._before)]
+        whole = [folder for folder in reached if folder not in damaged]
+        for old in damaged + whole[self._keep :]:
             _discard(old)
 
 
@@ -271,8 +275,10 @@ class Saver:
     `save`, `poll` or the end of the context.
     """
 
-    def __init__(self, output: Path, keep: int, device: torch.device, told: Callable[[Saved], None]) -> None:
-        self._output, self._keep, self._cuda, self._told = output, keep, device.type == "cuda", told
+    def __init__(self, output: Path, step: int, keep: int, device: torch.device, told: Callable[[Saved], None]) -> None:
+        """`step`: of the checkpoint that this run goes on from, 0 where there is none."""
+        self._output, self._before, self._keep, self._told = output, step, keep, told
+        self._cuda = device.type == "cuda"
         self._saving: Future[Saved] | None = None
 
     def __enter__(self) -> Self:
@@ -334,7 +340,7 @@ class Saver:
         try:
             dcp_save(
                 tensors,  # type: ignore[arg-type]
-                storage_writer=_Writer(self._output, position, self._keep),
+                storage_writer=_Writer(self._output, position, self._before, self._keep),
                 planner=_FromHost(copies),
                 process_group=self._group,
             )
@@ -346,6 +352,7 @@ class Saver:
                 f"{folder}: cannot write the checkpoint: {error.strerror or error} (process {rank});"
                 " mend that and start again, the checkpoints before it are whole"
             ) from None
+        self._before = position.step
         size = sum(copy.nbytes for copy in copies.values())
         return Saved(folder, position.step, size, time.perf_counter() - begun, stalled)
 

@@ -80,12 +80,6 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     dp, rank = mesh["dp"], dist.get_rank()
     check_fits(settings, tokens.vocab_size, tokens.seq_len, dp.size())
 
-    with torch.device("meta"):
-        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len, document_start(run, tokens))
-    parallelise(model, mesh, settings.parallel)
-    model.materialise(device, run.seed, run.init_std, run.init_scaled)
-    optimiser = build_optimiser(model, settings.optimiser)
-
     loader = Loader(tokens, run.batch, rank=dp.get_local_rank(), ranks=dp.size(), device=device)
     step, recent = 0, None
     found = checkpoint.newest(output)
@@ -94,7 +88,6 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         checkpoint.check_tokens(folder, position, tokens)
         # Imported weights have no fingerprint, and begin with any mixture.
         loader.load_state_dict({"sequence": position.sequence, "fingerprint": tokens.fingerprint})
-        checkpoint.load(folder, position, model, optimiser)
         step, recent = position.step, position.recent
     sequence = loader.position
     steps = run.steps or step + (tokens.sequences - sequence) // run.batch
@@ -107,6 +100,14 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         )
     if settings.optimiser.warmup_steps >= steps:
         raise UserError(f"optimiser.warmup_steps: {settings.optimiser.warmup_steps} is not below the {steps} steps")
+
+    with torch.device("meta"):
+        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len, document_start(run, tokens))
+    parallelise(model, mesh, settings.parallel)
+    model.materialise(device, run.seed, run.init_std, run.init_scaled)
+    optimiser = build_optimiser(model, settings.optimiser)
+    if found:
+        checkpoint.load(folder, position, model, optimiser)
 
     data = {
         "mixture": relative(tokens.manifest, str(output)), "fingerprint": tokens.fingerprint,
@@ -155,7 +156,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     interval_loss, interval_steps = torch.zeros((), device=device), 0
     guard = Guard(device, settings.optimiser.skip_spikes, recent)
     metrics.start(step)
-    saver = checkpoint.Saver(output, settings.checkpoint.keep, device, saved)
+    saver = checkpoint.Saver(output, step, settings.checkpoint.keep, device, saved)
     # In this order: after the last step the saver waits for the last checkpoint, still deaf to signals.
     with _stop_signals() as stop, saver, closing(loader):
         for windows in islice(loader, max(0, steps - step)):

@@ -99,6 +99,13 @@ def test_a_damaged_checkpoint_does_not_push_out_a_whole_one(output: Path) -> Non
     assert names(output) == ["step-00000018", "step-00000020"]
 
 
+def test_a_damaged_checkpoint_does_not_count_among_the_kept(output: Path) -> None:
+    flip_a_byte(output / "checkpoints" / "step-00000020")
+    with processes("cpu") as device:
+        train(small(checkpoint__every=100, checkpoint__keep=2, run__steps=22), MemoryTokens(), output, device)
+    assert names(output) == ["step-00000015", "step-00000022"]
+
+
 def test_only_damaged_checkpoints_are_an_error(output: Path) -> None:
     for folder in checkpoint.complete(output):
         flip_a_byte(folder)
