@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+import sentencepiece
+
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import exists, join, open_read, parent, read_json
 
@@ -76,7 +78,7 @@ def read_model(path: str) -> ModelFile:
     data = _read(path)
     try:
         return _parse(data)
-    except (ValueError, IndexError, struct.error) as error:
+    except (ValueError, IndexError, struct.error, RuntimeError) as error:
         raise DamagedFile(f"{path} is not a whole SentencePiece model ({error}): fetch or train it again") from None
 
 
@@ -176,6 +178,8 @@ def _parse(data: bytes) -> ModelFile:
             normalizer.update(_fields(value))
     if not pieces:
         raise ValueError("no pieces")
+    # Cut between two fields it can be read to its end; SentencePiece misses what was there.
+    sentencepiece.SentencePieceProcessor(model_proto=data)
     control = {piece: i for i, piece in enumerate(pieces) if types[i] is PieceType.CONTROL}
     return ModelFile(
         data=data,
