@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from corpus.storage import clear_attempts, remove
+from corpus.errors import UserError
+from corpus.storage import clear_attempts, join, names, remove
 from pipelines.exchange import Exchange
 from pipelines.partmap import PartMap
 from pipelines.runner import Runner
-from tokenizer.index import is_whole, write_index
+from tokenizer.index import is_whole, shard_name, write_index
 from tokenizer.materialize import (
     SHARD_BYTES,
     STRETCH_BYTES,
@@ -69,6 +70,13 @@ def materialize(
     if plan.missing:
         runner.run(lambda pipeline: pipeline | beam.Create([manifest]) | transform)
     clear_attempts(folder)
+    written = set(names(folder))
+    for number in plan.missing:
+        if shard_name(number) not in written:
+            raise UserError(
+                f"{join(folder, shard_name(number))} was not written, since {work_folder(manifest)} is of a run that "
+                "missed other shards: remove it and run mix --materialize again"
+            )
     write_index(folder, plan.shards)
     remove(work_folder(manifest))
     return folder, True

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
+from corpus.steps.spill import WriteSpill
 from pipelines.gc import stale_folders
 from pipelines.materialize import materialize
 from pipelines.partmap import PartsFailed
@@ -24,7 +25,7 @@ from tests.tokenizer.range_server import serve
 from tests.tokenizer.token_folders import flip, write_run
 from tokenizer import concatenation
 from tokenizer.index import read_index
-from tokenizer.materialize import make_plan
+from tokenizer.materialize import Place, Stretches, make_plan, work_folder
 from tokenizer.mixture import read_manifest
 from tokenizer.readahead import ReadAhead
 from tokenizer.reader import TokenReader
@@ -173,6 +174,21 @@ def test_spill_files_of_another_cut_are_not_mixed_in(copied: str, materialised: 
     shutil.rmtree(Path(copied).parent / "materialised" / ".work")
     folder, _ = materialize(copied, POOL, SHARD, STRETCH // 2, said)
     assert files(Path(folder)) == materialised
+
+
+def test_spill_files_of_a_run_that_missed_fewer_shards(copied: str, materialised: dict[str, bytes]) -> None:
+    folder, _ = run(copied)
+    (folder / "shard-00001.tok").unlink()
+    work = work_folder(copied)
+    plan = make_plan(copied, SHARD)
+    for stretch in Stretches(STRETCH)(copied):  # as one that was killed between spilling and writing
+        WriteSpill(Place(plan), plan.shards, work)(stretch)
+    (folder / "shard-00003.tok").unlink()
+    with pytest.raises(UserError, match=r"shard-00003.tok was not written, .*: remove it and run mix --materialize"):
+        run(copied)
+    shutil.rmtree(work)
+    assert run(copied) == (folder, True)
+    assert files(folder) == materialised
 
 
 @pytest.mark.slow
