@@ -10,7 +10,7 @@ Needs the extra `eval`; where no scores are missing only its matplotlib is used.
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,13 @@ class Point:
     value: float
 
 
-def fill(
-    run: str, chosen: Sequence[Row], limit: int | None, evaluate: Callable[[str, list[Row]], dict[str, Score]]
-) -> int:
+Evaluate = Callable[[str, list[Row]], Iterable[tuple[str, Score]]]
+
+
+def fill(run: str, chosen: Sequence[Row], limit: int | None, evaluate: Evaluate) -> int:
     """Has `evaluate` make the scores that checkpoints of a run lack, oldest first; returns how many checkpoints had to.
 
-    Raises UserError where earlier scores are of another number of items.
+    Each score is on disk before the next is made. Raises UserError where earlier scores are of another number of items.
     """
     count = 0
     for folder in reversed(complete(Path(run))):
@@ -56,8 +57,9 @@ def fill(
         if not missing:
             continue
         body |= {"step": position.step, "tokens": position.sequence * position.seq_len, "limit": limit}
-        body["scores"] |= evaluate(str(folder), missing)
-        write_json(path, {key: value for key, value in body.items() if key != "format"})
+        for name, score in evaluate(str(folder), missing):
+            body["scores"][name] = score
+            write_json(path, body)
         count += 1
     return count
 

@@ -43,9 +43,10 @@ def exported(source: str, tokenizer: str | None, dtype: str) -> Iterator[str]:
 def evaluate(
     source: str, chosen: Sequence[Row], *, data: str | None, limit: int | None, device: str, unsafe_code: bool,
     tokenizer: str | None,
-) -> dict[str, Score]:  # fmt: skip
-    """The score of each row, by name. bfloat16 on a GPU, float32 on a CPU; a text begins with the BOS, as in training.
+) -> Iterator[tuple[str, Score]]:  # fmt: skip
+    """Name and score of each row, as they are made.
 
+    Computed in bfloat16 on a GPU, float32 on a CPU; a text begins with the BOS, as in training.
     source: what `trainer.weights.open_weights` reads. data: a folder of items (`trainer.tasks.read_items`); None: from
     the Hugging Face hub. limit: the first items of each task only.
 
@@ -81,14 +82,14 @@ def evaluate(
         )  # fmt: skip
         if config["bos_token_id"] not in (None, model.tok_encode("a")[0]):
             raise UserError(f"{source}: its tokenizer does not begin a text with the BOS; please report this")
-        results = {}
-        for name, of in built.items():  # one row at a time: few-shot prompts of all would not fit in memory
+        for row in chosen:
             torch.manual_seed(0)
-            results[name] = run(
+            of = built.pop(row.name)  # the prompts of all rows would fill the memory
+            result = run(
                 model, {"tasks": {task.config.task: task for task in of}, "groups": {}, "group_map": {}},
                 limit=limit, log_samples=False, bootstrap_iters=100, confirm_run_unsafe_code=unsafe_code,
             )  # fmt: skip
-    return {row.name: summarise(row, results[row.name]) for row in chosen}
+            yield row.name, summarise(row, result)
 
 
 def summarise(row: Row, result: Mapping[str, Any]) -> Score:

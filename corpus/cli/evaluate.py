@@ -45,6 +45,8 @@ def evaluate(
 
     from rich.console import Console
 
+    from corpus.storage import write_json
+
     benchmarks = trainer("benchmarks")
     if list_:
         print("\n".join(benchmarks.describe()))
@@ -78,9 +80,9 @@ def evaluate(
         curves.write_csv(table, known)
         print(f"{picture}, {table}: {len({point.what for point in known})} curves, {len(known)} points")
         return
-    found = score(model, chosen)
+    found: dict[str, Any] = {}
+    for name, made in score(model, chosen):
+        found[name] = made
+        if output:
+            write_json(output, {"model": model, "limit": limit, "scores": found})
     Console(width=None if sys.stdout.isatty() else 200).print(scores.table(found))
-    if output:
-        from corpus.storage import write_json
-
-        write_json(output, {"model": model, "limit": limit, "scores": found})

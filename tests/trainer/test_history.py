@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -46,9 +47,10 @@ def two(run: Path, tmp_path: Path) -> Path:
 def test_only_what_is_missing_is_scored_and_scores_outlive_checkpoints(two: Path) -> None:
     asked = []
 
-    def evaluate(source: str, chosen: list[Row]) -> dict[str, Any]:
+    def evaluate(source: str, chosen: list[Row]) -> Iterator[tuple[str, Any]]:
         asked.append((Path(source).name, [row.name for row in chosen]))
-        return {row.name: score(read_position(Path(source)).step) for row in chosen}
+        for row in chosen:
+            yield row.name, score(read_position(Path(source)).step)
 
     assert fill(str(two), choose(["piqa"]), None, evaluate) == 2
     shutil.rmtree(folder_of(two, 7))
@@ -63,6 +65,22 @@ def test_only_what_is_missing_is_scored_and_scores_outlive_checkpoints(two: Path
     ]
     with pytest.raises(UserError, match="has scores with --limit None"):
         fill(str(two), choose(["nq/0"]), 5, evaluate)
+
+
+def test_a_kill_costs_one_score_at_most(two: Path) -> None:
+    asked = []
+
+    def evaluate(source: str, chosen: list[Row]) -> Iterator[tuple[str, Any]]:
+        for row in chosen:
+            asked.append((Path(source).name[-1], row.name))
+            if asked == [("7", "piqa"), ("7", "siqa")]:
+                raise KeyboardInterrupt
+            yield row.name, score(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(str(two), choose(["piqa", "siqa"]), None, evaluate)
+    fill(str(two), choose(["piqa", "siqa"]), None, evaluate)
+    assert asked[2:] == [("7", "siqa"), ("4", "piqa"), ("4", "siqa")]
 
 
 def test_perplexity_is_that_of_the_last_time_a_step_was_done(two: Path) -> None:

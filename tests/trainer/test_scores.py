@@ -18,7 +18,7 @@ from trainer import export
 from trainer.benchmarks import Row, choose, possible, rows
 from trainer.generate import encode, generate
 from trainer.model import Llama
-from trainer.scores import evaluate, summarise
+from trainer.scores import Score, evaluate, summarise
 from trainer.tasks import build, closed_book, group_race, humaneval, mbpp, normalise, passes
 from trainer.weights import load_model, open_weights
 
@@ -41,6 +41,11 @@ def exported(run: Path, tokenizer: str, tmp_path_factory: pytest.TempPathFactory
 
 def row(name: str) -> Row:
     return choose([name])[0]
+
+
+def score(model: str, names: list[str], items: Path) -> dict[str, Score]:
+    given = evaluate(model, choose(names), data=str(items), limit=None, device="cpu", unsafe_code=False, tokenizer=None)
+    return dict(given)
 
 
 def asked(name: str, items: str) -> list[tuple[Any, ...]]:
@@ -149,10 +154,7 @@ def test_scores_are_those_of_our_own_model(exported: str, tmp_path: Path) -> Non
     for name, split, of in (("arc_easy", "test", arc), ("boolq", "validation", boolq)):
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{split}.jsonl").write_text("".join(json.dumps(item) + "\n" for item in of))
-    found = evaluate(
-        exported, choose(["arc_easy", "boolq"]), data=str(tmp_path), limit=None, device="cpu", unsafe_code=False,
-        tokenizer=None,
-    )  # fmt: skip
+    found = score(exported, ["arc_easy", "boolq"], tmp_path)
     weights = open_weights(exported)
     model = load_model(weights, "cpu", torch.float32)
     processor = SentencePieceProcessor(model_file=str(weights.tokenizer_file))
@@ -194,8 +196,7 @@ def test_generated_answers_are_ours(exported: str, tmp_path: Path) -> None:
     items = [{"question": "dog", "answer": ["none of it"]}, {"question": "dog", "answer": ["x", answer]}]
     (tmp_path / "nq").mkdir()
     (tmp_path / "nq" / "validation.json").write_text(json.dumps(items))
-    (row_,) = choose(["nq/0"])
-    found = evaluate(exported, [row_], data=str(tmp_path), limit=None, device="cpu", unsafe_code=False, tokenizer=None)
+    found = score(exported, ["nq/0"], tmp_path)
     assert normalise(answer)
     assert found["nq/0"]["score"] == 50
 
