@@ -81,8 +81,11 @@ def evaluate(
         print(f"{picture}, {table}: {len({point.what for point in known})} curves, {len(known)} points")
         return
     found: dict[str, Any] = {}
-    for name, made in score(model, chosen):
-        found[name] = made
-        if output:
-            write_json(output, {"model": model, "limit": limit, "scores": found})
-    Console(width=None if sys.stdout.isatty() else 200).print(scores.table(found))
+    try:
+        for name, made in score(model, chosen):
+            found[name] = made
+            if output:
+                write_json(output, {"model": model, "limit": limit, "scores": found})
+    finally:
+        if found:
+            Console(width=None if sys.stdout.isatty() else 200).print(scores.table(found))

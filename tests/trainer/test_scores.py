@@ -201,6 +201,17 @@ def test_generated_answers_are_ours(exported: str, tmp_path: Path) -> None:
     assert found["nq/0"]["score"] == 50
 
 
+def test_what_the_window_cannot_hold_is_left_out(
+    exported: str, items: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "crows_pairs").mkdir()
+    long = "the quick brown fox jumps over the lazy dog " * 10
+    (tmp_path / "crows_pairs" / "test.csv").write_text(f"sent_more,sent_less\n{long},no\n")
+    (tmp_path / "boolq").symlink_to(Path(items) / "boolq")
+    assert list(score(exported, ["crows_pairs", "boolq"], tmp_path)) == ["boolq"]
+    assert "crows_pairs left out: an answer is longer than the window, 64" in capsys.readouterr().err
+
+
 def test_scores_of_parts_are_weighted_with_their_items() -> None:
     result = {
         "results": {
