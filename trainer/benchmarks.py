@@ -166,7 +166,7 @@ BENCHMARKS = (
     ),
     Benchmark(
         "math", "MATH", 7, "exact_match,none", "minerva_math/minerva_math_*.yaml", "math", "test",
-        ("problem", "solution", "type"), "EleutherAI/hendrycks_math, its seven subjects", (4,),
+        ("problem", "solution"), "EleutherAI/hendrycks_math, its seven subjects", (4,),
         scores={4: (2.9, 3.9, 7.1, 10.6)}, note="one answer, greedy; the paper's maj1@256 is not made",
     ),
     Benchmark(

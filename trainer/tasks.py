@@ -122,10 +122,18 @@ def read_items(folder: str, benchmark: Benchmark, split: str) -> list[Item]:
         items = _read(path)
     except (OSError, ValueError) as error:
         raise DamagedFile(f"{path}: {' '.join(str(error).split())}") from None
-    lacking = [c for c in benchmark.columns if not items or c.split()[0] not in items[0]]
-    if lacking and not (items and "problems" in items[0]):  # texts of RACE, not questions
-        raise DamagedFile(f"{path}: lacks {', '.join(lacking)}; an item holds {', '.join(benchmark.columns)}")
-    return items
+    if items and "problems" in items[0]:  # RACE by texts, not by questions
+        return [{"article": item["article"], "problems": item["problems"]} for item in items]
+    # No other column: lm-eval takes a text that is a column's name, even an empty one, for that column.
+    columns = [column.split()[0] for column in benchmark.columns]
+    for number, item in enumerate(items, 1):
+        if lacking := [column for column in columns if column not in item]:
+            raise DamagedFile(
+                f"{path}: item {number} lacks {', '.join(lacking)}; one holds {', '.join(benchmark.columns)}"
+            )
+    if not items:
+        raise DamagedFile(f"{path} has no items")
+    return [{column: item[column] for column in columns} for item in items]
 
 
 def _read(path: str) -> list[Item]:

@@ -113,6 +113,13 @@ def test_race_middle_has_the_questions_before_with_their_answers(items: str) -> 
     assert list(group_race(task.eval_docs)) == list(task.eval_docs)  # what is in that form already
 
 
+def test_only_the_named_columns_are_read(tmp_path: Path) -> None:
+    """The original file of CrowS-Pairs has a column without a name, which lm-eval would take for the empty context."""
+    (tmp_path / "crows_pairs").mkdir()
+    (tmp_path / "crows_pairs" / "test.csv").write_text(",sent_more,sent_less,bias_type\n0,They lie.,We lie.,age\n")
+    assert asked("crows_pairs", str(tmp_path)) == [("", "They lie."), ("", "We lie.")]
+
+
 def test_answers_are_compared_as_appendix_a_says() -> None:
     assert normalise(" The  U.S.A., an  island") == "usa island"
     assert closed_book({"answer": ["The Beatles"]}, ["beatles!"]) == {"exact_match": 1}
@@ -253,7 +260,7 @@ def test_what_cannot_be_scored_is_said(exported: str, items: str, tmp_path: Path
     assert "name a model" in fails()
     (tmp_path / "boolq").mkdir()
     (tmp_path / "boolq" / "validation.jsonl").write_text('{"question": "is it"}\n')
-    with pytest.raises(DamagedFile, match="lacks passage, label"):
+    with pytest.raises(DamagedFile, match="item 1 lacks passage, label"):
         build(row("boolq"), str(tmp_path), 64)
     (tmp_path / "boolq" / "validation.jsonl").write_text("{")
     with pytest.raises(DamagedFile, match=r"validation\.jsonl"):
