@@ -12,10 +12,11 @@ from corpus.parts import read_row
 from corpus.storage import exists, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import HELD_OUT, MATERIALISED, read_index
 from tokenizer.model import read_model
-from tokenizer.reader import TokenReader, Trace
+from tokenizer.reader import Span, TokenReader, Trace
 from tokenizer.remote import open_shard
 
 _DOCUMENTS = "documents.json"
+_AROUND = 16
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Found:
         id: of the document.
         part, row: of the document in that step.
         offset: of the token among the document's tokens, where a BOS counts.
+        around: what the token and up to 16 on each side of it in the document decode to.
     """
 
     piece: str
@@ -116,6 +118,7 @@ class Found:
     part: int
     row: int
     offset: int
+    around: str
 
 
 def locate(shard_path: str, position: int) -> Found:
@@ -137,8 +140,23 @@ def locate(shard_path: str, position: int) -> Found:
         span = next(span for span in trace.spans if at.offset < span.stop)
         return locate(span.shard, span.position + at.offset - span.start)
     documents = documents_of(shard_path)
-    piece = documents.processor.id_to_piece(int(shard.read(position, position + 1)[0]))
-    return Found(piece, documents.step, documents.id_of(at.part, at.row), at.part, at.row, at.offset)
+    first = max(position - at.offset, position - _AROUND)
+    end = int(shard.document_offsets[at.document + 1])
+    tokens = shard.read(first, min(end, position + _AROUND + 1)).tolist()
+    piece = documents.processor.id_to_piece(tokens[position - first])
+    around = documents.processor.decode(tokens)
+    return Found(piece, documents.step, documents.id_of(at.part, at.row), at.part, at.row, at.offset, around)
+
+
+def text_of(span: Span) -> str:
+    """What the tokens of a span decode to.
+
+    Raises:
+        UserError: the model is gone.
+        DamagedFile: the shard is not whole.
+    """
+    tokens = open_shard(span.shard).read(span.position, span.position + span.stop - span.start).tolist()
+    return str(documents_of(span.shard).processor.decode(tokens))
 
 
 @dataclass(frozen=True)

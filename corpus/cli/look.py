@@ -39,7 +39,7 @@ def trace(
     run: Annotated[str | None, typer.Option(help="output folder of a training run, in place of PLACE POSITION")] = None,
     step: Annotated[int | None, typer.Option(min=1, help="of the run, as metrics.jsonl counts")] = None,
     sequence: Annotated[
-        int | None, typer.Option(min=0, help="of the step's batch, from 0: the text of its documents")
+        int | None, typer.Option(min=0, help="of the step's batch, from 0: its text, and its documents")
     ] = None,
     chars: Annotated[int, typer.Option(min=0, help="characters of each stage to print; 0 = all")] = 2000,
 ) -> None:
@@ -64,7 +64,8 @@ def _print_token(shard: str, position: int, chars: int) -> None:
     from tokenizer.trace import locate
 
     found = locate(shard, position)
-    print(f"token {position} of {shard}: {found.piece!r} of document {found.id}")
+    print(f"token {position} of {shard}: {found.piece!r}, token {found.offset} of document {found.id}")
+    print(f"  in {found.around!r}")
     _print_way(found.step, found.part, found.row, chars)
 
 
@@ -74,13 +75,17 @@ def _print_way(folder: str, part: int, row: int, chars: int) -> None:
 
     for stage in way(StepFolder(folder), part, row):
         print(f"\n=== {stage.name}" + (f" ({stage.detail})" if stage.detail else ""))
-        print(stage.text[: chars or None])
-        if chars and len(stage.text) > chars:
-            print(f"... and {len(stage.text) - chars:,} characters more (--chars 0 prints all)")
+        _print_text(stage.text, chars)
+
+
+def _print_text(text: str, chars: int) -> None:
+    print(text[: chars or None])
+    if chars and len(text) > chars:
+        print(f"... and {len(text) - chars:,} characters more (--chars 0 prints all)")
 
 
 def _print_step(run: str, step: int, sequence: int | None, chars: int) -> None:
-    from tokenizer.trace import trace_sequences
+    from tokenizer.trace import text_of, trace_sequences
     from trainer.records import step_data
 
     data = step_data(run, step)
@@ -94,5 +99,7 @@ def _print_step(run: str, step: int, sequence: int | None, chars: int) -> None:
         for span, name in zip(found.spans, traced.documents, strict=True):
             print(f"  {span.start:>6} to {span.stop - 1:<6} {name}, from its token {span.offset} on")
         for span in found.spans if sequence is not None else ():
+            print(f"\n=== tokens {span.start} to {span.stop - 1}")
+            _print_text(text_of(span), chars)
             print()
             _print_token(span.shard, span.position, chars)

@@ -38,6 +38,11 @@ def test_a_token_leads_to_its_document(home: Path, model_path: str) -> None:
     assert (found.piece, found.part, found.offset) == ("<s>", 1, 0)
     assert found.id == f"books:test:1/{found.row}"
     assert Path(found.step) == home / "books" / "10-step"
+    processor = sentencepiece.SentencePieceProcessor(model_file=model_path)
+    document = [1, *processor.encode(texts(1, SIZES[1])[found.row]), 2]
+    assert found.around == processor.decode(document[:17])
+    end = locate(shard, len(document) - 1)
+    assert (end.piece, end.row, end.around) == ("</s>", found.row, processor.decode(document[-17:]))
     held_out = locate(str(home / "tokens" / "books-1" / "heldout" / "shard-00000.tok"), 1)
     assert (held_out.part, held_out.offset) == (0, 1)
     with pytest.raises(UserError, match="give a smaller position"):
