@@ -236,7 +236,10 @@ def test_the_mixture_gives_batches_and_a_model_trains_on_them(real: RealRun, tmp
     whole = CliRunner().invoke(app, [*command, "--sequence", "2"]).output
     for span in traced.spans:
         found = locate(span.shard, span.position)
-        assert f"token {span.position} of {span.shard}: {found.piece!r}, token {span.offset} of document {found.id}" in whole
+        assert (
+            f"token {span.position} of {span.shard}: {found.piece!r}, token {span.offset} of document {found.id}"
+            in whole
+        )
         assert f"=== tokens {span.start} to {span.stop - 1}\n{text_of(span)[:200]}\n" in whole
         assert (found.id, str(span.offset)) in named
     assert whole.count("=== raw") == whole.count("=== extract") == len(traced.spans)

@@ -11,6 +11,7 @@ from corpus.errors import UserError
 from corpus.parts import read_row
 from corpus.storage import exists, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import HELD_OUT, MATERIALISED, read_index
+from tokenizer.mixture import read_manifest
 from tokenizer.model import read_model
 from tokenizer.reader import Span, TokenReader, Trace
 from tokenizer.remote import open_shard
@@ -26,7 +27,8 @@ class Documents:
     Attributes:
         folder: the token folder.
         model: path of the tokenizer model.
-        step: folder of the step whose documents were tokenised; "" where the tokens were imported.
+        step: folder of the step whose documents were tokenised; "" where the tokens were imported or are the sequences
+            of a mixture.
         files: files they were imported from: part n is file n, row r its document r.
     """
 
@@ -48,7 +50,7 @@ class Documents:
         Raises:
             UserError: the step is gone, or there was none.
         """
-        if not self.step:
+        if self.files:
             raise UserError(
                 f"{self.folder} was imported, so only this is known: document {row} of {self.files[part]}; "
                 "`corpus shards cat` prints what its tokens decode to"
@@ -59,12 +61,13 @@ class Documents:
 
     def name_of(self, part: int, row: int) -> str:
         """The id of a document, or what else is known of it: its place in an imported file, its part and row."""
-        if not self.step:
+        if self.files:
             return f"{self.files[part]} document {row}"
+        place = f"part {part} row {row}"
         try:
-            return self.id_of(part, row)
+            return self.id_of(part, row) if self.step else place
         except UserError:
-            return f"part {part} row {row}"
+            return place
 
 
 def write_documents(folder: str, step: str, model: str) -> None:
@@ -79,12 +82,15 @@ def write_imported(folder: str, files: Sequence[str], model: str) -> None:
 
 
 def documents_of(shard: str) -> Documents:
-    """The notes beside a shard.
+    """The notes beside a shard; of a materialised one, only the model, as noted beside the mixture's sources.
 
     Raises:
         UserError: there are none.
     """
     folder = parent(shard)
+    if folder.rpartition("/")[2] == MATERIALISED:
+        source = read_manifest(join(parent(folder), "manifest.json")).sources[0]
+        return Documents(folder, documents_of(join(source.folder, "index.json")).model)
     if folder.rpartition("/")[2] == HELD_OUT:
         folder = parent(folder)
     path = join(folder, _DOCUMENTS)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from corpus.errors import UserError
+from corpus.storage import exists, join
 
 
 def show(
@@ -52,6 +53,10 @@ def trace(
     if place is not None and position is not None and (run, step, sequence) == (None, None, None):
         if place.endswith(".tok"):
             _print_token(place, position, chars)
+        elif exists(join(place, "index.json")):
+            raise UserError(
+                f"{place} is a token folder: give one of its shards, as in {join(place, 'shard-00000.tok')}"
+            )
         else:
             _print_way(place, part, position, chars)
     elif run is not None and step is not None and place is None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import sentencepiece
+from typer.testing import CliRunner
 
+from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
 from corpus.steps.spill import GroupedPartition, encode_block
 from tests.tokenizer.folders import STEP, run, texts, write_parts
@@ -101,6 +103,7 @@ def test_a_token_of_a_materialised_shard_leads_to_its_document(home: Path) -> No
     tokens = str(home / "tokens" / "books-1")
     manifest = write_manifest(make_mixture({"books": 1}, {"books": tokens}, None, 16), str(home))
     reader = TokenReader(manifest)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(home / "tokenizer.model"))
     plan = make_plan(manifest, 3000)
     blocks: dict[int, list[pa.RecordBatch]] = {}
     for stretch in Stretches()(manifest):
@@ -115,3 +118,9 @@ def test_a_token_of_a_materialised_shard_leads_to_its_document(home: Path) -> No
         (span,) = [span for span in reader.trace(k).spans if span.start <= offset < span.stop]
         expected = locate(span.shard, span.position + offset - span.start)
         assert locate(f"{plan.folder}/shard-00002.tok", row * 17 + offset) == expected
+    command = ["shards", "cat", f"{plan.folder}/shard-00000.tok", "--document", "1"]
+    title, text = CliRunner().invoke(app, command).stdout.split("\n", 1)
+    assert title == "=== document 1: part 0 row 1, 17 tokens from 17 on"
+    assert text == processor.decode(reader.batch(1, 1)[0].tolist()) + "\n"
+    with pytest.raises(UserError, match=r"is a token folder: give one of its shards"):
+        CliRunner().invoke(app, ["trace", plan.folder, "0"], catch_exceptions=False)
