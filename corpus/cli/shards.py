@@ -47,11 +47,16 @@ def verify(
 
 
 @app.command()
-def info(path: Annotated[str, typer.Argument(help="a shard, or a token folder")]) -> None:
-    """Print what a shard or a token folder says of itself, without reading its tokens.
+def info(paths: Annotated[list[str], typer.Argument(help="shards, or token folders")]) -> None:
+    """Print what shards or token folders say of themselves, without reading their tokens.
 
-    Example: `corpus shards info runs/llama/tokens/books-1f3a9c2e`
+    Example: `corpus shards info runs/llama/tokens/*`
     """
+    for path in paths:
+        _print_info(path)
+
+
+def _print_info(path: str) -> None:
     from tokenizer.index import read_index
     from tokenizer.remote import open_shard
 
@@ -75,8 +80,9 @@ def info(path: Annotated[str, typer.Argument(help="a shard, or a token folder")]
             ("documents", f"{index.documents:,}, and {held[0]:,} held out{share}"),
             ("tokens", f"{tokens:,}, and {held[1]:,} of held-out documents"),
         ]
+    if text and tokens:  # the sequences of a mixture have no count of it
+        lines.append(("text", f"{text:,} bytes, {text / tokens:.2f} a token"))
     lines += [
-        ("text", f"{text:,} bytes" + (f", {text / tokens:.2f} a token" if tokens else "")),
         ("ids", f"{header.dtype.name}, vocabulary of {header.vocab_size:,}"),
         ("BOS, EOS", ", ".join("none" if piece < 0 else str(piece) for piece in (header.bos, header.eos))),
         ("tokenizer", header.tokenizer),
@@ -116,6 +122,8 @@ def cat(
     from tokenizer.remote import open_shard
     from tokenizer.trace import documents_of
 
+    if not shard.endswith(".tok"):
+        raise UserError(f"{shard} is not a shard: give one of the .tok files of a token folder")
     opened = open_shard(shard)
     try:
         documents = documents_of(shard)

@@ -6,6 +6,7 @@ import typer
 
 from corpus.cli.options import CORES, HeldOut, Options, RunnerName, Workers, make_runner, pipelines
 from corpus.cli.run import finish
+from corpus.errors import UserError
 
 
 def tokenize(
@@ -27,6 +28,8 @@ def tokenize(
     from corpus.dataset import StepFolder
     from corpus.recipe import TokenizerSection
 
+    if not name or "/" in name:
+        raise UserError(f"--name {name!r} begins the name of a folder: give one without a slash")
     settings = TokenizerSection(bos=bos, eos=eos, held_out=held_out)
     folder, did = pipelines("tokenize").tokenize(
         StepFolder(input), output, name, model, settings, make_runner(runner, workers, beam_option)
@@ -48,7 +51,6 @@ def mix(
 
     Example: `corpus mix recipe.yaml --materialize`
     """
-    from corpus.errors import UserError
     from corpus.recipe import load
     from tokenizer.mixture import read_manifest
 

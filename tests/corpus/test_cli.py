@@ -16,6 +16,8 @@ from corpus.cli import main
         (["filter", "{raw}", "{out}", "--rule", "length"], "has no meta/manifest.json"),
         (["filter", "{raw}", "{out}", "--rule", "exact"], "--rule exact is not a filter"),
         (["show", "nothing://x"], "nothing://x/meta/manifest.json cannot be reached: Protocol not known: nothing"),
+        (["tokenize", "{raw}", "{out}", "--model", "m", "--name", "a/b"], "--name 'a/b' begins the name of a folder"),
+        (["shards", "cat", "{raw}"], "raw is not a shard: give one of the .tok files"),
         (["gc", "{raw}"], "has no recipe.yaml"),
         (["mix", "{raw}/no-mixture.yaml"], "no-mixture.yaml has no section `mixture`: add one"),
         (["plan", "nothing"], "no recipe file nothing, and no bundled recipe of that name"),

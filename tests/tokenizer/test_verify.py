@@ -103,7 +103,8 @@ def test_info(folder: Path) -> None:
     assert lines["step"] == str(folder.parent / "books" / "10-step")
     text = sum(entry.text_bytes for entry in index.shards)
     assert lines["text"] == f"{text:,} bytes, {text / index.tokens:.2f} a token"
-    printed = invoke("info", folder / "shard-00002.tok")[1]
+    printed = invoke("info", folder, folder / "shard-00002.tok")[1]
+    assert printed.count("tokenizer  ") == 2
     assert f"{index.shards[2].documents}, of 1 parts" in printed
     assert "uint16, vocabulary of 2,000" in printed
 
