@@ -40,7 +40,7 @@ def train(
     from corpus.recipe import TokenizerSection
     from corpus.storage import join
 
-    folders = dict(assignment("--input", text, "books=deduped/books") for text in input)
+    folders = _by_name("--input", input, "books=deduped/books")
     section = TokenizerSection(
         vocab_size=vocab_size, sample_bytes=sample_bytes, max_skipped=max_skipped, held_out=held_out
     )
@@ -60,11 +60,19 @@ def train(
         print(f"  {line}")
 
 
+def _by_name(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
+    pairs = [assignment(option, text, example) for text in texts]
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UserError(f"{option} names a source twice, in {' '.join(texts)}: give each once")
+    return found
+
+
 def _shares(names: list[str], texts: Sequence[str]) -> dict[str, float]:
     """Equal shares, or those given: one above 0 for each source, which add up to 1."""
     if not texts:
         return {name: 1 / len(names) for name in names}
-    given = dict(assignment("--share", text, "books=0.4") for text in texts)
+    given = _by_name("--share", texts, "books=0.4")
     try:
         shares = {name: Fraction(value) for name, value in given.items()}
     except (ValueError, ZeroDivisionError) as error:

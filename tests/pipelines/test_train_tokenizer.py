@@ -145,6 +145,8 @@ def test_the_command(documents: dict[str, StepFolder], model: str, tmp_path: Pat
         (["--share", "c4=0.5", "--share", "books=0.6"], "add up to 1"),
         (["--share", "c4=half", "--share", "books=0.5"], "write a number"),
         (["--share", "c4"], "write KEY=VALUE"),
+        (["--share", "c4=0.5", "--share", "c4=0.75", "--share", "books=0.25"], "--share names a source twice"),
+        (["--input", f"c4={documents['books'].path}"], "--input names a source twice"),
     ]:
         assert message in str(CliRunner().invoke(app, command + wrong).exception)
 
