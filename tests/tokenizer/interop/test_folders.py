@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,14 @@ def test_a_restart_does_what_is_missing(folder: Path, tmp_path: Path, model_path
     assert {path.name: path.read_bytes() for path in tokens.glob("*.*")} == whole
     with pytest.raises(UserError, match=r"holds other shards \(shard-00001\.json\)"):
         import_files(files[:1], str(tokens), "megatron", model_path)
+    index = Path(files[0]).read_bytes()
+    (entries,) = struct.unpack_from("<Q", index, 26)
+    at = len(index) - 8 * entries
+    # The first two documents in one; the ids are the same.
+    Path(files[0]).write_bytes(index[:26] + struct.pack("<Q", entries - 1) + index[34 : at + 8] + index[at + 16 :])
+    with pytest.raises(UserError, match=r"holds other shards \(shard-00000\.json\)"):
+        import_files(files, str(tokens), "megatron", model_path)
+    Path(files[0]).write_bytes(index)
     Path(files[0].replace(".idx", ".bin")).touch()
     with pytest.raises(UserError, match=r"holds other shards \(shard-00000\.json\)"):
         import_files(files, str(tokens), "megatron", model_path)
