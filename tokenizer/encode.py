@@ -64,7 +64,7 @@ class Encoder:
         """The ids of every text, one after the other.
 
         A document with `bos` and `eos` is `[bos_id] + ids + [eos_id]`, and an empty one `[bos_id, eos_id]`. Special
-        pieces are never read from the text: "<s>" there is four characters.
+        pieces are never read from the text: "<s>" there is three characters.
 
         Args:
             texts: string or large_string, no nulls.

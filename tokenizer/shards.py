@@ -121,7 +121,7 @@ def _aligned(offset: int) -> int:
 
 
 class ShardWriter:
-    """Writes one shard to a sink, front to back, in twelve bytes of memory a document.
+    """Writes one shard to a sink, front to back, in 12 bytes of memory a document, and 32 at its end.
 
     The sink is what `corpus.storage.commit` gives, so that a shard appears whole or not at all, on any file system.
     The same documents give the same bytes, however they are grouped.
