@@ -5,7 +5,7 @@ Numbers without a comment of their own are LLaMA's (Touvron et al. 2023, section
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -62,15 +62,18 @@ class ModelSettings(Settings):
         return self
 
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
 class OptimiserSettings(Settings):
     """AdamW and its learning rate over the steps."""
 
     lr: float = Field(gt=0)
     """Peak; Table 2's for the size when not given."""
-    betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-8
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
+    eps: float = Field(default=1e-8, ge=0)
     """Not in the paper; the usual value."""
-    weight_decay: float = 0.1
+    weight_decay: float = Field(default=0.1, ge=0)
     decay: Literal["matrices", "all"] = "matrices"
     """Which parameters decay. Not in the paper; "matrices" (embeddings included, norms not) is the usual choice."""
     clip: float = Field(default=1.0, gt=0)
@@ -180,11 +183,14 @@ def parse(section: Mapping[str, Any], where: str = "training") -> TrainingSettin
 def override(settings: TrainingSettings, changes: Mapping[str, Any]) -> TrainingSettings:
     """`settings` with dotted keys changed: {"run.batch": 64, "model.size": "13B"}. Raises UserError on a wrong key.
 
-    A new model size brings its own shape and peak learning rate, except for what `changes` sets.
+    A new model size brings its own shape and peak learning rate, except for what `changes` sets; a new `model.dim`
+    brings its `ffn_hidden`.
     """
     data = settings.model_dump()
     if "model.size" in changes:
         data["model"], data["optimiser"] = {}, {k: v for k, v in data["optimiser"].items() if k != "lr"}
+    if "model.dim" in changes:
+        data["model"].pop("ffn_hidden", None)
     for key, value in changes.items():
         section, _, field = key.partition(".")
         if not field or section not in data:
@@ -219,7 +225,10 @@ def read_recipe(path: str | Path, assignments: Sequence[str]) -> tuple[TrainingS
         if not equals:
             raise UserError(f"{assignment!r}: not of the form key=value")
         if "." in key:
-            changes[key] = yaml.load(value)
+            try:
+                changes[key] = yaml.load(value)
+            except YAMLError:
+                raise UserError(f"{assignment}: the value is not YAML") from None
         else:
             plain[key] = value
     tokenizer = recipe.get("tokenizer")

@@ -37,6 +37,8 @@ def test_overrides() -> None:
     assert (settings.run.batch, settings.run.seed) == (64, 3)
     assert (settings.model.dim, settings.optimiser.lr) == (8192, 1.5e-4)
     assert override(settings, {"optimiser.lr": 1e-3, "model.size": "7B"}).optimiser.lr == 1e-3
+    assert override(settings, {"model.dim": 128, "model.heads": 4}).model.ffn_hidden == 512
+    assert override(settings, {"model.dim": 128, "model.heads": 4, "model.ffn_hidden": 9}).model.ffn_hidden == 9
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,9 @@ def test_overrides() -> None:
         ({"batch": 1}, "batch: no such setting; keys are SECTION.NAME"),
         ({"runs.batch": 1}, "runs.batch: no such setting"),
         ({"run.batch": 0}, "training.run.batch: input should be greater than or equal to 1, found 0"),
+        ({"optimiser.betas": [0.9, 1.5]}, "training.optimiser.betas.1: input should be less than 1, found 1.5"),
+        ({"optimiser.eps": -1}, "training.optimiser.eps: input should be greater than or equal to 0"),
+        ({"optimiser.weight_decay": -1}, "training.optimiser.weight_decay: input should be greater than or equal"),
         ({"run.seed": -1}, "training.run.seed: must be between 0"),
     ],
 )
