@@ -420,6 +420,8 @@ def read_manifest(path: str) -> Mixture:
         body = read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: check the path, or run mix") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder: give the manifest.json in it") from None
     folder = parent(path)
     try:
         mixture = Mixture(

@@ -9,12 +9,14 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from corpus.errors import UserError
 from trainer.config import TrainingSettings
 from trainer.flops import flops_per_token, parameter_count
 from trainer.gpus import peak_flops
@@ -40,17 +42,18 @@ class Metrics:
         self._tokens_a_step = settings.run.batch * seq_len
         self.tokens_per_s = math.nan
         if not quiet:
-            output.mkdir(parents=True, exist_ok=True)
+            self._path = output / METRICS
+            with self._told():
+                output.mkdir(parents=True, exist_ok=True)
+                cut = self._path.exists() and self._path.read_bytes()[-1:] not in (b"", b"\n")
+                self._file = self._path.open("a", encoding="utf-8")
+                if cut:  # a killed run's last line: what follows starts a new one
+                    self._file.write("\n")
             self._trackers: list[Tracker] = []
             if settings.run.tensorboard:
                 self._trackers.append(TensorBoard(output))
             if settings.run.wandb:
                 self._trackers.append(WeightsAndBiases(settings.run.wandb, output, settings.model_dump()))
-            path = output / METRICS
-            cut = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
-            self._file = path.open("a", encoding="utf-8")
-            if cut:  # a killed run's last line: what follows starts a new one
-                self._file.write("\n")
             peak = f"{self._peak / 1e12:.0f} TFLOP/s" if self._peak else "unknown"
             parameters = parameter_count(settings.model, vocab_size)
             self.say(
@@ -76,8 +79,11 @@ class Metrics:
         """Takes time that was not training (evaluation, checkpoints) out of the rates."""
         self._paused += seconds
 
-    def log(self, step: int, loss: float, grad_norm: float, lr: float, *, waited: float, spikes: int) -> None:
-        """After update number `step` (from 1): `loss` is the mean since the last call, in nats a token.
+    def log(
+        self, step: int, tokens: int, loss: float, grad_norm: float, lr: float, *, waited: float, spikes: int
+    ) -> None:
+        """After update number `step` (from 1) and `tokens` of the mixture; `loss` is the mean since the last call, in
+        nats a token.
 
         `waited`: seconds for data, and `spikes`: updates left out, since the run began.
         """
@@ -93,7 +99,7 @@ class Metrics:
         left = (now - self._begun) / (step - self._begun_step) * (self._steps - step)
         memory = torch.cuda.max_memory_allocated() if self._cuda else None
         self._write(
-            event="step", step=step, loss=loss, grad_norm=grad_norm, lr=lr, tokens=step * self._tokens_a_step,
+            event="step", step=step, loss=loss, grad_norm=grad_norm, lr=lr, tokens=tokens,
             tokens_per_s=self.tokens_per_s, tokens_per_s_per_device=per_device, mfu=mfu, peak_memory_bytes=memory,
             data_wait=waited_share, skipped_spikes=spikes,
         )  # fmt: skip
@@ -122,11 +128,23 @@ class Metrics:
             for tracker in self._trackers:
                 tracker.close()
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """An OSError inside becomes a UserError."""
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"{self._path}: cannot be written: {error.strerror}; mend that and start again, it goes on from the"
+                " last checkpoint"
+            ) from None
+
     def _write(self, **record: Any) -> None:
         # JSON has no NaN or infinity.
         finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
-        self._file.write(json.dumps(finite) + "\n")
-        self._file.flush()
+        with self._told():
+            self._file.write(json.dumps(finite) + "\n")
+            self._file.flush()
         if record["event"] in ("step", "heldout"):
             for tracker in self._trackers:
                 tracker.log(scalars(finite), record["step"])

@@ -8,6 +8,7 @@ processes wrote it. SIGTERM or SIGUSR1 saves a checkpoint after the step under w
 """
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -121,6 +122,8 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
             metrics.say(f"damaged checkpoint passed over: {line}")
         metrics.say(f"going on from {folder}: step {step:,}, sequence {sequence:,}")
         metrics.event("resume", step=step, sequence=sequence, damaged=damaged)
+    if step >= steps:
+        metrics.say(f"nothing left to train: {step:,} steps are done, {steps:,} are asked for")
 
     heldout_windows = read_heldout(tokens, run.eval_sequences)  # before the loader's thread reads `tokens`
 
@@ -183,7 +186,10 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
 
             if save_now or step % run.log_every == 0:
                 train_loss = float(interval_loss) / interval_steps
-                metrics.log(step, train_loss, float(norm), lr, waited=loader.waited, spikes=guard.spikes)
+                metrics.log(
+                    step, loader.position * tokens.seq_len, train_loss, float(norm), lr, waited=loader.waited,
+                    spikes=guard.spikes,
+                )  # fmt: skip
                 interval_loss.zero_()
                 interval_steps = 0
                 if broken := guard.first_broken:
@@ -250,7 +256,10 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line of the module. Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake."""
+    """The command line of the module.
+
+    Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake, 1 another process has ended.
+    """
     try:
         if not arguments:
             raise UserError("usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]")
@@ -269,6 +278,15 @@ def main(arguments: Sequence[str]) -> int:
         if rank == "0" or not isinstance(error, checkpoint.SaveFailed):
             print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        if not re.search("(closed|reset) by peer", str(error)):
+            raise
+        print(
+            f"error on rank {os.environ.get('RANK', '0')}: another process has ended, and this run with it; the same"
+            " command goes on from the last checkpoint",
+            file=sys.stderr,
+        )
+        return 1
     return EXIT_STOPPED if result["stopped"] else 0
 
 

@@ -221,6 +221,8 @@ training:
         ([], "usage: python -m trainer.train"),
         (["missing.yaml"], "missing.yaml: cannot read the recipe"),
         (["recipe.yaml", "run.batch"], "'run.batch': not of the form key=value"),
+        (["recipe.yaml", "run.wandb=["], "run.wandb=.: the value is not YAML"),
+        (["recipe.yaml", "output=model", "mixture=."], ". is a folder: give the manifest.json"),
         (["recipe.yaml", "run.bach=3"], "training.run.bach: no such setting"),
         (["recipe.yaml", "run.batch=many"], "training.run.batch: .*found 'many'"),
         (["recipe.yaml", "output=model"], "mixture= is missing"),
@@ -239,6 +241,25 @@ def test_a_wrong_command_line_is_one_line(
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(f"^error: .*{message}", line)
+
+
+def test_tokens_are_those_that_were_read_also_when_the_batch_changes(tmp_path: Path) -> None:
+    with processes("cpu") as device:
+        train(small(optimiser__warmup_steps=0, run__steps=2), MemoryTokens(), tmp_path, device)
+        train(small(optimiser__warmup_steps=0, run__steps=3, run__batch=16), MemoryTokens(), tmp_path, device)
+    assert [record["tokens"] for record in records(tmp_path, "step")] == [8 * 32, 16 * 32, 32 * 32]
+
+
+def test_the_end_of_another_process_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:31440.")
+
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setattr(train_module, "run", fail)
+    assert main([str(tmp_path / "recipe.yaml"), "mixture=m", "output=o"]) == 1
+    assert capsys.readouterr().err.startswith("error on rank 0: another process has ended")
 
 
 def test_exit_code_of_a_stopped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
