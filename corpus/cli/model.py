@@ -44,10 +44,12 @@ def import_(
     Example: `corpus import LLaMA/7B runs/llama/more`
     """
     weights = trainer("export").import_weights(input, output)
-    s = weights.settings
+    shape = weights.settings.model_dump(exclude={"size"})
+    named = shape == trainer("config").SIZES[weights.settings.size]
+    train_with = {"size": weights.settings.size} if named else shape
     print(
-        f"{weights.folder}: {weights.parameters:,} parameters, read back and equal; train with model.size={s.size}"
-        f" (dim {s.dim}, layers {s.layers}, heads {s.heads}, ffn_hidden {s.ffn_hidden}, norm_eps {s.norm_eps:g})"
+        f"{weights.folder}: {weights.parameters:,} parameters, read back and equal; train with"
+        f" {' '.join(f'model.{name}={value}' for name, value in train_with.items())}"
     )
 
 
