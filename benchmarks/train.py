@@ -8,8 +8,9 @@
 
 Peers get the same weights and the same windows of random tokens in the same precision, and nobody recomputes; loss and
 norm of the gradient are compared before anything is timed, contenders take turns, and medians are printed. On a CPU:
-float32, one core, CPU time; ours runs under FSDP as it trains, whose copies weigh much with so few tokens, transformers'
-without. On a GPU: float32 weights computed with in bfloat16, ours by FSDP, transformers' by autocast. A peer that is not installed is named and left out. torchtitan 0.3 is not among them: its Llama refuses plain
+float32, one core, CPU time; ours runs under FSDP as it trains, whose copies weigh much with so few tokens,
+transformers' without. On a GPU: float32 weights computed with in bfloat16, ours by FSDP, transformers' by autocast. A
+peer that is not installed is named and left out. torchtitan 0.3 is not among them: its Llama refuses plain
 scaled-dot-product attention, and takes FlexAttention or variable-length attention only.
 
 --gpu writes OUT/train-MODEL.json and train-MODEL.md after every variant. It takes nothing from a network, and needs
