@@ -1,5 +1,6 @@
 """The tokens of a folder's shards, one shard after the other."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
@@ -20,6 +21,7 @@ class OpenShards:
     """Shards that are open, at most `MAX_OPEN`: the one that was not used for the longest time is closed."""
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._open: OrderedDict[str, Shard] = OrderedDict()
 
     def __len__(self) -> int:
@@ -32,6 +34,9 @@ class OpenShards:
             UserError: there is none.
             DamagedFile: it is not whole, or not the one that `entry` lists.
         """
+        if self._process != os.getpid():  # connections to a store are not for forked processes
+            self._process = os.getpid()
+            self._open.clear()
         shard = self._open.get(path)
         if shard is None:
             shard = open_shard(path, tokenizer, scattered)

@@ -1,5 +1,6 @@
 """Tokens on an object store, read from front to back: what comes next is fetched before it is asked for."""
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -29,9 +30,13 @@ class ReadAhead:
 
     def __init__(self, tokens: Concatenation) -> None:
         self._tokens = tokens
+        self._position = self._distance = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._thread = ThreadPoolExecutor(1, "read-ahead")
         self._held: dict[Block, tuple[Run, int]] = {}  # with the first block of the run
-        self._position = self._distance = 0
 
     def read(self, position: int, count: int) -> npt.NDArray[np.integer]:
         """The tokens [position, position + count), compared with their checksums; shape (count,).
@@ -39,6 +44,8 @@ class ReadAhead:
         Raises:
             UserError, DamagedFile: a shard is missing or damaged.
         """
+        if self._process != os.getpid():  # a forked process has no thread of its parent, and would wait for it forever
+            self._begin()
         distance, self._position = position - self._position, position
         steady = distance == self._distance and distance >= count
         self._distance = distance

@@ -1,3 +1,5 @@
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +131,20 @@ def test_damage_is_raised_when_its_tokens_are_read(tmp_path: Path) -> None:
                 tokens.read(2 * BLOCK, 2 * BLOCK)
         flip(path, HEADER_BYTES + BLOCK_BYTES + 1)
         assert len(tokens.read(2 * BLOCK, 2 * BLOCK)) == 2 * BLOCK
+
+
+def test_a_forked_process_reads_on_its_own(folder: Path, whole: np.ndarray) -> None:
+    with serve(folder) as served:
+        tokens = reader(folder, served.url)
+        tokens.read(0, 10)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # not to wait forever
+            code = 1
+            try:
+                # Of the shard that the parent has open, and of another.
+                code = 0 if np.array_equal(tokens.read(1_900_000, 200_000), whole[1_900_000:2_100_000]) else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert np.array_equal(tokens.read(10, 10), whole[10:20])
