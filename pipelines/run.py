@@ -16,7 +16,8 @@ from pipelines.process import StepInput, run_step
 from pipelines.runner import Runner
 from pipelines.tokenize import tokenize
 from pipelines.train_tokenizer import recipe_shares, train_tokenizer, training_lines
-from tokenizer.model import check_special
+from tokenizer.index import read_index
+from tokenizer.model import check_special, model_sha256
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def run(
             say(f"tokenizer: {line}")
         if until == "tokenizer":
             return RunResult(folders, {}, None, ran)
+        _check_tokenizer(recipe, model)
         for name, folder in last.items():
             tokens[name], did = tokenize(folder, join(recipe.output, "tokens"), name, model, section, runner)
             ran += did
@@ -163,6 +165,19 @@ def _check_places(recipe: Recipe, only: Sequence[str]) -> None:
                 "to train one"
             )
         check_special(section.model, section.bos, section.eos)
+        _check_tokenizer(recipe, section.model)
+
+
+def _check_tokenizer(recipe: Recipe, model: str) -> None:
+    """Refuses token folders of another tokenizer before the recipe's own documents are tokenised."""
+    found = model_sha256(model)
+    for name, folder in recipe.mixture.folders.items() if recipe.mixture else ():
+        made = read_index(folder).header.tokenizer
+        if made != found:
+            raise UserError(
+                f"{recipe.path}: {folder} of {name} was made with the tokenizer {made[:8]}, and {model} is "
+                f"{found[:8]}: set `model` of `tokenizer` to the folder's, or make the folder again with this one"
+            )
 
 
 def _keep_recipe(recipe: Recipe) -> None:

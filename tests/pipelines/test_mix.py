@@ -81,3 +81,21 @@ def test_beside_a_source(home: Path) -> None:
     (manifest,) = (home / "run").glob("mixture-*/manifest.json")
     assert TokenReader(str(manifest)).sources == ("books", "old")
     assert stale_folders(str(home / "run")) == []
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_another_tokenizer_is_refused_before_the_work(
+    home: Path, trained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = str(home / "other.model")
+    train([f"{word} south {n}" for n in range(200) for word in ("thing", "self", "ka")], other, 310)
+    section = "vocab_size: 310"
+    if trained:
+        monkeypatch.setattr("pipelines.run.train_tokenizer", lambda *arguments: (other, False))
+    else:
+        section = f"model: {other}"
+    path = recipe(home, SOURCES.replace("model: {home}/tokenizer.model", section), "{old: 0.3, books: 0.7}")
+    with pytest.raises(UserError, match=r"old of old was made with the tokenizer \w{8}, and .*other\.model is \w{8}"):
+        run(load(path), Runner("local", 1, quiet=True))
+    assert (home / "run" / "books").exists() == trained
+    assert not (home / "run" / "tokens").exists()
