@@ -339,10 +339,8 @@ def make_mixture(
             )
     limit = Fraction(str(max_epochs))
     allowed = {s.name: int(limit * available_sequences(s.index.tokens, sequence_length)) for s in sources}
-    if tokens is None:
-        sequences = min(int(allowed[source.name] / source.share) for source in sources)
-    else:
-        sequences = tokens // sequence_length
+    most = min(int(allowed[source.name] / source.share) for source in sources)
+    sequences = most if tokens is None else tokens // sequence_length
     if not sequences:
         raise UserError(f"the mixture has less than one sequence of {sequence_length} tokens: ask for more tokens")
     mixture = Mixture(sources, sequences, sequence_length, seed)
@@ -355,7 +353,7 @@ def make_mixture(
             raise UserError(
                 f"the mixture takes {float(use.epochs):.2f} epochs of {use.name}, over max_epochs {max_epochs:g} by "
                 f"{(use.drawn - allowed[use.name]) * sequence_length:,} tokens: give it more documents or a smaller "
-                "share, ask for fewer tokens, or raise max_epochs"
+                f"share, ask for {most * sequence_length:,} tokens or fewer, or raise max_epochs"
             )
     return mixture
 

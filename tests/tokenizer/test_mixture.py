@@ -266,8 +266,12 @@ def test_total_follows_from_the_scarcest_source(tmp_path: Path) -> None:
     folders = {"a": folder(tmp_path, "a", 401), "b": folder(tmp_path, "b", 45)}
     made = make_mixture({"a": 0.7, "b": 0.3}, folders, None, 4, max_epochs=2.5)
     assert made.sequences == 90  # floor(2.5 * 11) = 27 sequences of b, 0.3 of the run
-    with pytest.raises(UserError, match=r"2\.55 epochs of b, over max_epochs 2\.5 by 4 tokens"):
+    message = r"2\.55 epochs of b, over max_epochs 2\.5 by 4 tokens: .*, ask for 360 tokens or fewer"
+    with pytest.raises(UserError, match=message):
         make_mixture({"a": 0.7, "b": 0.3}, folders, 4 * 94, 4, max_epochs=2.5)
+    assert make_mixture({"a": 0.7, "b": 0.3}, folders, 360, 4, max_epochs=2.5) == made
+    with pytest.raises(UserError, match=r"is a folder: give the manifest\.json in it"):
+        read_manifest(str(tmp_path))
 
 
 def test_mistakes(tmp_path: Path) -> None:
