@@ -126,6 +126,8 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         metrics.say(f"nothing left to train: {step:,} steps are done, {steps:,} are asked for")
 
     heldout_windows = read_heldout(tokens, run.eval_sequences)  # before the loader's thread reads `tokens`
+    if not heldout_windows:
+        metrics.say("the mixture holds no document back: there will be no held-out loss")
 
     def evaluate() -> dict[str, dict[str, float]]:
         begun = time.perf_counter()
@@ -261,7 +263,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake, 1 another process has ended.
     """
     try:
-        if not arguments:
+        if not arguments or arguments[0] in ("-h", "--help"):
             raise UserError("usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]")
         settings, paths, vocab_size = read_recipe(arguments[0], arguments[1:])
         missing = {"mixture", "output"} - paths.keys()

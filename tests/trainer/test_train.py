@@ -219,6 +219,7 @@ training:
     ("arguments", "message"),
     [
         ([], "usage: python -m trainer.train"),
+        (["--help"], "usage: python -m trainer.train"),
         (["missing.yaml"], "missing.yaml: cannot read the recipe"),
         (["recipe.yaml", "run.batch"], "'run.batch': not of the form key=value"),
         (["recipe.yaml", "run.wandb=["], "run.wandb=.: the value is not YAML"),
