@@ -260,7 +260,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 def main(arguments: Sequence[str]) -> int:
     """The command line of the module.
 
-    Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake, 1 another process has ended.
+    Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake, 1 another process has ended, 130 Ctrl-C.
     """
     try:
         if not arguments or arguments[0] in ("-h", "--help"):
@@ -289,6 +289,9 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
     return EXIT_STOPPED if result["stopped"] else 0
 
 

@@ -251,16 +251,29 @@ def test_tokens_are_those_that_were_read_also_when_the_batch_changes(tmp_path: P
     assert [record["tokens"] for record in records(tmp_path, "step")] == [8 * 32, 16 * 32, 32 * 32]
 
 
-def test_the_end_of_another_process_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (
+            RuntimeError("[gloo/pair.cc:561] Connection closed by peer [127.0.0.1]:31440."),
+            1,
+            "error on rank 0: another",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted: the same command"),
+    ],
+)
+def test_an_end_from_outside_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    error: BaseException, code: int, line: str,
+) -> None:  # fmt: skip
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:31440.")
+        raise error
 
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     monkeypatch.setattr(train_module, "run", fail)
-    assert main([str(tmp_path / "recipe.yaml"), "mixture=m", "output=o"]) == 1
-    assert capsys.readouterr().err.startswith("error on rank 0: another process has ended")
+    assert main([str(tmp_path / "recipe.yaml"), "mixture=m", "output=o"]) == code
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(line)
 
 
 def test_exit_code_of_a_stopped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
