@@ -41,8 +41,9 @@ TICK_SECONDS = 0.5
 LISTED = 20
 """Failed parts that the last line names; every one has had a line of its own before."""
 
-_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
-"""Errors that a traceback does not explain: a full disk, a quota, a file system or folder that cannot be written."""
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR}
+"""Errors that a traceback does not explain: a full disk, a quota, a file system or folder that cannot be written, a
+file where a folder should be."""
 
 _interrupts = 0
 _kept: dict[int, tuple[str, ProcessPool]] = {}
