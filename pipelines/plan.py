@@ -340,9 +340,9 @@ def _work_table(plan: DataPlan, cores: int) -> Table:
     for work in plan.work:
         mark = "*" if work.by_reference and plan.calibrated else ""
         rate = f"{work.rate / 1e6:,.1f}{mark}" if work.rate else "?"
-        hours = [f"{work.core_hours:,.1f}", f"{work.core_hours / cores:,.1f}"] if work.rate else ["?", "?"]
-        result.add_row(work.source, work.name, gb(work.bytes), rate, *hours, work.of)
-    result.add_row("all", "", "", "", f"{plan.core_hours:,.1f}", f"{plan.core_hours / cores:,.1f}", "", style="bold")
+        took = [hours(work.core_hours), hours(work.core_hours / cores)] if work.rate else ["?", "?"]
+        result.add_row(work.source, work.name, gb(work.bytes), rate, *took, work.of)
+    result.add_row("all", "", "", "", hours(plan.core_hours), hours(plan.core_hours / cores), "", style="bold")
     return result
 
 
@@ -384,6 +384,11 @@ def disk(plan: DataPlan) -> list[tuple[str, float, str]]:
 def gb(size: float) -> str:
     """Decimal gigabytes."""
     return f"{size / 1e9:,.1f}" if size >= 1e8 else f"{size / 1e9:,.4f}"
+
+
+def hours(count: float) -> str:
+    """Hours; below one with more digits, so that those of a small recipe are not all zero."""
+    return f"{count:,.1f}" if count >= 1 else f"{count:.4f}"
 
 
 def short(count: float) -> str:

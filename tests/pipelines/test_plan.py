@@ -21,6 +21,7 @@ from pipelines.plan import (
     bytes_per_token,
     data_plan,
     disk,
+    hours,
     tables,
 )
 from pipelines.rates import Rates
@@ -122,6 +123,10 @@ def test_raw_files_without_a_byte(tmp_path: Path) -> None:
     assert "From raw files to tokens" in printed(plan)
 
 
+def test_small_hours_are_not_all_zero() -> None:
+    assert [hours(count) for count in (0.0012, 0.057, 3.04, 12345.6)] == ["0.0012", "0.0570", "3.0", "12,345.6"]
+
+
 def test_core_hours_are_bytes_over_rates(tmp_path: Path) -> None:
     plan = books(tmp_path)
     work = {one.name: one for one in plan.work}
@@ -134,7 +139,7 @@ def test_core_hours_are_bytes_over_rates(tmp_path: Path) -> None:
     assert list(work)[:4] == ["extract books", "gutenberg", "length", "read and write parts"]
     assert list(work)[4:] == ["overlap: sign", "overlap: decide", "overlap: apply", "train tokenizer", "tokenize"]
     text = printed(plan, cores=10)
-    assert "tokenize 85.0 50.0* 0.5 0.0 text finished" in text
+    assert "tokenize 85.0 50.0* 0.4722 0.0472 text finished" in text
     assert "Never measured, and so not counted: length, overlap: apply" in text
     assert "a machine, 2026-01-01" in text
 
