@@ -126,8 +126,8 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         metrics.say(f"nothing left to train: {step:,} steps are done, {steps:,} are asked for")
 
     heldout_windows = read_heldout(tokens, run.eval_sequences)  # before the loader's thread reads `tokens`
-    if not heldout_windows:
-        metrics.say("the mixture holds no document back: there will be no held-out loss")
+    if without := [source for source in tokens.sources if source not in heldout_windows]:
+        metrics.say(f"no held-out loss of {', '.join(without)}: their held-out documents do not fill a window")
 
     def evaluate() -> dict[str, dict[str, float]]:
         begun = time.perf_counter()

@@ -23,12 +23,13 @@ from trainer.parallel import build_mesh, check_fits, parallelise, processes
 from trainer.train import EXIT_STOPPED, main, train
 
 
-def test_learns_what_can_be_memorised(tmp_path: Path) -> None:
+def test_learns_what_can_be_memorised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with processes("cpu") as device:
         result = train(small(run__steps=50, run__log_every=10), MemoryTokens(), tmp_path, device)
     assert losses(tmp_path)[0] < math.log(64) + 0.1
     assert result["steps"] == 50
     assert result["train_loss"] == losses(tmp_path)[-1]
+    assert "no held-out loss of empty: " in capsys.readouterr().err
     for values in result["heldout"].values():
         assert values["loss"] < values["unigram_entropy"] - 0.5
 
