@@ -24,8 +24,8 @@ AdamW, gradients freed). Variants time 4 micro-batches and an update, three time
 2048 / m x (median micro-batch) + (median update), without the loader, which reads ahead in a thread. --step runs all of
 the 2048 / m micro-batches and the update once, after a warm-up, and compares.
 
-What is expected on one H200 (139 GiB), from the source of FSDP2 in torch 2.15 and `trainer.memory`; nothing of it is
-measured:
+What is expected on one H200 (139 GiB), from the source of FSDP2 in torch 2.15 and `trainer.plan.memory`; nothing of
+it is measured:
 
 - FSDP sends nothing in a group of one, but copies all the same. Every forward and every backward pass of a micro-batch
   casts each weight to bfloat16 and copies that once more (4 bytes read, 2 written, 2 read, 2 written: 10 a parameter),
@@ -69,9 +69,9 @@ from trainer import optim
 from trainer.config import SIZES, TrainingSettings, parse
 from trainer.flops import flops_per_token, parameter_count
 from trainer.gpus import find, peak_flops
-from trainer.memory import training_memory, usable
 from trainer.model import Llama
 from trainer.parallel import build_mesh, parallelise, processes
+from trainer.plan.memory import training_memory, usable
 
 MICRO_BATCHES = 4
 """In a timed round."""
@@ -164,7 +164,7 @@ def transformers_llama(shape: Shape, variant: Variant, device: torch.device) -> 
     """The same weights in LlamaForCausalLM; compiled as a whole, as its documentation says."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from trainer.huggingface import ROTATED, rename, to_halves
+    from trainer.convert.huggingface import ROTATED, rename, to_halves
     from trainer.model import ROPE_THETA
 
     settings = settings_of(shape, variant)
@@ -281,7 +281,7 @@ def compare(shape: Shape, variant: Variant, device: torch.device, compiled: Sequ
 
 
 def planned(shape: Shape, variant: Variant) -> int:
-    """Bytes by `trainer.memory`, as `corpus plan train` prints them. It knows nothing of `fsdp`."""
+    """Bytes by `trainer.plan.memory`, as `corpus plan train` prints them. It knows nothing of `fsdp`."""
     return sum(part.bytes for part in training_memory(settings_of(shape, variant), shape.vocab_size, shape.seq_len, 1))
 
 

@@ -84,7 +84,7 @@ def _train(recipe: Recipe, manifest: str, output: str) -> None:
 
     from tokenizer.reader import TokenReader
     from trainer.config import TrainingSettings
-    from trainer.evaluate import read_heldout, unigram_entropy
+    from trainer.heldout import read_heldout, unigram_entropy
     from trainer.train import run as train
 
     settings = recipe.section("training", TrainingSettings)

@@ -12,9 +12,9 @@ from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
 from corpus.errors import UserError
+from trainer.convert.weights import find_tokenizer, load_model, open_weights
 from trainer.model import Attention, Llama, TransformerBlock, rotate
 from trainer.parallel import choose_device
-from trainer.weights import find_tokenizer, load_model, open_weights
 
 
 class Cache:

@@ -30,8 +30,8 @@ try:
 
     from trainer import checkpoint
     from trainer.config import RunSettings, TrainingSettings, override, read_recipe
-    from trainer.evaluate import describe, heldout, read_heldout
     from trainer.guard import Guard
+    from trainer.heldout import describe, heldout, read_heldout
     from trainer.loader import Loader, Tokens
     from trainer.metrics import Metrics
     from trainer.model import Llama
@@ -74,7 +74,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     """Trains until the last step or a signal. Every process of the group calls it.
 
     Returns `steps` (updates done), `stopped` (by a signal), `train_loss` (nats a token, mean over the last log
-    interval; None when nothing was left to train), `tokens_per_s`, and `heldout` (`trainer.evaluate.heldout`).
+    interval; None when nothing was left to train), `tokens_per_s`, and `heldout` (`trainer.heldout.heldout`).
     """
     run = settings.run
     mesh = build_mesh(device, settings.parallel.tensor)

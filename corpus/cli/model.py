@@ -88,7 +88,7 @@ def _compare_logits(weights: Any, written: Any, dtype: str) -> str:
     import torch
 
     from corpus.errors import DamagedFile
-    from trainer.weights import load_model
+    from trainer.convert.weights import load_model
 
     try:
         transformers = import_module("transformers")

@@ -9,7 +9,7 @@ from corpus.cli.options import CORES, pipelines
 from corpus.errors import UserError
 
 if TYPE_CHECKING:
-    from trainer.plan import Hardware
+    from trainer.plan.cost import Hardware
 
 TRAIN = "train"
 PAPER_VOCAB, PAPER_WINDOW = 32_000, 2048  # LLaMA-1, sections 2.1 and 2.3
@@ -41,7 +41,7 @@ def plan(
     Example: `corpus plan train --model 65B --gpus 2048 --gpu A100-80GB`
     """
     from trainer.gpus import find
-    from trainer.plan import MFU, Hardware
+    from trainer.plan.cost import MFU, Hardware
 
     console = Console()
     if not console.is_terminal:
@@ -72,7 +72,7 @@ def _recipe(
 ) -> None:
     from corpus.recipe import load
     from trainer.config import override, parse
-    from trainer.plan import plan, tables
+    from trainer.plan.cost import plan, tables
 
     recipe = load(path, needs_models=False)
     rates = pipelines("rates")
@@ -96,9 +96,9 @@ def _recipe(
 def _train(
     console: Console, changes: dict[str, Any], tokens: float | None, hardware: "Hardware", served: float | None
 ) -> None:
-    from trainer import compare
     from trainer.config import override, parse
-    from trainer.plan import plan, tables
+    from trainer.plan import compare
+    from trainer.plan.cost import plan, tables
 
     settings = override(parse({}), changes)
     if served is not None:

@@ -12,7 +12,8 @@ from harness import small
 from wide import TEXT, VOCAB, WINDOW, wide_model
 
 from tokenizer.model import read_model
-from trainer import checkpoint, weights
+from trainer import checkpoint
+from trainer.convert import weights
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def test_all_ways_of_fsdp_compute_the_same(benchmark: ModuleType) -> None:
 def test_a_model_that_computes_something_else_is_not_timed(
     benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trainer import huggingface
+    from trainer.convert import huggingface
 
     monkeypatch.setattr(huggingface, "to_halves", lambda weight, heads: weight * 3)
     variant = benchmark.Variant("nothing", 2, precision="float32")

@@ -7,11 +7,11 @@ import torch
 from harness import MemoryTokens, copy, losses, records, run_groups, small
 
 from trainer.checkpoint import load, read_position
+from trainer.convert.weights import open_weights
 from trainer.model import Llama
 from trainer.optim import build_optimiser
 from trainer.parallel import processes
 from trainer.train import train
-from trainer.weights import open_weights
 
 
 @pytest.fixture(scope="module")

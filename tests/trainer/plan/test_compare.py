@@ -1,9 +1,9 @@
 import pytest
 
-from trainer.compare import Costs, loss, tokens_for
 from trainer.config import parse
 from trainer.gpus import find
-from trainer.plan import Hardware
+from trainer.plan.compare import Costs, loss, tokens_for
+from trainer.plan.cost import Hardware
 
 COSTS = Costs(parse({}), 32_000, 2048, Hardware(find("A100-80GB"), mfu=0.5), 1e12)
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from harness import MemoryTokens, small
 
-from trainer.evaluate import heldout, loss_of, read_heldout, unigram_entropy
+from trainer.heldout import heldout, loss_of, read_heldout, unigram_entropy
 from trainer.model import Llama
 from trainer.parallel import build_mesh, processes
 

@@ -17,11 +17,12 @@ from wide import TEXT, VOCAB, WINDOW, wide_model
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
 from tokenizer.model import read_model
-from trainer import export, generate, huggingface, meta, weights
-from trainer.export import import_weights
+from trainer import generate
+from trainer.convert import export, huggingface, meta, weights
+from trainer.convert.export import import_weights
+from trainer.convert.weights import load_model, open_weights
 from trainer.parallel import processes
 from trainer.train import train
-from trainer.weights import load_model, open_weights
 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])

@@ -1,4 +1,4 @@
-"""lm-evaluation-harness's tasks for the rows of `trainer.benchmarks`, and what the paper scores otherwise than they do.
+"""lm-evaluation-harness's tasks for the rows of `benchmarks`, and what the paper scores otherwise than they do.
 
 Items come from local files or, without a folder of them, from the Hugging Face hub. Needs the extra `eval`.
 """
@@ -25,7 +25,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from corpus.errors import DamagedFile, UserError
-from trainer.benchmarks import SUFFIXES, Benchmark, Row, find_file
+from trainer.evaluation.benchmarks import SUFFIXES, Benchmark, Row, find_file
 
 Item = dict[str, Any]
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from corpus.errors import DamagedFile, UserError
 from tokenizer.model import read_model
 from trainer.config import ffn_hidden
-from trainer.weights import Weights, settings_of
+from trainer.convert.weights import Weights, settings_of
 
 PARAMS = "params.json"
 WINDOW = 2048

@@ -10,12 +10,13 @@ from harness import small
 from torch.profiler import ProfilerActivity, profile
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
-from trainer import loss, memory
+from trainer import loss
 from trainer.config import TrainingSettings, parse
-from trainer.memory import block_activations, training_memory
 from trainer.model import Llama
 from trainer.optim import build_optimiser
 from trainer.parallel import build_mesh, parallelise
+from trainer.plan import memory
+from trainer.plan.memory import block_activations, training_memory
 
 VOCAB, SEQ_LEN = 512, 256
 RNG_STATE = 5056

@@ -14,7 +14,7 @@ from rich.text import Text
 from corpus.report.tables import new_table
 from trainer.config import TrainingSettings, override
 from trainer.flops import parameter_count
-from trainer.plan import TOKENS, Hardware, speed
+from trainer.plan.cost import TOKENS, Hardware, speed
 
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28
 

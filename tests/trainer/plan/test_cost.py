@@ -10,7 +10,7 @@ from rich.console import Console
 from corpus.errors import UserError
 from trainer.config import parse
 from trainer.gpus import find
-from trainer.plan import Energy, Hardware, TrainingPlan, fewest, plan, tables
+from trainer.plan.cost import Energy, Hardware, TrainingPlan, fewest, plan, tables
 
 TABLE_15 = [  # GPU-hours, MWh, tCO2eq; without BLOOM, whose MWh are not those of its hours (475, and 476.5)
     ("OPT-175B", 809_472, 356, 137),
@@ -93,5 +93,5 @@ def test_layouts_that_the_trainer_would_refuse(gpus: int, training: dict[str, ob
 
 
 def test_plans_import_no_torch() -> None:
-    code = "import sys, trainer.plan, trainer.compare; sys.exit('torch' in sys.modules)"
+    code = "import sys, trainer.plan.cost, trainer.plan.compare; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

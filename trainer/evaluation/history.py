@@ -17,10 +17,10 @@ from typing import Any
 
 from corpus.errors import UserError
 from corpus.storage import commit, exists, join, names, read_json, write_json
-from trainer.benchmarks import Row, rows
 from trainer.checkpoint import complete, read_position
+from trainer.evaluation.benchmarks import Row, rows
+from trainer.evaluation.scores import Score
 from trainer.records import read_records
-from trainer.scores import Score
 
 FOLDER = "eval"
 PERPLEXITY = "perplexity "

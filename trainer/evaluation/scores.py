@@ -17,9 +17,9 @@ import torch
 from rich.table import Table
 
 from corpus.errors import UserError
-from trainer import huggingface
-from trainer.benchmarks import SIZES, Row, rows
-from trainer.export import export
+from trainer.convert import huggingface
+from trainer.convert.export import export
+from trainer.evaluation.benchmarks import SIZES, Row, rows
 from trainer.parallel import choose_device
 
 Score = dict[str, Any]
@@ -48,7 +48,7 @@ def evaluate(
     """Name and score of each row, as they are made; one whose answers the model's window cannot hold is left out.
 
     Computed in bfloat16 on a GPU, float32 on a CPU; a text begins with the BOS, as in training.
-    source: what `trainer.weights.open_weights` reads. data: a folder of items (`trainer.tasks.read_items`); None: from
+    source: what `trainer.convert.weights.open_weights` reads. data: a folder of items (`tasks.read_items`); None: from
     the Hugging Face hub. limit: the first items of each task only.
 
     Raises:
@@ -69,7 +69,7 @@ def evaluate(
         from lm_eval.evaluator import evaluate as run
         from lm_eval.models.huggingface import HFLM
 
-        from trainer import tasks
+        from trainer.evaluation import tasks
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed: pip install '.[eval]' in the project's folder") from None
     on = choose_device(device)

@@ -1,7 +1,7 @@
 """A model's weights on disk, one tensor at a time and under one set of names, whatever layout they are stored in.
 
 The names and the order of rows are the release's, which are `trainer.model.Llama`'s. This module reads our
-checkpoints; `trainer.huggingface` and `trainer.meta` read and write the two layouts of the world outside.
+checkpoints; `huggingface` and `meta`, beside it, read and write the two layouts of the world outside.
 """
 
 from collections.abc import Callable, Mapping
@@ -141,7 +141,7 @@ def open_weights(folder: str | Path) -> Weights:
 
     Raises UserError when it is none of these, DamagedFile when it is not whole.
     """
-    from trainer import huggingface, meta
+    from trainer.convert import huggingface, meta
 
     folder = Path(folder)
     if (folder / "checkpoint.json").is_file():

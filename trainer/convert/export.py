@@ -13,9 +13,10 @@ from typing import Literal, get_args
 import torch
 
 from corpus.errors import DamagedFile, UserError
-from trainer import checkpoint, huggingface, meta
+from trainer import checkpoint
 from trainer.config import parse
-from trainer.weights import Weights, find_tokenizer, open_weights, write_safetensors
+from trainer.convert import huggingface, meta
+from trainer.convert.weights import Weights, find_tokenizer, open_weights, write_safetensors
 
 Layout = Literal["huggingface", "meta"]
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}

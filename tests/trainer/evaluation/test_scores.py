@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
-from trainer import export
-from trainer.benchmarks import Row, choose, possible, rows
+from trainer.convert import export
+from trainer.convert.weights import load_model, open_weights
+from trainer.evaluation.benchmarks import Row, choose, possible, rows
+from trainer.evaluation.scores import Score, evaluate, summarise
+from trainer.evaluation.tasks import build, closed_book, group_race, humaneval, mbpp, normalise, passes
 from trainer.generate import encode, generate
 from trainer.model import Llama
-from trainer.scores import Score, evaluate, summarise
-from trainer.tasks import build, closed_book, group_race, humaneval, mbpp, normalise, passes
-from trainer.weights import load_model, open_weights
 
 RUNNABLE = [row for row in rows() if not row.benchmark.missing]
 
@@ -130,11 +130,11 @@ def test_answers_are_compared_as_appendix_a_says() -> None:
 def test_programs_are_judged_by_how_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert passes("assert 1 + 1 == 2")
     assert not passes("assert 1 + 1 == 3")
-    monkeypatch.setattr("trainer.tasks.SECONDS", 0.5)
+    monkeypatch.setattr("trainer.evaluation.tasks.SECONDS", 0.5)
     assert not passes("while True: pass")
     item = ITEMS["humaneval"]["test"][0]
     task = {"humaneval": "    return a + b\n", "wrong": "    return a - b\n"}
-    monkeypatch.setattr("trainer.tasks.SECONDS", 10)
+    monkeypatch.setattr("trainer.evaluation.tasks.SECONDS", 10)
     assert [humaneval(item, [body])["pass@1"] for body in task.values()] == [1, 0]
     item = ITEMS["mbpp"]["test"][0]
     assert [mbpp(item, [f"def f(x):\n    return x + {n}"])["pass@1"] for n in (item["task_id"], 0)] == [1, 0]

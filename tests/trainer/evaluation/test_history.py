@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.errors import UserError
-from trainer.benchmarks import Row, choose
 from trainer.checkpoint import folder_of, read_position
-from trainer.history import Point, draw, fill, points
+from trainer.evaluation.benchmarks import Row, choose
+from trainer.evaluation.history import Point, draw, fill, points
 
 
 def score(value: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from corpus.report.tables import new_table
 from trainer.config import TrainingSettings, override
 from trainer.flops import flops_per_token, parameter_count
 from trainer.gpus import GPU
-from trainer.memory import Part, staged, training_memory, usable
+from trainer.plan.memory import Part, staged, training_memory, usable
 
 TOKENS = {"7B": 1.0e12, "13B": 1.0e12, "33B": 1.4e12, "65B": 1.4e12}
 """Tokens that the paper trains each size on (Table 2)."""

@@ -16,8 +16,8 @@ from corpus.errors import DamagedFile, UserError
 from tokenizer.huggingface import write_tokenizer
 from tokenizer.model import read_model
 from trainer.config import ModelSettings
+from trainer.convert.weights import SafetensorsFiles, Weights, settings_of, write_safetensors
 from trainer.model import ROPE_THETA
-from trainer.weights import SafetensorsFiles, Weights, settings_of, write_safetensors
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"

@@ -1,0 +1,1 @@
+"""Scores on the paper's benchmarks, and over a run's checkpoints."""
