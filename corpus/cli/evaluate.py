@@ -47,13 +47,13 @@ def evaluate(
 
     from corpus.storage import write_json
 
-    benchmarks = trainer("benchmarks")
+    benchmarks = trainer("evaluation.benchmarks")
     if list_:
         print("\n".join(benchmarks.describe()))
         return
     if model is None:
         raise UserError("name a model to score, or give --list")
-    scores = trainer("scores")
+    scores = trainer("evaluation.scores")
 
     if task:
         chosen = benchmarks.choose(task)
@@ -71,7 +71,7 @@ def evaluate(
         )
 
     if history:
-        curves = trainer("history")
+        curves = trainer("evaluation.history")
         curves.fill(model, chosen, limit, score)
         known = curves.points(model)
         picture = output or f"{model.rstrip('/')}/{curves.FOLDER}/history.svg"

@@ -26,7 +26,7 @@ def export(
 
     Example: `corpus export runs/llama/model llama-hf --tokenizer tokenizer.model`
     """
-    weights, written = trainer("export").export(model, output, format, dtype, tokenizer)
+    weights, written = trainer("convert.export").export(model, output, format, dtype, tokenizer)
     print(
         f"{output}: {weights.parameters:,} parameters of {weights.folder} in {dtype}; read back, equal bit for bit to"
         " what was to be written"
@@ -43,7 +43,7 @@ def import_(
 
     Example: `corpus import LLaMA/7B runs/llama/more`
     """
-    weights = trainer("export").import_weights(input, output)
+    weights = trainer("convert.export").import_weights(input, output)
     shape = weights.settings.model_dump(exclude={"size"})
     named = shape == trainer("config").SIZES[weights.settings.size]
     train_with = {"size": weights.settings.size} if named else shape
