@@ -230,7 +230,10 @@ def order(sequences: str) -> dict[str, float]:
 
 def child(*words: str, ranks: int = 1) -> dict[str, Any]:
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
-    return last_line([sys.executable, *launch, "-m", "benchmarks.loader", "--measure", *words])
+    found = last_line([sys.executable, *launch, "-m", "benchmarks.loader", "--measure", *words])
+    if "missing" in found:
+        sys.exit(f"--measure {words[0]} failed: {found['missing']}")
+    return found
 
 
 def beside(manifest: str) -> dict[str, Any]:
