@@ -82,20 +82,24 @@ def write_imported(folder: str, files: Sequence[str], model: str) -> None:
 
 
 def documents_of(shard: str) -> Documents:
-    """The notes beside a shard; of a materialised one, only the model, as noted beside the mixture's sources.
+    """The notes beside a shard, as `documents_in` its folder."""
+    return documents_in(parent(shard))
+
+
+def documents_in(folder: str) -> Documents:
+    """The notes in a folder of shards; in a materialised one, only the model, as noted beside the mixture's sources.
 
     Raises:
         UserError: there are none.
     """
-    folder = parent(shard)
     if folder.rpartition("/")[2] == MATERIALISED:
         source = read_manifest(join(parent(folder), "manifest.json")).sources[0]
-        return Documents(folder, documents_of(join(source.folder, "index.json")).model)
+        return Documents(folder, documents_in(source.folder).model)
     if folder.rpartition("/")[2] == HELD_OUT:
         folder = parent(folder)
     path = join(folder, _DOCUMENTS)
     if not exists(path):
-        raise UserError(f"{path} does not exist, so the documents of {shard} are not known: give a shard in its folder")
+        raise UserError(f"{path} does not exist, so the documents of its shards are not known: give a shard beside it")
     notes = read_json(path)
     return Documents(
         folder,

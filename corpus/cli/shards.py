@@ -96,10 +96,10 @@ def _print_info(path: str) -> None:
 
 def _origin(path: str) -> list[tuple[str, str]]:
     """Where the documents and the model are, where that is noted."""
-    from tokenizer.trace import documents_of
+    from tokenizer.trace import documents_in, documents_of
 
     try:
-        documents = documents_of(path if path.endswith(".tok") else f"{path.rstrip('/')}/index.json")
+        documents = documents_of(path) if path.endswith(".tok") else documents_in(path.rstrip("/"))
     except DamagedFile:
         raise
     except UserError:
