@@ -7,6 +7,7 @@ Recomputation of activations is not counted as useful work. An unknown device ha
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -45,9 +46,8 @@ class Metrics:
             self._path = output / METRICS
             with self._told():
                 output.mkdir(parents=True, exist_ok=True)
-                cut = self._path.exists() and self._path.read_bytes()[-1:] not in (b"", b"\n")
                 self._file = self._path.open("a", encoding="utf-8")
-                if cut:  # a killed run's last line: what follows starts a new one
+                if _ends_within_a_line(self._path):  # a killed run's last one: what follows starts anew
                     self._file.write("\n")
             self._trackers: list[Tracker] = []
             if settings.run.tensorboard:
@@ -148,6 +148,13 @@ class Metrics:
         if record["event"] in ("step", "heldout"):
             for tracker in self._trackers:
                 tracker.log(scalars(finite), record["step"])
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read() not in (b"", b"\n")
 
 
 def _hours(seconds: float) -> str:
