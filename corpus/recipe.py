@@ -33,14 +33,14 @@ SOURCES = {
 
 RULES = {
     # cleaners
-    "c4_lines": "corpus.clean.c4:C4Lines",
+    "c4_lines": "corpus.clean.c4_lines:C4Lines",
     "gutenberg": "corpus.clean.gutenberg:Gutenberg",
     "latex": "corpus.clean.latex:Latex",
     "license_header": "corpus.clean.license_header:LicenseHeader",
     "wikitext": "corpus.clean.wikitext:Wikitext",
     # filters
     "code": "corpus.filters.code:Code",
-    "gopher_quality": "corpus.filters.gopher:GopherQuality",
+    "gopher_quality": "corpus.filters.gopher_quality:GopherQuality",
     "gopher_repetition": "corpus.filters.gopher_repetition:GopherRepetition",
     "language": "corpus.filters.language:Language",
     "length": "corpus.filters.length:Length",

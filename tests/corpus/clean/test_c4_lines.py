@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.clean.c4 import C4Lines, count_sentences
+from corpus.clean.c4_lines import C4Lines, count_sentences
 from corpus.errors import UserError
 from corpus.rules import Cleaned
 from corpus.text.unicode import classes

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.filters.gopher import GopherQuality
+from corpus.filters.gopher_quality import GopherQuality
 
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 PROSE = " ".join(["The people that wanted to read of other countries sat with their books."] * 5)
