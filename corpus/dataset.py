@@ -140,6 +140,8 @@ def finish(
         "dataset_digest": f"{sum(int(body['dataset_digest'], 16) for body in parts) % 2**64:016x}",
         "parts": parts,
     }
+    if notes := _sum([body for body in parts if "notes" in body], "notes"):
+        manifest["notes"] = notes
     if not manifest["documents"]["in"]:
         raise UserError(f"{folder.path}: nothing came in, {len(parts)} parts hold no record: check the input")
     for key in required:
@@ -169,7 +171,7 @@ def _sum_dropped(parts: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     total: dict[str, dict[str, int]] = {}
     for body in parts:
         for rule, reasons in body["dropped"].items():
-            of_rule = total.setdefault(rule, {})
+            counts = total.setdefault(rule, {})
             for reason, count in reasons.items():
-                of_rule[reason] = of_rule.get(reason, 0) + count
+                counts[reason] = counts.get(reason, 0) + count
     return {rule: dict(sorted(reasons.items())) for rule, reasons in sorted(total.items())}

@@ -1,14 +1,33 @@
-"""What a cleaner, a filter and a dedup are: protocols, and the values they return.
+"""What a cleaner, a filter and a dedup are, and the values they return.
 
-A rule is a frozen `Settings` class whose fields are its settings. It is found by the name the recipe gives it
-(`corpus.recipe.RULES`). `version` is raised when the result of the rule changes.
+A rule is a frozen `Settings` class: its fields are its settings, its docstring says what it does and where each number
+comes from. Everything else about it is said by the class too, and has a default that a new rule can do with.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
+
+from corpus.schema import SCHEMA
+from corpus.settings import Settings
+from corpus.thresholds import compare, thresholds_of
+
+
+class Rule(Settings):
+    """What every rule says of itself.
+
+    Attributes:
+        version: raised when the result changes, so that finished steps are done again.
+        keeps: the share of the text that it is expected to keep, for `corpus plan` before anything was run.
+        reasons: that it drops documents for; a filter's thresholds name theirs themselves.
+    """
+
+    version: ClassVar[int] = 1
+    keeps: ClassVar[float] = 1.0
+    reasons: ClassVar[tuple[str, ...]] = ()
 
 
 class Cleaned(NamedTuple):
@@ -26,24 +45,29 @@ class Cleaned(NamedTuple):
     kept_lines: pa.Array | None = None
 
 
-class Cleaner(Protocol):
+class Cleaner(Rule):
     """Rewrites text."""
 
-    version: ClassVar[int]
-
+    @abstractmethod
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         """`batch` has the document schema. Must not depend on how documents are grouped into batches."""
 
 
-class Filter(Protocol):
+class Filter(Rule):
     """Scores text, then decides. Scores are stored, so that another threshold does not score again.
 
-    `thresholds` names the fields that only `decide` reads.
+    A field that only `decide` reads is marked as a threshold where it stands (`corpus.thresholds`).
+
+    Attributes:
+        reads: the document columns that `score` looks at. A filter that says it is only the text keeps its stored
+            scores when a filter before it writes another column in another way (`language`).
+        other_scores: columns of `score` that no threshold names.
     """
 
-    version: ClassVar[int]
-    thresholds: ClassVar[frozenset[str]]
+    reads: ClassVar[tuple[str, ...]] = tuple(SCHEMA.names)
+    other_scores: ClassVar[tuple[str, ...]] = ()
 
+    @abstractmethod
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Flat score columns, one row for each document, floats already rounded to the digits the rule states.
 
@@ -51,7 +75,20 @@ class Filter(Protocol):
         """
 
     def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        """String array: null where the document is kept, else a short snake_case reason."""
+        """String array: null where the document is kept, else a short snake_case reason. Here: that of the first
+        threshold, in the order of the fields, that it is on the wrong side of."""
+        return compare(self, scores)
+
+    @classmethod
+    def threshold_fields(cls) -> frozenset[str]:
+        """The fields that leave the scores as they are."""
+        return frozenset(threshold.field for threshold in thresholds_of(cls))
+
+    @classmethod
+    def score_names(cls) -> tuple[str, ...]:
+        """The columns of `score`: those that thresholds name, then the others."""
+        named = [threshold.mark.score for threshold in thresholds_of(cls)]
+        return tuple(dict.fromkeys([*named, *cls.other_scores]))
 
 
 @dataclass(frozen=True)
@@ -88,24 +125,33 @@ class Round:
     partitions: int | None = None
 
 
-class Dedup(Protocol):
+class Dedup(Rule):
     """Signs parts, decides by partition, applies the decisions to each part again.
 
     `sign` and the `Round.decide` functions must be picklable (methods of the rule, or module functions).
     The result may depend on nothing but the documents: never on the order of blocks or the number of partitions.
+
+    Attributes:
+        removes: whole documents, of which one copy stays, or lines of documents.
+        spills: in words, the bytes that `estimate` counts.
     """
 
-    version: ClassVar[int]
+    removes: ClassVar[Literal["documents", "lines"]] = "documents"
+    spills: ClassVar[str] = "40 B x documents"
 
     def estimate(self, documents: int, text_bytes: int) -> int:
         """Bytes that `sign` will give for this much input: the number of partitions follows from it."""
+        return documents * 40
 
+    @abstractmethod
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         """Blocks for the first round. Row numbers count from 0 at the first batch of the part."""
 
+    @abstractmethod
     def rounds(self) -> Sequence[Round]:
         """The rounds in order, at least one."""
 
+    @abstractmethod
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         """`batch` starts at row `first_row` of its part. `decisions`: what the last round gave for this part, in no
         particular order, or None when it gave nothing."""

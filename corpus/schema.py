@@ -71,7 +71,6 @@ class Document:
 
     id: str
     text: str
-    source: str
     origin: Origin
     language: str | None = None
     license: str | None = None
@@ -106,12 +105,12 @@ def well_formed(text: str) -> str:
     return text
 
 
-def document_batch(documents: list[Document]) -> pa.RecordBatch:
-    """Documents as one batch of `SCHEMA`; `kept_lines` is null."""
+def document_batch(documents: list[Document], source: str) -> pa.RecordBatch:
+    """Documents of a source as one batch of `SCHEMA`; `kept_lines` is null."""
     columns = [
         pa.array([well_formed(d.id) for d in documents], pa.string()),
         pa.array([well_formed(d.text) for d in documents], pa.large_string()),
-        pa.array([d.source for d in documents], pa.string()),
+        pa.array([source] * len(documents), pa.string()),
         pa.array([d.language for d in documents], pa.string()),
         pa.array([d.license for d in documents], pa.string()),
         pa.array([None if d.url is None else well_formed(d.url) for d in documents], pa.string()),
@@ -129,7 +128,7 @@ def document_batch(documents: list[Document]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def batched(documents: Iterable[Document]) -> Iterator[pa.RecordBatch]:
+def batched(documents: Iterable[Document], source: str) -> Iterator[pa.RecordBatch]:
     """Batches of at most `BATCH_ROWS` documents and about `BATCH_BYTES` of text, in order."""
     held: list[Document] = []
     size = 0
@@ -137,10 +136,10 @@ def batched(documents: Iterable[Document]) -> Iterator[pa.RecordBatch]:
         held.append(document)
         size += len(document.text)
         if len(held) == BATCH_ROWS or size >= BATCH_BYTES:
-            yield document_batch(held)
+            yield document_batch(held, source)
             held, size = [], 0
     if held:
-        yield document_batch(held)
+        yield document_batch(held, source)
 
 
 def _origin_row(origin: Origin) -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """The base of everything a recipe can set: typed, frozen, and closed to unknown keys."""
 
+import os
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
+
+from corpus.errors import UserError
 
 
 class Settings(BaseModel):
@@ -11,9 +15,35 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ModelMark:
-    """Marks a field whose value names a model file, so that its SHA-256 enters the step's digest."""
+@dataclass(frozen=True)
+class FileMark:
+    """Marks a field whose value names a file, so that its SHA-256 enters the step's digest.
+
+    Attributes:
+        what: the file is, for messages.
+    """
+
+    what: str
+
+    def locate(self, path: str) -> str:
+        """The path.
+
+        Raises:
+            UserError: there is no such file.
+        """
+        if not os.path.isfile(path):
+            raise UserError(f"there is no {self.what} {path}: give the path of a file")
+        return path
+
+
+@dataclass(frozen=True)
+class ModelMark(FileMark):
+    """The same for a model, which may also be named."""
+
+    what: str = "model file"
 
 
 ModelFile = Annotated[str, ModelMark()]
 """A path, or a name that `corpus.models` knows ("lid")."""
+WordList = Annotated[str, FileMark("word list")]
+"""A path of a text file, one entry a line."""

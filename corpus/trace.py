@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +12,12 @@ import pyarrow as pa
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.parts import read_part, read_row
-from corpus.recipe import RULES, SOURCES, load_class
+from corpus.registry import find_source
 from corpus.schema import Origin
-from corpus.settings import Settings
 from corpus.sources.archive import Damaged
 from corpus.sources.source import Source
-from corpus.steps.process import with_column
-from corpus.steps.rule import NamedRule
+from corpus.steps.chain import apply_chain
+from corpus.steps.rule import rule_of
 from corpus.storage import exists, join, resolve
 
 
@@ -71,7 +70,7 @@ def raw_stage(extract: StepFolder, document: pa.RecordBatch) -> Stage:
 
 def source_of(manifest: dict[str, Any]) -> Source:
     """The source that made an extract step, with its settings."""
-    return cast(Source, load_class(SOURCES[manifest["source"]])(**manifest["settings"]))
+    return find_source(manifest.get("type", manifest["source"]))(**manifest["settings"])
 
 
 def row_of(folder: StepFolder, part: int, row: int) -> pa.RecordBatch:
@@ -108,26 +107,13 @@ def _row_before(folder: StepFolder, part: int, row: int) -> int:
 
 
 def _replay(before: StepFolder, after: StepFolder, manifest: dict[str, Any], part: int, row: int) -> Iterator[Stage]:
-    batch = row_of(before, part, row)
-    if manifest["dedup"] is not None:
-        named = _named(manifest["dedup"])
-        path = after.meta("dedup", part)
-        decisions = pa.Table.from_batches(list(read_part(path))) if exists(path) else None
-        batch = with_column(batch, "text", named.dedup.apply(batch, row, decisions).text)
-        yield Stage(named.key, batch["text"][0].as_py())
-    for identity in manifest["rules"]:
-        named = _named(identity)
+    dedup = rule_of(manifest["dedup"]) if manifest["dedup"] is not None else None
+    path = after.meta("dedup", part)
+    decisions = pa.Table.from_batches(list(read_part(path))) if dedup and exists(path) else None
+    rules = [rule_of(identity) for identity in manifest["rules"]]
+    for applied in apply_chain(row_of(before, part, row), dedup, rules, row, decisions):
         detail = ""
-        if named.is_cleaner:
-            batch = with_column(batch, "text", named.cleaner.clean(batch).text)
-        else:
-            scores = named.filter.score(batch)
-            detail = ", ".join(f"{name} {scores.column(name)[0].as_py()}" for name in scores.schema.names)
-            for name in set(scores.schema.names) & set(batch.schema.names):
-                batch = with_column(batch, name, scores.column(name))
-        yield Stage(named.key, batch["text"][0].as_py(), detail)
-
-
-def _named(identity: dict[str, Any]) -> NamedRule:
-    name = identity["rule"].split("-")[0]
-    return NamedRule(identity["rule"], cast(Settings, load_class(RULES[name])(**identity["settings"])))
+        if applied.scores is not None:
+            names = applied.scores.schema.names
+            detail = ", ".join(f"{name} {applied.scores.column(name)[0].as_py()}" for name in names)
+        yield Stage(applied.named.key, applied.after["text"][0].as_py(), detail)

@@ -13,10 +13,10 @@ from rich.table import Table
 from corpus.demo.languages import train_language_model
 from corpus.demo.raw import make
 from corpus.errors import UserError
-from corpus.recipe import Recipe, bundled, load
+from corpus.recipe.load import Recipe, bundled, load
 from corpus.storage import exists, join, read_json, write_json
+from pipelines.engine.runner import Runner
 from pipelines.run import RunResult, run
-from pipelines.runner import Runner
 from pipelines.summary import summary_table
 from tokenizer.mixture import read_manifest
 
@@ -58,7 +58,7 @@ def demo(output: str, runner: Runner, console: Console) -> None:
         _train(recipe, result.mixture, found)
         _say(console, f"model: {found}", begun)
 
-    console.print(summary_table(recipe, result))
+    console.print(summary_table(result.graph))
     console.print(read_manifest(result.mixture).table(), markup=False, highlight=False, soft_wrap=True)
     if has_torch:
         _judge(read_json(_report(found)), console)
@@ -93,9 +93,9 @@ def _train(recipe: Recipe, manifest: str, output: str) -> None:
     torch.set_num_threads(1)
     sources = train(settings, manifest, output)["heldout"]
     windows = read_heldout(TokenReader(manifest), settings.run.eval_sequences)
-    tokens = sum(of["tokens"] for of in sources.values())
+    tokens = sum(source["tokens"] for source in sources.values())
     overall = {
-        "loss": sum(of["loss"] * of["tokens"] for of in sources.values()) / tokens,
+        "loss": sum(source["loss"] * source["tokens"] for source in sources.values()) / tokens,
         "unigram_entropy": unigram_entropy(np.concatenate(list(windows.values()))[:, 1:]),
         "tokens": tokens,
     }
@@ -111,24 +111,24 @@ def _judge(report: dict[str, Any], console: Console) -> None:
     table = Table(title="Held-out loss of the model, in nats a token")
     for heading in ("source", "tokens", "loss", "unigram entropy", "below it"):
         table.add_column(heading, justify="left" if heading == "source" else "right")
-    for name, of in [*report["sources"].items(), ("all", report["all"])]:
-        below = of["loss"] < of["unigram_entropy"]
-        table.add_row(
-            name, f"{of['tokens']:,}", f"{of['loss']:.3f}", f"{of['unigram_entropy']:.3f}", "yes" if below else "no"
-        )
+    for name, held_out in [*report["sources"].items(), ("all", report["all"])]:
+        loss, entropy = held_out["loss"], held_out["unigram_entropy"]
+        below = "yes" if loss < entropy else "no"
+        table.add_row(name, f"{held_out['tokens']:,}", f"{loss:.3f}", f"{entropy:.3f}", below)
     console.print(table)
     if report["all"]["loss"] >= report["all"]["unigram_entropy"]:
         raise UserError("the model has not learned more than the frequencies of tokens: train it for more steps")
 
 
 def _show_ways_on(output: str, result: RunResult, console: Console) -> None:
-    language = result.steps["commoncrawl"][1].path
-    overlap = result.steps["books"][2].path
+    steps = result.graph.finished_documents()
+    language = steps["commoncrawl"][1].path
+    overlap = steps["books"][2].path
     console.print("Look further:")
     for command in (
         f"corpus show {language} --dropped language_unwanted",
         f"corpus show {overlap} --dropped overlap",
-        f"corpus trace {result.steps['arxiv'][-1].path} 0 --chars 0",
-        f"corpus trace {join(result.tokens['wikipedia'], 'shard-00000.tok')} 1000",
+        f"corpus trace {steps['arxiv'][-1].path} 0 --chars 0",
+        f"corpus trace {join(result.graph.tokens['wikipedia'].folder, 'shard-00000.tok')} 1000",
     ):
         console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)

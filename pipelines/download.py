@@ -1,23 +1,15 @@
 """Download: the files of a listing."""
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
 
-import apache_beam as beam
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from corpus.download import DownloadTask, download_files, read_listing
 from corpus.errors import UserError
-from pipelines.partmap import PartMap
-from pipelines.runner import Runner
 
-
-@dataclass
-class Download(beam.PTransform):
-    """Tasks, one for each connection -> counts."""
-
-    runner: Runner
-
-    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
-        return tasks | "Fetch" >> PartMap(download_files, self.runner, "download")
+if TYPE_CHECKING:
+    from pipelines.engine.runner import Runner
 
 
 def download(listing: str, output: str, base: str, limit: int | None, connections: int, runner: Runner) -> None:
@@ -27,6 +19,10 @@ def download(listing: str, output: str, base: str, limit: int | None, connection
         UserError: `output` is not local, the listing cannot be read, or files could not be fetched (after all others
             are there).
     """
+    import apache_beam as beam
+
+    from pipelines.engine.partmap import PartMap
+
     if "://" in output:
         raise UserError(f"{output} is not a local folder: give a local or mounted one")
     files = read_listing(listing, base, limit)
@@ -36,4 +32,4 @@ def download(listing: str, output: str, base: str, limit: int | None, connection
     ]
     # A download waits for the network, not for a core: one process for each connection.
     runner = replace(runner, workers=len(tasks))
-    runner.run(lambda pipeline: pipeline | beam.Create(tasks) | Download(runner))
+    runner.run(lambda pipeline: pipeline | beam.Create(tasks) | "Fetch" >> PartMap(download_files, runner, "download"))

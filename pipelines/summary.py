@@ -4,19 +4,22 @@ from fractions import Fraction
 
 from rich.console import Group
 
-from corpus.recipe import Recipe
 from corpus.report.summary import summarise, table
-from pipelines.run import RunResult
+from pipelines.graph import Graph
 from tokenizer.index import read_index
 from tokenizer.mixture import read_manifest
 
 
-def summary_table(recipe: Recipe, result: RunResult) -> Group:
+def summary_table(graph: Graph) -> Group:
     """Counts of every source as far as the run went, tokens and shares where it went that far."""
-    summaries = [summarise(name, steps) for name, steps in result.steps.items()]
-    folders = {**result.tokens, **(recipe.mixture.folders if recipe.mixture and result.mixture else {})}
+    mixture = graph.recipe.mixture
+    summaries = [summarise(name, steps) for name, steps in graph.finished_documents().items() if steps]
+    folders = {name: stage.folder for name, stage in graph.tokens.items() if stage.finished()}
+    manifest = graph.mix.manifest if graph.mix and graph.mix.finished() else None
+    if mixture and manifest:
+        folders |= mixture.folders
     tokens = {name: read_index(folder).tokens for name, folder in folders.items()}
-    shares = recipe.mixture.shares if recipe.mixture else {}
+    shares = mixture.shares if mixture else {}
     wanted = {name: float(Fraction(str(share))) for name, share in shares.items()}
-    got = read_manifest(result.mixture).shares_got() if result.mixture else {}
+    got = read_manifest(manifest).shares_got() if manifest else {}
     return table(summaries, tokens, wanted, got)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from pipelines.runner import Runner
+    from pipelines.engine.runner import Runner
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def spark() -> "Runner":
     """Spark's embedded master, by one job server for all tests: Beam keeps it while the options are the same."""
     import apache_beam as beam
 
-    from pipelines.runner import Runner
+    from pipelines.engine.runner import Runner
 
     jar = f"beam-runners-spark-3-job-server-{beam.__version__}.jar"
     cached = Path.home() / ".apache_beam/cache/jars" / jar

@@ -60,9 +60,9 @@ def write_recipe(data: Path, output: Path, path: Path) -> Path:
 def main() -> None:
     from rich.console import Console
 
-    from corpus.recipe import load
+    from corpus.recipe.load import load
+    from pipelines.engine.runner import Runner
     from pipelines.run import run
-    from pipelines.runner import Runner
     from pipelines.summary import summary_table
 
     data, output = Path(sys.argv[1]), Path(sys.argv[2])
@@ -70,7 +70,7 @@ def main() -> None:
     recipe = load(str(write_recipe(data, output / "run", output / "recipe.yaml")))
     name = sys.argv[3] if len(sys.argv) > 3 else "local"
     result = run(recipe, Runner(name, 2))  # type: ignore[arg-type]
-    Console(width=160).print(summary_table(recipe, result))
+    Console(width=160).print(summary_table(result.graph))
 
 
 if __name__ == "__main__":

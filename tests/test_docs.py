@@ -32,8 +32,8 @@ from corpus.errors import UserError
 from corpus.recipe import RULES, SOURCES, bundled, load, load_class
 from corpus.sources.raw import list_files
 from corpus.steps.rule import NamedRule
+from pipelines.engine.runner import RunnerName
 from pipelines.run import _check_names
-from pipelines.runner import RunnerName
 from trainer import train
 from trainer.config import TrainingSettings, read_recipe
 

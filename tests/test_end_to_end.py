@@ -21,8 +21,8 @@ from corpus.parts import read_part
 from corpus.recipe import Recipe, load
 from corpus.schema import Origin
 from corpus.trace import row_of, source_of, trace
+from pipelines.engine.runner import Runner
 from pipelines.run import RunResult, run
-from pipelines.runner import Runner
 from tests.end_to_end import write_recipe
 from tests.independent_counts import COUNTERS, raw_records
 from tokenizer.index import read_index

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from corpus.recipe import load
+from pipelines.engine.runner import Runner
 from pipelines.run import run
-from pipelines.runner import Runner
 from tests.small_run import files_of, make_raw, write_recipe
 
 WINDOWS = {

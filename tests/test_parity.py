@@ -8,8 +8,8 @@ import pytest
 from corpus.dataset import StepFolder
 from corpus.parts import read_part
 from corpus.recipe import load
+from pipelines.engine.runner import Runner
 from pipelines.run import run
-from pipelines.runner import Runner
 from tests.small_run import PARTS, files_of, make_raw, write_recipe
 
 

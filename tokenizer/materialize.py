@@ -36,7 +36,7 @@ WRITTEN_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class Plan:
+class Layout:
     """How the sequences of a run are cut into shards: shard i holds those from i * `per_shard` on.
 
     Attributes:
@@ -74,7 +74,7 @@ def sequence_bytes(mixture: Mixture) -> int:
     return (mixture.sequence_length + 1) * mixture.materialised_header.dtype.itemsize
 
 
-def make_plan(manifest: str, shard_bytes: int = SHARD_BYTES) -> Plan:
+def layout_of(manifest: str, shard_bytes: int = SHARD_BYTES) -> Layout:
     """A pure function of the order, and of which shards are finished: so a restart agrees.
 
     Raises:
@@ -95,7 +95,7 @@ def make_plan(manifest: str, shard_bytes: int = SHARD_BYTES) -> Plan:
         for number in range(shards)
         if shard_name(number) not in written or not _finished(folder, number, identity)
     ]
-    return Plan(manifest, per_shard, shards, tuple(missing))
+    return Layout(manifest, per_shard, shards, tuple(missing))
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Stretches:
 class Place:
     """The sequences of a stretch, each keyed by the shard that it belongs to and by its row there."""
 
-    plan: Plan
+    layout: Layout
 
     def __call__(self, stretch: Stretch) -> Iterator[Block]:
         """One block for each shard: row (uint32), tokens (a list of sequence_length + 1), ascending by row.
@@ -128,18 +128,18 @@ class Place:
         Raises:
             UserError, DamagedFile: a shard of the source is missing or damaged.
         """
-        mixture = _mixture(self.plan.manifest)
+        mixture = _mixture(self.layout.manifest)
         use = mixture.usage()[stretch.source]
         sequences = np.arange(stretch.first, stretch.first + stretch.count)
         epochs = math.ceil(use.epochs)
         k = np.concatenate([mixture.positions(stretch.source, epoch, sequences) for epoch in range(epochs)])
-        of = np.tile(np.arange(stretch.count), epochs)
-        is_missing = np.zeros(self.plan.shards + 1, bool)  # the last stands for what the run does not come to
-        is_missing[list(self.plan.missing)] = True
-        shard = np.where(k < mixture.sequences, k // self.plan.per_shard, self.plan.shards)
+        place = np.tile(np.arange(stretch.count), epochs)
+        is_missing = np.zeros(self.layout.shards + 1, bool)  # the last stands for what the run does not come to
+        is_missing[list(self.layout.missing)] = True
+        shard = np.where(k < mixture.sequences, k // self.layout.per_shard, self.layout.shards)
         order = np.argsort(k, kind="stable")
         order = order[is_missing[shard[order]]]
-        k, of, shard = k[order], of[order], shard[order]
+        k, place, shard = k[order], place[order], shard[order]
         if not len(k):
             return
         source = mixture.sources[stretch.source]
@@ -149,8 +149,8 @@ class Place:
         starts = np.flatnonzero(np.diff(shard, prepend=-1))
         for start, stop in zip(starts, [*starts[1:], len(shard)], strict=True):
             number = int(shard[start])
-            rows = (k[start:stop] - number * self.plan.per_shard).astype(np.uint32)
-            flat = pa.array(found[of[start:stop]].ravel())
+            rows = (k[start:stop] - number * self.layout.per_shard).astype(np.uint32)
+            flat = pa.array(found[place[start:stop]].ravel())
             yield (
                 number,
                 pa.record_batch({"row": rows, "tokens": pa.FixedSizeListArray.from_arrays(flat, length + 1)}),
@@ -161,15 +161,15 @@ class Place:
 class WriteShard:
     """Writes one materialised shard, and last its sidecar. A shard that is finished is left."""
 
-    plan: Plan
+    layout: Layout
 
     def __call__(self, partition: Partition) -> PartResult:
         """Raises UserError where a sequence has not come, or has come twice."""
-        mixture = _mixture(self.plan.manifest)
-        number, folder = partition.part, self.plan.folder
+        mixture = _mixture(self.layout.manifest)
+        number, folder = partition.part, self.layout.folder
         header, name = mixture.materialised_header, shard_name(number)
-        rows = min(self.plan.per_shard, mixture.sequences - number * self.plan.per_shard)
-        identity = _identity(mixture, self.plan.per_shard)
+        rows = min(self.layout.per_shard, mixture.sequences - number * self.layout.per_shard)
+        identity = _identity(mixture, self.layout.per_shard)
         result = PartResult(number, rows, rows, rows * sequence_bytes(mixture))
         if exists(join(folder, name)) and _finished(folder, number, identity):
             return PartResult(number, rows, rows, result.bytes_in, reused=True)
@@ -182,10 +182,10 @@ class WriteShard:
             tokens[row] = np.asarray(block.column("tokens").flatten()).reshape(-1, length)
             came[row] += 1
         if (came != 1).any():
-            k = number * self.plan.per_shard + int(np.flatnonzero(came != 1)[0])
+            k = number * self.layout.per_shard + int(np.flatnonzero(came != 1)[0])
             raise UserError(
-                f"{join(folder, name)}: sequence {k} has come {came[k - number * self.plan.per_shard]} times to be "
-                f"written: remove {work_folder(self.plan.manifest)} and run mix --materialize again"
+                f"{join(folder, name)}: sequence {k} has come {came[k - number * self.layout.per_shard]} times to be "
+                f"written: remove {work_folder(self.layout.manifest)} and run mix --materialize again"
             )
         counts: list[ShardCounts] = []
 

@@ -12,23 +12,13 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.errors import DamagedFile, UserError
+from corpus.llama import TABLE_1
 from corpus.storage import digest_of, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import MATERIALISED, TokenIndex, index_of, read_index
 from tokenizer.order import invert, permute, round_keys
 from tokenizer.shards import ShardHeader
 
 Indices = npt.NDArray[np.int64]
-
-TABLE_1: Mapping[str, tuple[str, str]] = {
-    "commoncrawl": ("67.0%", "1.10"),
-    "c4": ("15.0%", "1.06"),
-    "github": ("4.5%", "0.64"),
-    "wikipedia": ("4.5%", "2.45"),
-    "books": ("4.5%", "2.23"),
-    "arxiv": ("2.5%", "1.06"),
-    "stackexchange": ("2.0%", "1.03"),
-}
-"""Share and epochs of each source in the LLaMA-1 paper, Table 1 (1.4T tokens)."""
 
 MAX_PERIOD = 1 << 20
 """Shares whose common denominator is larger are refused: their schedule would fill memory."""
@@ -209,8 +199,8 @@ class Mixture:
     @property
     def materialised_header(self) -> ShardHeader:
         """Of shards that hold the sequences in order: their documents are the sequences of this mixture."""
-        of = self.sources[0].index.header
-        return ShardHeader(of.vocab_size, of.tokenizer, self.fingerprint, -1, -1)
+        first = self.sources[0].index.header
+        return ShardHeader(first.vocab_size, first.tokenizer, self.fingerprint, -1, -1)
 
     def locate(self, k: Indices) -> tuple[Indices, Indices, Indices]:
         """(source, epoch, sequence in the source) of the k-th training sequence, for an array of k; same shapes.
@@ -260,14 +250,14 @@ class Mixture:
         return {use.name: use.drawn / self.sequences for use in self.usage()}
 
     def table(self) -> str:
-        """The usage of each source, in tokens, beside Table 1 of the paper.
+        """The usage of each source, in tokens, beside Table 1 of the LLaMA-1 paper where it has one of that name.
 
         Drawn, less repeated, plus never used is what a source has; what does not fill a sequence is never used.
         """
         rows = [("source", "share", "paper", "drawn", "available", "epochs", "paper", "repeated", "never used")]
         totals = np.zeros(4, np.int64)
         for use, source in zip(self.usage(), self.sources, strict=True):
-            share, epochs = TABLE_1.get(use.name, ("", ""))
+            share, epochs, _ = TABLE_1.get(use.name, ("", "", 0.0))
             drawn, repeated = use.drawn * self.sequence_length, use.repeated * self.sequence_length
             counts = [drawn, source.index.tokens, repeated, source.index.tokens - drawn + repeated]
             totals += counts
@@ -368,10 +358,14 @@ def _fraction(name: str, share: str | float) -> Fraction:
     return value
 
 
+def mixture_digest(mixture: Mixture) -> str:
+    """Of the order and its length."""
+    return digest_of({"fingerprint": mixture.fingerprint, "sequences": mixture.sequences})
+
+
 def manifest_path(mixture: Mixture, run: str) -> str:
     """`mixture-<digest>/manifest.json` below the folder of a run."""
-    digest = digest_of({"fingerprint": mixture.fingerprint, "sequences": mixture.sequences})
-    return join(run, f"mixture-{digest[:8]}", "manifest.json")
+    return join(run, f"mixture-{mixture_digest(mixture)[:8]}", "manifest.json")
 
 
 def write_manifest(mixture: Mixture, run: str) -> str:

@@ -1,11 +1,12 @@
 """The text a tokenizer is trained on: documents chosen by the hash of their id, in a fixed order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from corpus.dataset import StepFolder
 from corpus.parts import read_part, text_bytes, write_part
 from corpus.schema import SCHEMA
 from corpus.steps.result import PartResult
@@ -39,6 +40,53 @@ class SampleTask:
 
     def __str__(self) -> str:
         return sample_path(self.output, self.part)
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """What one source gives to the sample.
+
+    Attributes:
+        parts: their numbers among the parts of all sources.
+        limit: bytes of text.
+        fraction: of its documents that hold about so much, 0 to 1.
+    """
+
+    name: str
+    documents: StepFolder
+    parts: range
+    limit: int
+    fraction: float
+
+
+@dataclass(frozen=True)
+class SampleTasks:
+    """Reads the manifest of one source's documents into tasks."""
+
+    output: str
+    held_out: int
+
+    def __call__(self, source: SampleSource) -> Iterator[SampleTask]:
+        for number, part in zip(source.parts, source.documents.parts(), strict=True):
+            path = source.documents.data(part.number)
+            yield SampleTask(number, path, self.output, source.fraction, self.held_out)
+
+
+def sample_sources(
+    sample_bytes: int, shares: Mapping[str, float], documents: Mapping[str, StepFolder]
+) -> list[SampleSource]:
+    """Each source by its share of the bytes; in the order of their names, so that the order in which they are given
+    changes nothing."""
+    sources = []
+    first = 0
+    for name in sorted(shares):
+        manifest = documents[name].manifest()
+        limit = int(shares[name] * sample_bytes)
+        parts = range(first, first + len(manifest["parts"]))
+        fraction = min(1.0, limit / max(1, manifest["text_bytes"]["out"]))
+        sources.append(SampleSource(name, documents[name], parts, limit, fraction))
+        first = parts.stop
+    return sources
 
 
 def sample_path(folder: str, part: int) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dataset import Part
+from corpus.dataset import Part, StepFolder
 from corpus.errors import DamagedFile
 from corpus.parts import read_part
+from corpus.recipe.sections import TokenizerSection
 from corpus.steps.result import PartResult
 from corpus.storage import commit, digest_of, exists, join, read_json, write_json
 from corpus.text.buffers import Offsets, text_buffers
@@ -80,7 +81,7 @@ class TokenizeResult(PartResult):
         return shard_name(self.part)
 
 
-def plan_shards(parts: Sequence[Part], shard_text_bytes: int = SHARD_TEXT_BYTES) -> list[list[Part]]:
+def group_parts(parts: Sequence[Part], shard_text_bytes: int = SHARD_TEXT_BYTES) -> list[list[Part]]:
     """Consecutive parts, in groups of at most that much text; a larger part stands alone."""
     groups: list[list[Part]] = []
     held = 0
@@ -91,6 +92,26 @@ def plan_shards(parts: Sequence[Part], shard_text_bytes: int = SHARD_TEXT_BYTES)
         groups[-1].append(part)
         held += part.text_bytes
     return groups
+
+
+@dataclass(frozen=True)
+class TokenizeTasks:
+    """Reads the manifest of the documents into one task for each shard."""
+
+    output: str
+    model: str
+    settings: TokenizerSection
+
+    def __call__(self, documents: StepFolder) -> Iterator[TokenizeTask]:
+        dataset = documents.manifest()["digest"]
+        settings = self.settings
+        for number, group in enumerate(group_parts(documents.parts())):
+            parts = tuple(
+                TokenPart(part.number, documents.data(part.number), part.digest, part.documents) for part in group
+            )
+            yield TokenizeTask(
+                number, parts, self.output, self.model, dataset, settings.bos, settings.eos, settings.held_out
+            )
 
 
 def tokenize_parts(task: TokenizeTask) -> TokenizeResult:

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from corpus import models
 from corpus.errors import UserError
-from corpus.rules import Cleaned
-from corpus.settings import ModelMark, Settings
+from corpus.rules import Cleaned, Cleaner
+from corpus.settings import ModelMark
 from corpus.text.buffers import text_array, text_buffers
 from corpus.text.unicode import DECIMAL, SPACE, classes, decode, previous
 
@@ -33,7 +33,7 @@ for _place, _bytes in enumerate((b"pP", b"jJ", b"fF", b"vV", b"kK\xaa", b"{"), s
 _FIND_LOREM_IPSUM, _FIND_JAVASCRIPT, _FIND_CURLY_BRACE, _FIND_POLICY = 1, 2, 4, 8
 
 
-class C4Lines(Settings):
+class C4Lines(Cleaner):
     """C4's rules, from the code that made the released data (tensorflow_datasets/text/c4_utils.py, `clean_page`).
 
     A page of more than `max_chars` characters is dropped. Each line (`str.splitlines`) is stripped, then in this order:
@@ -60,6 +60,7 @@ class C4Lines(Settings):
     """
 
     version: ClassVar[int] = 1
+    reasons: ClassVar[tuple[str, ...]] = ("too_long", "lorem_ipsum", "curly_brace", "too_few_sentences", "bad_word")
 
     min_words: int = Field(default=5, ge=0)
     min_sentences: int = Field(default=3, ge=0)

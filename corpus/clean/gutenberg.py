@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from corpus.rules import Cleaned
-from corpus.settings import Settings
+from corpus.rules import Cleaned, Cleaner
 
 _HEADER_LINES = 600
 """The header ends within so many lines. The longest small print, of 1993 to 2003, takes about 260."""
@@ -26,7 +25,7 @@ _CREDIT_LINES = 20
 """A longer paragraph is no credit."""
 
 
-class Gutenberg(Settings):
+class Gutenberg(Cleaner):
     """The text between the marks, or the whole text where it has none or nothing would be left; never a reason.
 
     The header ends at the last "*** START OF THE PROJECT GUTENBERG EBOOK ..." or "*END*THE SMALL PRINT! ..." within
@@ -37,6 +36,7 @@ class Gutenberg(Settings):
     """
 
     version: ClassVar[int] = 1
+    keeps: ClassVar[float] = 0.98  # measured on a few MB of real files
 
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         texts = [book_text(text) for text in batch["text"].to_pylist()]

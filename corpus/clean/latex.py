@@ -6,8 +6,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from corpus.clean.latex_macros import expand_macros, run_together
-from corpus.rules import Cleaned
-from corpus.settings import Settings
+from corpus.rules import Cleaned, Cleaner
 
 _VERBATIM = r"(?:[BL]?Verbatim|verbatim|lstlisting|minted|alltt|filecontents)\*?"
 _TOKEN = re.compile(
@@ -55,7 +54,7 @@ _STYLE = re.compile(r"\\bibliographystyle\s*\{[^{}]*\}")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-class Latex(Settings):
+class Latex(Cleaner):
     """LLaMA section 2.1, ArXiv: "we removed everything before the first section, as well as the bibliography. We also
     removed the comments from the .tex files, and inline-expanded definitions and macros written by users".
 
@@ -74,6 +73,8 @@ class Latex(Settings):
     """
 
     version: ClassVar[int] = 1
+    keeps: ClassVar[float] = 0.75  # measured on a few MB of real files
+    reasons: ClassVar[tuple[str, ...]] = ("empty",)
 
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         texts = [clean_latex(text) for text in batch.column("text").to_pylist()]

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from corpus.rules import Cleaned
-from corpus.settings import Settings
+from corpus.rules import Cleaned, Cleaner
 
 FIRST_LINES = 20
 """A comment is a header when one of so many first lines of it speaks of a licence; a longer preface is a text about
@@ -69,7 +68,7 @@ _NO_HASH = frozenset(
 _PROSE = frozenset([".md", ".markdown", ".rst", ".txt"])
 
 
-class LicenseHeader(Settings):
+class LicenseHeader(Cleaner):
     """LLaMA section 2.1, GitHub: "removed boilerplate, such as headers, with regular expressions".
 
     Removes the comments at the very top of a file that speak of copyright or a licence in their first FIRST_LINES
@@ -81,6 +80,8 @@ class LicenseHeader(Settings):
     """
 
     version: ClassVar[int] = 1
+    keeps: ClassVar[float] = 0.97  # measured on a few MB of real files
+    reasons: ClassVar[tuple[str, ...]] = ("empty",)
 
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         ids, texts = (batch.column(name).to_pylist() for name in ("id", "text"))

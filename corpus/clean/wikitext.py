@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from corpus.rules import Cleaned
-from corpus.settings import Settings
+from corpus.rules import Cleaned, Cleaner
 from corpus.text.mediawiki import END_SECTIONS, HIDDEN_NAMESPACES
 
 _MAX_BYTES = 2 << 20
@@ -17,7 +16,7 @@ _MAX_DEPTH = 100
 """Open constructs within each other. MediaWiki's own limits: 40 for templates, 100 for its preprocessor's tree."""
 
 
-class Wikitext(Settings):
+class Wikitext(Cleaner):
     """Wikitext to plain text, in one pass over its tokens with a stack, so that no input is slower than linear.
 
     Parsers that try constructs out and go back, as mwparserfromhell does, take minutes for 80 kB of unclosed "{{a|".
@@ -33,6 +32,8 @@ class Wikitext(Settings):
     """
 
     version: ClassVar[int] = 1
+    keeps: ClassVar[float] = 0.47  # measured on a few MB of real files
+    reasons: ClassVar[tuple[str, ...]] = ("too_long", "markup_too_deep", "empty")
 
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         texts: list[str] = []

@@ -8,7 +8,8 @@ import typer
 from corpus.errors import UserError
 
 if TYPE_CHECKING:
-    from pipelines.runner import Runner
+    from pipelines.engine.runner import Runner
+    from pipelines.stages.stage import Stage
 
 RunnerName = Annotated[str, typer.Option("--runner", help="local, spark, flink or dataflow")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="worker processes of the local runner")]
@@ -21,7 +22,7 @@ CORES = os.cpu_count() or 1
 
 
 def make_runner(name: str, workers: int, options: list[str] | None) -> "Runner":
-    runner = pipelines("runner")
+    runner = pipelines("engine.runner")
     if name not in get_args(runner.RunnerName):
         raise UserError(f"--runner {name} is unknown: known are {', '.join(get_args(runner.RunnerName))}")
     return runner.Runner(name, workers, tuple(options or ()))
@@ -54,10 +55,16 @@ def trainer(module: str) -> Any:
         raise UserError(f"{error.name} is not installed: pip install '.[train]' in the project's folder") from None
 
 
-def print_step(folder: Any, did: bool) -> None:
-    documents = folder.manifest()["documents"]
-    state = "done" if did else "was done: nothing to do"
-    print(f"{folder.path} {state}: {documents['in']:,} in, {documents['out']:,} out")
+def run_alone(stage: "Stage", output: str, runner: "Runner") -> None:
+    """Does one stage whose result goes into the folder `output`, if it is not done yet, and says what came of it."""
+    from corpus.storage import join
+
+    stage.check()
+    did = not stage.finished()
+    if did:
+        stage.run(runner, join(output, ".work"))
+    for line in stage.said(did):
+        print(line)
 
 
 def assignment(option: str, text: str, example: str) -> tuple[str, str]:

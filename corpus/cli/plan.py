@@ -70,17 +70,17 @@ def _recipe(
     tokens: float | None,
     hardware: "Hardware",
 ) -> None:
-    from corpus.recipe import load
+    from corpus.recipe.load import load
     from trainer.config import override, parse
     from trainer.plan.cost import plan, tables
 
     recipe = load(path, needs_models=False)
-    rates = pipelines("rates")
+    rates = pipelines("plan.rates")
     if calibrate and recipe.sources:
-        print(f"kept in {rates.save(pipelines('calibrate').calibrate(recipe))}\n")
+        print(f"kept in {rates.save(pipelines('plan.calibrate').calibrate(recipe))}\n")
     reference = rates.reference()
-    data = pipelines("plan").data_plan(recipe, rates.newest() or reference, reference, tokens)
-    console.print(pipelines("plan").tables(data, cores))
+    data = pipelines("plan.estimate").data_plan(recipe, rates.newest() or reference, reference, tokens)
+    console.print(pipelines("plan.tables").tables(data, cores))
     if recipe.body.get("training") is None:
         return
     console.print()

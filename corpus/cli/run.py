@@ -9,9 +9,9 @@ from rich.console import Console
 from corpus.cli.options import CORES, Options, RunnerName, Workers, assignment, make_runner, pipelines
 
 if TYPE_CHECKING:
-    from corpus.recipe import Recipe
+    from corpus.recipe.load import Recipe
+    from pipelines.engine.runner import Runner
     from pipelines.run import RunResult
-    from pipelines.runner import Runner
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
 
     Example: `corpus run recipe.yaml --source wikipedia --until wikitext`
     """
-    from corpus.recipe import load
+    from corpus.recipe.load import load
 
     overrides = dict(assignment("--set", text, "input.books=/data/books") for text in set_ or ())
     if output is not None:
@@ -43,9 +43,8 @@ def run(
 def finish(recipe: "Recipe", runner: "Runner", only: Sequence[str], until: str | None) -> "RunResult":
     """Does what a recipe asks for up to a step and is not yet done, and prints what came of it."""
     result: RunResult = pipelines("run").run(recipe, runner, only, until)
-    if result.ran:
-        Console().print(pipelines("summary").summary_table(recipe, result))
-    else:
+    Console().print(pipelines("summary").summary_table(result.graph))
+    if not result.ran:
         print(f"nothing to do: everything {recipe.path} asks for is in {recipe.output}")
     return result
 

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corpus.cli.options import CORES, Options, RunnerName, Workers, make_runner, pipelines, print_step
+from corpus.cli.options import CORES, Options, RunnerName, Workers, make_runner, pipelines, run_alone
 from corpus.errors import UserError
 
 if TYPE_CHECKING:
-    from pipelines.runner import Runner
+    from pipelines.engine.runner import Runner
 
 Rules = Annotated[
     list[str], typer.Option("--rule", help="a step as in a recipe: 'language: {keep: [en]}'; may come again")
@@ -28,13 +28,10 @@ def extract(
 
     Example: `corpus extract wikipedia dumps/ documents/wikipedia`
     """
-    from corpus.recipe import source_plan
-    from corpus.storage import join
+    from corpus.recipe.load import source_entry
 
-    plan = source_plan(source, input, setting)
-    work = join(output, ".work")
-    folder, did = pipelines("extract").extract(plan, output, work, make_runner(runner, workers, beam_option), output)
-    print_step(folder, did)
+    stage = pipelines("stages.extract").Extract(source_entry(source, input, setting), output, target=output)
+    run_alone(stage, output, make_runner(runner, workers, beam_option))
 
 
 def clean(
@@ -84,20 +81,19 @@ def dedupe(
 
 def _single_step(input: str, output: str, rules: list[str], kind: str, runner: "Runner") -> None:
     from corpus.dataset import StepFolder
-    from corpus.recipe import parse_rules
-    from corpus.steps.plan import Step
-    from corpus.storage import join, parent
+    from corpus.recipe.load import parse_rules
+    from corpus.steps.identity import Step
+    from corpus.storage import parent
 
     named = parse_rules(rules)
     for rule in named:
-        if not getattr(rule, f"is_{kind}"):
-            raise UserError(f"--rule {rule.key} is not a {kind}: use the command of its kind (clean, filter, dedupe)")
+        if rule.kind != kind:
+            raise UserError(f"--rule {rule.key} is a {rule.kind}, not a {kind}: use the command of its kind")
     if kind == "dedup" and len(named) > 1:
         raise UserError("--rule comes once in dedupe: each dedup is a step of its own")
     step = Step(0, named[0], ()) if kind == "dedup" else Step(0, None, named)
-    source = StepFolder(input)
-    process = pipelines("process")
+    before = pipelines("stages.given").Given(StepFolder(input))
     # Stored scores are looked for beside the output: a changed threshold scores nothing again.
-    inputs = [process.StepInput(source.manifest()["source"], source, parent(output), output)]
-    ((folder, did),) = process.run_step(step, inputs, join(output, ".work"), runner)
-    print_step(folder, did)
+    process = pipelines("stages.process").Process
+    stage = process(step, before.sources, (before,), (parent(output),), target=output)
+    run_alone(stage, output, runner)

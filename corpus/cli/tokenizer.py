@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from corpus.cli.options import CORES, HeldOut, Options, RunnerName, Workers, assignment, make_runner, pipelines
+from corpus.cli.options import (
+    CORES,
+    HeldOut,
+    Options,
+    RunnerName,
+    Workers,
+    assignment,
+    make_runner,
+    pipelines,
+    run_alone,
+)
 from corpus.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Train a tokenizer, and write it for other programs.")
@@ -37,27 +47,17 @@ def train(
     Example: `corpus tokenizer train tokenizer --input books=deduped/books --vocab-size 8000`
     """
     from corpus.dataset import StepFolder
-    from corpus.recipe import TokenizerSection
-    from corpus.storage import join
+    from corpus.recipe.sections import TokenizerSection
 
     folders = _by_name("--input", input, "books=deduped/books")
     section = TokenizerSection(
         vocab_size=vocab_size, sample_bytes=sample_bytes, max_skipped=max_skipped, held_out=held_out
     )
-    documents = {name: StepFolder(folder) for name, folder in folders.items()}
-    module = pipelines("train_tokenizer")
-    model, did = module.train_tokenizer(
-        section,
-        _shares(list(folders), share or ()),
-        documents,
-        output,
-        join(output, ".work"),
-        make_runner(runner, workers, beam_option),
-        output,
-    )
-    print(f"{model} {'trained' if did else 'was there: nothing to do'}")
-    for line in module.training_lines(model):
-        print(f"  {line}")
+    given = pipelines("stages.given").Given
+    before = {name: given(StepFolder(folder)) for name, folder in folders.items()}
+    shares = _shares(list(folders), share or ())
+    stage = pipelines("stages.tokenizer").Tokenizer(section, shares, before, output, target=output)
+    run_alone(stage, output, make_runner(runner, workers, beam_option))
 
 
 def _by_name(option: str, texts: Sequence[str], example: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from corpus.cli.options import CORES, HeldOut, Options, RunnerName, Workers, make_runner, pipelines
+from corpus.cli.options import CORES, HeldOut, Options, RunnerName, Workers, make_runner, pipelines, run_alone
 from corpus.cli.run import finish
 from corpus.errors import UserError
 
@@ -26,15 +26,17 @@ def tokenize(
     Example: `corpus tokenize deduped/books tokens --model tokenizer.model --name books`
     """
     from corpus.dataset import StepFolder
-    from corpus.recipe import TokenizerSection
+    from corpus.recipe.sections import TokenizerSection
 
     if not name or "/" in name:
         raise UserError(f"--name {name!r} begins the name of a folder: give one without a slash")
-    settings = TokenizerSection(bos=bos, eos=eos, held_out=held_out)
-    folder, did = pipelines("tokenize").tokenize(
-        StepFolder(input), output, name, model, settings, make_runner(runner, workers, beam_option)
-    )
-    print(f"{folder} {'done' if did else 'was done: nothing to do'}")
+    section = TokenizerSection(model=model, bos=bos, eos=eos, held_out=held_out)
+    before = pipelines("stages.given").Given(StepFolder(input))
+    before.check()
+    tokenizer = pipelines("stages.tokenizer").Tokenizer(section, {}, {}, output)
+    tokenizer.check()
+    stage = pipelines("stages.tokenize").Tokenize(name, before, tokenizer, section, output)
+    run_alone(stage, output, make_runner(runner, workers, beam_option))
 
 
 def mix(
@@ -51,7 +53,7 @@ def mix(
 
     Example: `corpus mix recipe.yaml --materialize`
     """
-    from corpus.recipe import load
+    from corpus.recipe.load import load
     from tokenizer.mixture import read_manifest
 
     read = load(recipe, {} if output is None else {"output": output})
@@ -62,5 +64,5 @@ def mix(
     if manifest is not None:
         print(read_manifest(manifest).table())
         if materialize:
-            folder, did = pipelines("materialize").materialize(manifest, on)
+            folder, did = pipelines("stages.materialize").materialize(manifest, on)
             print(f"{folder} {'done' if did else 'was done: nothing to do'}")

@@ -19,8 +19,7 @@ from corpus.dedup.blocks import (
 )
 from corpus.dedup.components import decide_components, distinct_pairs, pairs, pairs_by_partition
 from corpus.dedup.minhash import band_keys, matches_needed, optimal_bands, signatures, sketches
-from corpus.rules import Block, Cleaned, PartRef, Round
-from corpus.settings import Settings
+from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 
@@ -28,7 +27,7 @@ MAX_LEADERS = 64
 """In one bucket, documents are compared with so many of the better ones at most: bounds a bucket of boilerplate."""
 
 
-class Near(Settings):
+class Near(Dedup):
     """Keeps one document of each cluster of near duplicates: the first in the order of `corpus.rules.Winner`.
 
     1. Each document's set of word n-grams (`corpus.text.shingles`) gets a MinHash signature (`corpus.dedup.minhash`),
@@ -50,6 +49,9 @@ class Near(Settings):
     """
 
     version: ClassVar[int] = 1
+    keeps: ClassVar[float] = 0.8  # assumed
+    reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
+    spills: ClassVar[str] = "bands x (permutations + 28 B) x documents"
 
     threshold: float = Field(default=0.8, gt=0, le=1)
     ngram: int = Field(default=5, ge=1)

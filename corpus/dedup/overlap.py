@@ -21,8 +21,7 @@ from corpus.dedup.blocks import (
     record_batch,
 )
 from corpus.dedup.components import decide_components, pairs, pairs_by_partition
-from corpus.rules import Block, Cleaned, PartRef, Round
-from corpus.settings import Settings
+from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 from corpus.text.shingles import shingle_rows
@@ -34,7 +33,7 @@ HELD_PAIRS = 1 << 22
 """Pairs listed before equal ones are counted together: bounds the memory of a partition."""
 
 
-class Overlap(Settings):
+class Overlap(Dedup):
     """Keeps one of the books that overlap, the first in the order of `corpus.rules.Winner`.
 
     Two documents overlap when |A n B| / min(|A|, |B|) >= `threshold` over their sets of word n-grams
@@ -54,6 +53,9 @@ class Overlap(Settings):
     """
 
     version: ClassVar[int] = 1
+    keeps: ClassVar[float] = 0.9  # assumed
+    reasons: ClassVar[tuple[str, ...]] = ("overlap",)
+    spills: ClassVar[str] = "40 B x documents + 8 B for each sampled n-gram"
 
     threshold: float = Field(default=0.9, gt=0, le=1)
     ngram: int = Field(default=5, ge=1)

@@ -1,22 +1,21 @@
 """Heuristics on line lengths and alphanumeric characters, which tell code from data and minified files."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
 
-from corpus.filters.reasons import first_reason
-from corpus.settings import Settings
+from corpus.rules import Filter
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import ALPHANUMERIC, classes, decode
+from corpus.thresholds import AtLeast, AtMost
 
 DIGITS = 4
 """Decimal digits that the two fractional scores are rounded to."""
 
 
-class Code(Settings):
+class Code(Filter):
     """Drops files with very long lines or hardly any letters and digits.
 
     LLaMA (section 2.1, GitHub) filters on "line length, or proportion of alphanumeric characters" and gives no
@@ -34,11 +33,12 @@ class Code(Settings):
     """
 
     version: ClassVar[int] = 1
-    thresholds: ClassVar[frozenset[str]] = frozenset({"max_line_length", "max_mean_line_length", "min_alnum_fraction"})
+    reads: ClassVar[tuple[str, ...]] = ("text",)
+    keeps: ClassVar[float] = 0.8  # assumed
 
-    max_line_length: int = 1000
-    max_mean_line_length: float = 100.0
-    min_alnum_fraction: float = 0.25
+    max_line_length: Annotated[int, AtMost("max_line_length")] = 1000
+    max_mean_line_length: Annotated[float, AtMost("mean_line_length")] = 100.0
+    min_alnum_fraction: Annotated[float, AtLeast("alnum_fraction")] = 0.25
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         data, offsets = text_buffers(batch.column("text"))
@@ -49,14 +49,6 @@ class Code(Settings):
             [pa.array(longest), pa.array(mean.round(DIGITS)), pa.array(alnum.round(DIGITS))],
             names=["max_line_length", "mean_line_length", "alnum_fraction"],
         )
-
-    def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        conditions = {
-            "max_line_length": pc.greater(scores.column("max_line_length"), self.max_line_length),
-            "mean_line_length": pc.greater(scores.column("mean_line_length"), self.max_mean_line_length),
-            "alnum_fraction": pc.less(scores.column("alnum_fraction"), self.min_alnum_fraction),
-        }
-        return first_reason(scores.num_rows, conditions)
 
 
 @njit(nogil=True, cache=True)

@@ -1,17 +1,16 @@
 """Drops documents that do not read like prose: the quality rules of Gopher's MassiveText."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
 
-from corpus.filters.reasons import first_reason
-from corpus.settings import Settings
+from corpus.rules import Filter
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import ALPHABETIC, SPACE, classes, decode
+from corpus.thresholds import AtLeast, AtMost
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Rae et al. 2021, appendix A.1.1. None is longer than four bytes: the kernel packs a word into 32 bits."""
@@ -23,7 +22,7 @@ _ELLIPSIS, _BULLET = ord("…"), ord("•")
 _WORDS, _CHARS, _HASHES, _ELLIPSES, _ALPHABETIC, _STOPS, _LINES, _BULLETS, _TRAILING, _COUNTS = range(10)
 
 
-class GopherQuality(Settings):
+class GopherQuality(Filter):
     """Quality rules and thresholds of Rae et al. 2021 (arXiv 2112.11446), appendix A.1.1.
 
     Words are what white space separates, lengths are in characters. Lines are what line feeds separate; blank lines do
@@ -51,31 +50,18 @@ class GopherQuality(Settings):
     """
 
     version: ClassVar[int] = 1
-    thresholds: ClassVar[frozenset[str]] = frozenset(
-        {
-            "min_words",
-            "max_words",
-            "min_mean_word_length",
-            "max_mean_word_length",
-            "max_hash_ratio",
-            "max_ellipsis_ratio",
-            "max_bullet_lines",
-            "max_ellipsis_lines",
-            "min_alpha_words",
-            "min_stop_words",
-        }
-    )
+    reads: ClassVar[tuple[str, ...]] = ("text",)
 
-    min_words: int = 50
-    max_words: int = 100_000
-    min_mean_word_length: float = 3.0
-    max_mean_word_length: float = 10.0
-    max_hash_ratio: float = 0.1
-    max_ellipsis_ratio: float = 0.1
-    max_bullet_lines: float = 0.9
-    max_ellipsis_lines: float = 0.3
-    min_alpha_words: float = 0.8
-    min_stop_words: int = 2
+    min_words: Annotated[int, AtLeast("words", "too_few_words")] = 50
+    max_words: Annotated[int, AtMost("words", "too_many_words")] = 100_000
+    min_mean_word_length: Annotated[float, AtLeast("mean_word_length", "short_words")] = 3.0
+    max_mean_word_length: Annotated[float, AtMost("mean_word_length", "long_words")] = 10.0
+    max_hash_ratio: Annotated[float, AtMost("hash_ratio", "too_many_hashes")] = 0.1
+    max_ellipsis_ratio: Annotated[float, AtMost("ellipsis_ratio", "too_many_ellipses")] = 0.1
+    max_bullet_lines: Annotated[float, AtMost("bullet_lines")] = 0.9
+    max_ellipsis_lines: Annotated[float, AtMost("ellipsis_lines")] = 0.3
+    min_alpha_words: Annotated[float, AtLeast("alpha_words", "few_alphabetic_words")] = 0.8
+    min_stop_words: Annotated[int, AtLeast("stop_words", "few_stop_words")] = 2
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         data, offsets = text_buffers(batch.column("text"))
@@ -93,23 +79,6 @@ class GopherQuality(Settings):
                 "alpha_words": _ratio(counts[:, _ALPHABETIC], words),
                 "stop_words": pa.array(counts[:, _STOPS]),
             }
-        )
-
-    def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        return first_reason(
-            scores.num_rows,
-            {
-                "too_few_words": pc.less(scores.column("words"), self.min_words),
-                "too_many_words": pc.greater(scores.column("words"), self.max_words),
-                "short_words": pc.less(scores.column("mean_word_length"), self.min_mean_word_length),
-                "long_words": pc.greater(scores.column("mean_word_length"), self.max_mean_word_length),
-                "too_many_hashes": pc.greater(scores.column("hash_ratio"), self.max_hash_ratio),
-                "too_many_ellipses": pc.greater(scores.column("ellipsis_ratio"), self.max_ellipsis_ratio),
-                "bullet_lines": pc.greater(scores.column("bullet_lines"), self.max_bullet_lines),
-                "ellipsis_lines": pc.greater(scores.column("ellipsis_lines"), self.max_ellipsis_lines),
-                "few_alphabetic_words": pc.less(scores.column("alpha_words"), self.min_alpha_words),
-                "few_stop_words": pc.less(scores.column("stop_words"), self.min_stop_words),
-            },
         )
 
 

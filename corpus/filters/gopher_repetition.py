@@ -1,32 +1,19 @@
 """Drops documents that repeat themselves: the repetition rules of Gopher's MassiveText."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
 
-from corpus.filters.reasons import first_reason
-from corpus.settings import Settings
+from corpus.rules import Filter
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import classes
 from corpus.text.words import find_words
-
-_TOP = (2, 3, 4)
-_DUPLICATE = (5, 6, 7, 8, 9, 10)
-SCORES = (
-    "duplicate_lines",
-    "duplicate_paragraphs",
-    "duplicate_line_chars",
-    "duplicate_paragraph_chars",
-    *(f"top_{n}gram" for n in _TOP),
-    *(f"duplicate_{n}gram" for n in _DUPLICATE),
-)
-"""Score columns in the order of `GopherRepetition`'s thresholds; each is also the reason of its rule."""
+from corpus.thresholds import AtMost
 
 
-class GopherRepetition(Settings):
+class GopherRepetition(Filter):
     """Repetition rules and thresholds of Rae et al. 2021 (arXiv 2112.11446), appendix A.1.1 and table A1.
 
     Text is taken as words between white space. A line is the words up to a line feed, a paragraph the words up to a
@@ -53,44 +40,29 @@ class GopherRepetition(Settings):
     """
 
     version: ClassVar[int] = 1
-    thresholds: ClassVar[frozenset[str]] = frozenset(
-        {
-            "duplicate_lines",
-            "duplicate_paragraphs",
-            "duplicate_line_chars",
-            "duplicate_paragraph_chars",
-            "top_ngrams",
-            "duplicate_ngrams",
-        }
-    )
+    reads: ClassVar[tuple[str, ...]] = ("text",)
 
-    duplicate_lines: float = 0.30
-    duplicate_paragraphs: float = 0.30
-    duplicate_line_chars: float = 0.20
-    duplicate_paragraph_chars: float = 0.20
-    top_ngrams: tuple[float, float, float] = (0.20, 0.18, 0.16)
-    duplicate_ngrams: tuple[float, float, float, float, float, float] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
+    duplicate_lines: Annotated[float, AtMost("duplicate_lines")] = 0.30
+    duplicate_paragraphs: Annotated[float, AtMost("duplicate_paragraphs")] = 0.30
+    duplicate_line_chars: Annotated[float, AtMost("duplicate_line_chars")] = 0.20
+    duplicate_paragraph_chars: Annotated[float, AtMost("duplicate_paragraph_chars")] = 0.20
+    top_ngrams: Annotated[
+        tuple[float, float, float],
+        AtMost("top_2gram"), AtMost("top_3gram"), AtMost("top_4gram"),
+    ] = (0.20, 0.18, 0.16)  # fmt: skip
+    duplicate_ngrams: Annotated[
+        tuple[float, float, float, float, float, float],
+        AtMost("duplicate_5gram"), AtMost("duplicate_6gram"), AtMost("duplicate_7gram"),
+        AtMost("duplicate_8gram"), AtMost("duplicate_9gram"), AtMost("duplicate_10gram"),
+    ] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)  # fmt: skip
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         data, offsets = text_buffers(batch.column("text"))
-        shares = np.zeros((batch.num_rows, len(SCORES)))
+        names = self.score_names()  # the kernel's columns are the thresholds', in their order
+        shares = np.zeros((batch.num_rows, len(names)))
         _score_rows(data, offsets, classes(), shares)
         columns = np.round(shares, 4).T
-        return pa.RecordBatch.from_pydict(
-            {name: pa.array(column) for name, column in zip(SCORES, columns, strict=True)}
-        )
-
-    def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        limits = (
-            self.duplicate_lines,
-            self.duplicate_paragraphs,
-            self.duplicate_line_chars,
-            self.duplicate_paragraph_chars,
-            *self.top_ngrams,
-            *self.duplicate_ngrams,
-        )
-        conditions = {name: pc.greater(scores.column(name), limit) for name, limit in zip(SCORES, limits, strict=True)}
-        return first_reason(scores.num_rows, conditions)
+        return pa.RecordBatch.from_pydict({name: pa.array(column) for name, column in zip(names, columns, strict=True)})
 
 
 @njit(nogil=True, cache=True)

@@ -1,6 +1,6 @@
 """Identifies the language and keeps the wanted ones, as CCNet does."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +8,12 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from corpus.filters.fasttext_model import predictions
-from corpus.filters.reasons import first_reason
-from corpus.settings import ModelFile, Settings
+from corpus.rules import Filter
+from corpus.settings import ModelFile
+from corpus.thresholds import AtLeast, OneOf
 
 
-class Language(Settings):
+class Language(Filter):
     """fastText language identification over the whole text, with CCNet's details (cc_net/split_by_lang.py).
 
     Line feeds are removed, not replaced by spaces, and the probability is rounded to two decimals, half to even on the
@@ -24,18 +25,19 @@ class Language(Settings):
 
     Attributes:
         model: CCNet used "lid-bin"; "lid" is the same model quantised to a hundredth of the size.
-        keep: labels of the model; None keeps every language.
         threshold: the least probability (CCNet: 0.5, cc_net/mine.py `lang_threshold`).
+        keep: labels of the model; None keeps every language.
         max_chars: look at no more than this many characters from the start; faster by as much as it leaves out.
             None = the whole text, as CCNet does.
     """
 
     version: ClassVar[int] = 1
-    thresholds: ClassVar[frozenset[str]] = frozenset({"keep", "threshold"})
+    reads: ClassVar[tuple[str, ...]] = ("text",)
+    keeps: ClassVar[float] = 0.45  # assumed: English in Common Crawl
 
     model: ModelFile = "lid"
-    keep: tuple[str, ...] | None = ("en",)
-    threshold: float = Field(default=0.5, ge=0, le=1)
+    threshold: Annotated[float, AtLeast("language_score", "language_uncertain")] = Field(default=0.5, ge=0, le=1)
+    keep: Annotated[tuple[str, ...] | None, OneOf("language", "language_unwanted")] = ("en",)
     max_chars: int | None = Field(default=None, gt=0)
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -52,11 +54,3 @@ class Language(Settings):
                 "language_score": pa.array(np.round([score for _, score in found], 2), pa.float64()),
             }
         )
-
-    def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        language = scores.column("language")
-        conditions = {"language_uncertain": pc.less(scores.column("language_score"), self.threshold)}
-        if self.keep is not None:
-            wanted = pc.is_in(language, value_set=pa.array(self.keep, pa.string()))
-            conditions["language_unwanted"] = pc.invert(wanted)
-        return first_reason(len(language), conditions)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ from pydantic import Field
 
 from corpus import models
 from corpus.errors import UserError
-from corpus.filters.reasons import first_reason
+from corpus.rules import Filter
 from corpus.settings import ModelFile, Settings
 from corpus.text.ccnet import normalize_for_lm
+from corpus.thresholds import Decides, first_reason
 
 CUTOFFS: dict[str, tuple[float, float]] = {
     "bg": (450, 680),
@@ -53,7 +54,7 @@ class LanguageModel(Settings):
     sentencepiece: ModelFile
 
 
-class Perplexity(Settings):
+class Perplexity(Filter):
     """Perplexity of the whole document as one sentence, as CCNet computes it (cc_net/perplexity.py).
 
     The text is normalised (`corpus.text.ccnet`), cut into SentencePiece pieces and scored by KenLM with begin and end
@@ -71,11 +72,14 @@ class Perplexity(Settings):
     """
 
     version: ClassVar[int] = 1
-    thresholds: ClassVar[frozenset[str]] = frozenset({"cutoffs", "keep"})
+    reads: ClassVar[tuple[str, ...]] = ("text", "language")
+    keeps: ClassVar[float] = 0.6  # head and middle: the cut-offs are the 30th and 60th percentile
+    reasons: ClassVar[tuple[str, ...]] = ("perplexity_head", "perplexity_middle", "perplexity_tail", "perplexity_all")
+    other_scores: ClassVar[tuple[str, ...]] = ("perplexity_language",)
 
     models: dict[str, LanguageModel] = Field(min_length=1)
-    cutoffs: dict[str, tuple[float, float]] = CUTOFFS
-    keep: tuple[Literal["head", "middle", "tail", "all"], ...] = ("head", "middle")
+    cutoffs: Annotated[dict[str, tuple[float, float]], Decides("perplexity")] = CUTOFFS
+    keep: Annotated[tuple[Literal["head", "middle", "tail", "all"], ...], Decides("perplexity")] = ("head", "middle")
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Raises UserError when KenLM is not installed, or a model is missing or damaged."""
@@ -102,7 +106,7 @@ class Perplexity(Settings):
             "middle": pc.less(perplexity, pa.array(middle)),
             "tail": pc.is_valid(perplexity),
         }
-        bucket = first_reason(len(perplexity), buckets)
+        bucket = first_reason(len(perplexity), buckets.items())
         unwanted = pc.invert(pc.is_in(bucket, value_set=pa.array(self.keep, pa.string())))
         return pc.if_else(unwanted, pc.binary_join_element_wise("perplexity", bucket, "_"), None)
 

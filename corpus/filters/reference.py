@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,12 @@ from pydantic import Field
 from corpus.errors import UserError
 from corpus.filters.fasttext_model import LABEL, label_names, predictions
 from corpus.filters.fasttext_train import train_classifier
-from corpus.filters.reasons import first_reason
-from corpus.settings import ModelFile, Settings
+from corpus.rules import Filter
+from corpus.settings import ModelFile
+from corpus.thresholds import AtLeast
 
 
-class Reference(Settings):
+class Reference(Filter):
     """A fastText classifier of pages used as references in Wikipedia against random pages.
 
     LLaMA-1 says "we trained a linear model [...] and discarded pages not classified as references" and no more; the
@@ -32,11 +33,12 @@ class Reference(Settings):
     """
 
     version: ClassVar[int] = 1
-    thresholds: ClassVar[frozenset[str]] = frozenset({"threshold"})
+    reads: ClassVar[tuple[str, ...]] = ("text",)
+    keeps: ClassVar[float] = 0.5  # assumed
 
     model: ModelFile
     label: str = "__label__wiki"
-    threshold: float = Field(default=0.25, ge=0, le=1)
+    threshold: Annotated[float, AtLeast("reference", "not_reference")] = Field(default=0.25, ge=0, le=1)
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Raises UserError when the model is missing, is no classifier, or does not know the label."""
@@ -47,10 +49,6 @@ class Reference(Settings):
         lines = pc.replace_substring(batch.column("text"), "\n", " ").to_pylist()
         found = [dict(some).get(wanted, 0.0) for some in predictions(self.model, lines, labels=-1)]
         return pa.RecordBatch.from_pydict({"reference": pa.array(np.minimum(np.round(found, 4), 1.0), pa.float64())})
-
-    def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        probability = scores.column("reference")
-        return first_reason(len(probability), {"not_reference": pc.less(probability, self.threshold)})
 
 
 def train_reference(positives: Iterable[str], negatives: Iterable[str], output: str) -> float:

@@ -65,21 +65,21 @@ def table(
     dropped = Table(title="Dropped", box=None, padding=(0, 1, 0, 0), header_style="underline")
     for heading in ("source", "rule", "reason", "count"):
         dropped.add_column(heading, justify="right" if heading == "count" else "left", no_wrap=True)
-    for of in summaries:
-        before, after = of.text_bytes
+    for source in summaries:
+        before, after = source.text_bytes
         result.add_row(
-            of.name,
-            f"{of.records:,}",
-            f"{of.documents:,}",
+            source.name,
+            f"{source.records:,}",
+            f"{source.documents:,}",
             f"{before / 1e6:,.2f}",
             f"{after / 1e6:,.2f}",
-            f"{tokens[of.name]:,}" if of.name in tokens else "",
-            f"{wanted[of.name]:.1%}" if of.name in wanted else "",
-            f"{got[of.name]:.1%}" if of.name in got else "",
+            f"{tokens[source.name]:,}" if source.name in tokens else "",
+            f"{wanted[source.name]:.1%}" if source.name in wanted else "",
+            f"{got[source.name]:.1%}" if source.name in got else "",
         )
-        for place, ((rule, reason), count) in enumerate(of.dropped.items()):
-            dropped.add_row("" if place else of.name, rule, reason, f"{count:,}")
-    for name in sorted(tokens.keys() - {of.name for of in summaries}):  # folders that were there already
+        for place, ((rule, reason), count) in enumerate(source.dropped.items()):
+            dropped.add_row("" if place else source.name, rule, reason, f"{count:,}")
+    for name in sorted(tokens.keys() - {source.name for source in summaries}):  # folders that were there already
         cells = [f"{share[name]:.1%}" if name in share else "" for share in (wanted, got)]
         result.add_row(name, "", "", "", "", f"{tokens[name]:,}", *cells)
     return Group(result, dropped) if dropped.row_count else Group(result)

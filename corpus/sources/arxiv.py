@@ -4,11 +4,10 @@ import gzip
 import io
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO, Any, ClassVar
 
 from corpus.schema import Document, Origin, Rejected
-from corpus.settings import Settings
 from corpus.sources.archive import (
     READ_ERRORS,
     Damaged,
@@ -22,7 +21,8 @@ from corpus.sources.archive import (
     member_content,
 )
 from corpus.sources.decode import is_opaque
-from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
+from corpus.sources.raw import Split, open_raw
+from corpus.sources.source import Source
 from corpus.sources.tex_files import decode_all, flatten, looks_like_tex, main_file
 
 _HEAD = 512
@@ -41,7 +41,7 @@ _REASONS = ("withdrawn", "encrypted", "pdf_only", "no_tex")
 """Of a submission without TeX, the first of these that a file of it gave."""
 
 
-class Arxiv(Settings):
+class Arxiv(Source):
     """LLaMA section 2.1, ArXiv: "We process arXiv Latex files". The text is the paper's LaTeX, complete with
     comments: the main file, with the files it reads in their places. `corpus.clean.latex` does the rest.
 
@@ -62,14 +62,13 @@ class Arxiv(Settings):
         max_tex_bytes: of the TeX files of one paper, and again in characters of the text they give.
     """
 
-    name: ClassVar[str] = "arxiv"
     version: ClassVar[int] = 1
+    formats: ClassVar[str] = "arXiv's bulk tars, single submissions, .tex"
+    text_per_raw: ClassVar[float] = 0.04  # a few TB in Amazon S3, with figures and PDF, against LLaMA-1's Table 1
+    document_bytes: ClassVar[int] = 55_000  # of the order that RedPajama-v1's counts give
 
     max_unpacked_bytes: int = 1 << 30
     max_tex_bytes: int = 16 << 20
-
-    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
-        return group_files(files, split_bytes)
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
@@ -129,7 +128,6 @@ class Arxiv(Settings):
         return Document(
             id=f"arxiv:{arxiv_id or _stem(path)}v{version}",
             text=text,
-            source=self.name,
             origin=origin,
             url=None if arxiv_id is None else f"https://arxiv.org/abs/{arxiv_id}",
             metadata=metadata,

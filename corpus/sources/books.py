@@ -2,15 +2,15 @@
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import sha1
 from pathlib import PurePosixPath
 from typing import IO, ClassVar
 
 from corpus.schema import Document, Origin, Rejected
-from corpus.settings import Settings
 from corpus.sources.archive import Damaged, Zip, is_zip, member_content
-from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
+from corpus.sources.raw import Split, open_raw
+from corpus.sources.source import Source
 from corpus.text.languages import ISO_639_1
 
 _BOOK_BYTES = 64 << 20
@@ -35,7 +35,7 @@ _CONTROL_SHARE = 0.001
 """Of the characters: books have a stray one (DOS's end of file, an escape), other files have many."""
 
 
-class Books(Settings):
+class Books(Source):
     """A raw record is one text file, or one regular file in a zip; archives are read as streams.
 
     The bytes are UTF-8 if they are valid UTF-8; else what the header's "Character set encoding" says, unless that is
@@ -51,14 +51,12 @@ class Books(Settings):
         collection: second part of the ids; of "gutenberg", numbers lead to gutenberg.org.
     """
 
-    name: ClassVar[str] = "books"
     version: ClassVar[int] = 1
+    formats: ClassVar[str] = ".txt, and .zip of them"
+    text_per_raw: ClassVar[float] = 1.0
+    document_bytes: ClassVar[int] = 450_000  # of the order that RedPajama-v1's counts give
 
     collection: str = "gutenberg"
-
-    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
-        """Books together until a split is full."""
-        return group_files(files, split_bytes)
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
@@ -114,7 +112,6 @@ class Books(Settings):
         return Document(
             id=f"books:{self.collection}:{number or sha1(data).hexdigest()[:12]}/{path.name}",
             text=text,
-            source=self.name,
             origin=origin,
             language=_language(header.get("Language", "")),
             license="project-gutenberg" if _OF_GUTENBERG.search(beginning) else None,

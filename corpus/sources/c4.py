@@ -7,19 +7,18 @@ from itertools import groupby, pairwise
 from typing import IO, Any, ClassVar
 
 from corpus.schema import Document, Origin, Rejected, well_formed
-from corpus.settings import Settings
 from corpus.sources.compressed import CHUNK, decompressed, read_range
 from corpus.sources.decode import is_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
+from corpus.sources.source import Source
 from corpus.sources.times import utc_time
 
-_TEXT_PER_PACKED_BYTE = 3  # of C4's .json.gz files; `split_bytes` are of text
 _PLAIN = (".json", ".jsonl")
 _PACKED = tuple(name + packing for name in _PLAIN for packing in (".gz", ".bz2"))
 _NESTED = ("metadata", "meta")
 
 
-class C4(Settings):
+class C4(Source):
     """Documents of `.json` and `.jsonl` files, plain, `.gz` or `.bz2`. A raw record is a line that is not blank.
 
     A line is an object with `text`, and `url` and `timestamp` or `created` (C4, Dolma), or these and `language` inside
@@ -37,18 +36,20 @@ class C4(Settings):
         max_line_bytes: longest line read, which bounds memory.
     """
 
-    name: ClassVar[str] = "c4"
     version: ClassVar[int] = 1
+    formats: ClassVar[str] = "JSON lines with `text`, plain, .gz or .bz2"
+    text_per_raw: ClassVar[float] = 3.0  # .json.gz
+    document_bytes: ClassVar[int] = 2100  # of the order that RedPajama-v1's counts give
 
     max_line_bytes: int = 100 << 20
 
-    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+    def splits(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
         splits: list[Split] = []
         for kind, run in groupby(files, lambda file: _kind(file, split_bytes)):
             if kind == "large":
                 splits.extend(split for file in run for split in _ranges(file, split_bytes))
             else:
-                splits.extend(group_files(run, split_bytes // (_TEXT_PER_PACKED_BYTE if kind == "packed" else 1)))
+                splits.extend(group_files(run, int(split_bytes // (self.text_per_raw if kind == "packed" else 1))))
         return splits
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
@@ -151,7 +152,6 @@ def _document(origin: Origin, line: bytes) -> Document | Rejected:
     return Document(
         id=f"c4:{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}",
         text=text,
-        source="c4",
         origin=origin,
         language=_string(body, "language"),
         url=url,

@@ -13,9 +13,9 @@ from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 from resiliparse.parse.html import HTMLParserException
 
 from corpus.schema import Document, Origin, Rejected
-from corpus.settings import Settings
 from corpus.sources.decode import is_utf8
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
+from corpus.sources.source import Source
 from corpus.sources.warc import Record, read_record, read_records
 
 MAX_BYTES = 64 << 20
@@ -27,7 +27,6 @@ MAX_DEPTH = 512
 in the square of it."""
 
 _SNAPSHOT = re.compile(r"CC-MAIN-\d{4}-\d{2}(?!\d)")
-_TEXT_PER_GZIP_BYTE = 3  # of WET files; `split_bytes` are of text
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _BLOCK_TAG = re.compile(r"<(/?)(?:div|article)\b", re.IGNORECASE)
 _HEADERS = {"languages": "WARC-Identified-Content-Language", "truncated": "WARC-Truncated"}
@@ -36,7 +35,7 @@ _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_
 _SUPERSETS = {"shift_jis": "cp932", "gbk": "gb18030", "euc-kr": "cp949", "euc_kr": "cp949", "big5": "big5hkscs"}
 
 
-class CommonCrawl(Settings):
+class CommonCrawl(Source):
     """Pages of Common Crawl. A raw record is a WARC record of whatever type.
 
     `conversion` records (WET) give their text as it is. `response` records with status 200 and HTML give the main
@@ -55,12 +54,14 @@ class CommonCrawl(Settings):
         snapshot: name in ids of files whose path names none (`CC-MAIN-2019-30`).
     """
 
-    name: ClassVar[str] = "commoncrawl"
     version: ClassVar[int] = 1
+    formats: ClassVar[str] = "WET and WARC"
+    text_per_raw: ClassVar[float] = 3.0  # WET in gzip
+    document_bytes: ClassVar[int] = 5000  # assumed
 
     snapshot: str = "unknown"
 
-    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+    def splits(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
         """Whole files; a split never joins snapshots, which are the groups."""
         snapshots: dict[str, list[RawFile]] = {}
         for file in files:
@@ -68,7 +69,7 @@ class CommonCrawl(Settings):
         return [
             split
             for snapshot in sorted(snapshots)
-            for split in group_files(snapshots[snapshot], split_bytes // _TEXT_PER_GZIP_BYTE, snapshot)
+            for split in group_files(snapshots[snapshot], int(split_bytes // self.text_per_raw), snapshot)
         ]
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
@@ -121,7 +122,6 @@ def _document(record: Record, snapshot: str) -> Document | Rejected:
     return Document(
         id=f"commoncrawl:{snapshot}:{identifier}",
         text=text,
-        source="commoncrawl",
         origin=record.origin,
         url=(warc.headers.get("WARC-Target-URI") or "").strip("<> ") or None,
         timestamp=warc.record_date,

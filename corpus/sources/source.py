@@ -1,32 +1,68 @@
 """What a source is."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
+from corpus.errors import UserError
 from corpus.schema import Document, Origin, Rejected
-from corpus.sources.raw import SPLIT_BYTES, RawFile, Split
+from corpus.settings import Settings
+from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, file_sizes, group_files, list_files
+from corpus.storage import exists
 
 
-class Source(Protocol):
-    """Plans raw files into splits and reads one split into documents. A frozen `Settings` class.
+class Source(Settings):
+    """Plans raw files into splits and reads one split into documents. Its fields are its settings in a recipe.
 
     The class docstring says what one raw record of the source is. `read` gives every raw record exactly once, as a
     document or as a `Rejected`; damage costs the records it touches and never raises. A file that cannot be read at
     all is one `Rejected`. Ids are those of docs/format.md; the same bytes give the same documents in the same order.
+
+    Attributes:
+        version: raised when the result changes, so that finished steps are done again.
+        formats: the raw files that it reads, in a few words.
+        text_per_raw: bytes of extracted text in a byte of raw file, for `corpus plan`.
+        document_bytes: text of a document, for `corpus plan`.
+        ids_from_rows: ids are the data's own, not made from where a record lies. Then two documents with one id and
+            other text both stay, and are counted; else the second document with an id is dropped.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
+    version: ClassVar[int] = 1
+    formats: ClassVar[str] = ""
+    text_per_raw: ClassVar[float] = 1.0
+    document_bytes: ClassVar[int] = 3000
+    ids_from_rows: ClassVar[bool] = False
 
-    def plan(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+    def check(self, root: str) -> None:
+        """Says, before anything is read, that there is no such input.
+
+        Raises:
+            UserError: there is none.
+        """
+        if not exists(root):
+            raise UserError(f"input {root} does not exist: set `input` to the folder that holds the raw files")
+
+    def files(self, root: str, include: Sequence[str]) -> list[RawFile]:
+        """The raw files below `root` that match a pattern of `include`, in a fixed order.
+
+        Raises:
+            UserError: there is none.
+        """
+        return list_files(root, include)
+
+    def raw_bytes(self, root: str, include: Sequence[str]) -> float | None:
+        """How many bytes of raw files there are, for `corpus plan`; None where it is not known."""
+        return float(sum(file_sizes(root, include).values())) if exists(root) else None
+
+    def splits(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
         """Splits of about `split_bytes` of text in a fixed order; split N becomes part N. Every file is in a split,
-        also one that `read` will reject."""
+        also one that `read` will reject. Here: whole files together."""
+        return group_files(files, split_bytes)
 
+    @abstractmethod
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         """Documents and rejected records in the order of the raw bytes."""
 
+    @abstractmethod
     def raw(self, root: str, origin: Origin) -> bytes:
         """The raw bytes of one record (decompressed), for `corpus trace`."""
-
-    def model_dump(self, *, mode: str) -> dict[str, Any]:
-        """The settings, as `Settings` gives them."""

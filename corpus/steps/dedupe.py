@@ -1,7 +1,7 @@
 """What a dedup does to one part and to one partition, and where its decisions go."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +21,7 @@ MANY_PARTITIONS = 4096
 
 
 class Partition(Protocol):
-    """What `pipelines.exchange.Exchange` gives for each partition."""
+    """What `pipelines.engine.exchange.Exchange` gives for each partition."""
 
     part: int
 
@@ -29,34 +29,60 @@ class Partition(Protocol):
 
 
 @dataclass(frozen=True)
-class DedupPart:
-    """One part among all parts of a dedup step, which may span several sources.
+class SignTask:
+    """One part among all parts of a dedup, which may span several sources.
 
     Attributes:
-        output: the step folder of its source, which gets its decisions.
+        path: of its Parquet file.
     """
 
-    ref: PartRef
-    part: Part
-    input: StepFolder
-    output: StepFolder
-
-
-@dataclass(frozen=True)
-class SignTask:
     part: int
-    of: DedupPart
+    ref: PartRef
+    path: str
     named: NamedRule
     partitions: int
 
     def __str__(self) -> str:
-        return f"{self.of.input.data(self.of.part.number)} ({self.named.key})"
+        return f"{self.path} ({self.named.key})"
 
 
 def sign(task: SignTask) -> Iterator[Block]:
     """The blocks of one part for the first round."""
-    batches = read_part(task.of.input.data(task.of.part.number))
-    yield from task.named.dedup.sign(task.of.ref, batches, task.partitions)
+    yield from task.named.dedup.sign(task.ref, read_part(task.path), task.partitions)
+
+
+@dataclass(frozen=True)
+class SignInput:
+    """One source that goes into a dedup: its parts count from `first` among the parts of all."""
+
+    input: StepFolder
+    output: StepFolder
+    first: int
+    priority: int
+
+
+@dataclass(frozen=True)
+class SignTasks:
+    """Reads the manifests of a dedup's inputs into tasks."""
+
+    named: NamedRule
+    partitions: int
+
+    def __call__(self, source: SignInput) -> Iterator[SignTask]:
+        for part in source.input.parts():
+            index = source.first + part.number
+            ref = PartRef(index, source.priority, part.group)
+            yield SignTask(index, ref, source.input.data(part.number), self.named, self.partitions)
+
+
+def sign_inputs(inputs: Sequence[StepFolder], outputs: Sequence[StepFolder]) -> tuple[list[SignInput], list[Part]]:
+    """The inputs of a dedup in order of priority, and the parts of all of them."""
+    result: list[SignInput] = []
+    parts: list[Part] = []
+    for priority, (source, output) in enumerate(zip(inputs, outputs, strict=True)):
+        result.append(SignInput(source, output, len(parts), priority))
+        parts.extend(source.parts())
+    return result, parts
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Raw bytes of one split to one part of documents."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,23 +15,30 @@ from corpus.errors import UserError
 from corpus.parts import dataset_digest, read_part, text_bytes, write_part
 from corpus.rules import Block
 from corpus.schema import SCHEMA, Document, Rejected, batched, well_formed
-from corpus.sources.raw import Split
+from corpus.sources.raw import RawFile, Split
 from corpus.sources.source import Source
 from corpus.steps.dedupe import Partition
 from corpus.steps.result import PartResult
 from corpus.steps.samples import SAMPLE_SCHEMA, Samples
-from corpus.storage import exists, read_json, remove, write_json
+from corpus.storage import digest_of, exists, join, read_json, remove, write_json
 
 MERGED = "merged_into_document"
 """Raw records that are part of another's document (the answers of a question)."""
 DUPLICATE_ID = "duplicate_id"
+ID_WITH_OTHER_TEXT = "id_with_other_text"
+"""A note, not a reason: documents whose id another one before them has, with another text. They stay."""
 
 
 @dataclass(frozen=True)
 class ExtractTask:
-    """One split of one source. `input_digest` covers the split's files; `root` is where they are."""
+    """One split of one source. `input_digest` covers the split's files; `root` is where they are.
+
+    Attributes:
+        name: of the source in the recipe, which its documents carry.
+    """
 
     part: int
+    name: str
     source: Source
     root: str
     split: Split
@@ -65,7 +72,7 @@ def extract_part(task: ExtractTask) -> PartResult:
                 yield record
 
     def batches() -> Iterator[Any]:
-        for batch in batched(documents()):
+        for batch in batched(documents(), task.name):
             total["documents"] += batch.num_rows
             total["bytes"] += text_bytes(batch)
             total["digest"] += dataset_digest(batch)
@@ -107,15 +114,51 @@ def _sample(record: Rejected) -> tuple[int, dict[str, object]]:
     }
 
 
+def write_splits(folder: StepFolder, files: Sequence[RawFile], splits: Sequence[Split]) -> str:
+    """Writes the splits into `meta/plan.json`, which the cluster's first element names, and returns its path."""
+    digest_by_path = {file.path: file.digest for file in files}
+    path = join(folder.path, "meta", "plan.json")
+    write_json(
+        path,
+        {
+            "splits": [
+                {**split.to_json(), "digest": digest_of([digest_by_path[piece.path] for piece in split.pieces])}
+                for split in splits
+            ]
+        },
+    )
+    return path
+
+
+@dataclass(frozen=True)
+class ExtractTasks:
+    """Reads `meta/plan.json` into tasks, on whatever machine runs it."""
+
+    name: str
+    source: Source
+    root: str
+    output: StepFolder
+    step: str
+
+    def __call__(self, path: str) -> Iterator[ExtractTask]:
+        for part, body in enumerate(read_json(path)["splits"]):
+            yield ExtractTask(
+                part, self.name, self.source, self.root, Split.from_json(body), body["digest"], self.output, self.step
+            )
+
+
 @dataclass(frozen=True)
 class SignIds:
-    """Signs the ids of an extracted part, for the search for duplicates."""
+    """Signs the ids of an extracted part, for the search for duplicates; with `and_text` their texts too."""
 
     output: StepFolder
     partitions: int
+    and_text: bool = False
 
     def __call__(self, result: PartResult) -> Iterator[Block]:
-        yield from sign_ids(result.part, read_part(self.output.data(result.part), columns=["id"]), self.partitions)
+        columns = ["id", "text"] if self.and_text else ["id"]
+        batches = read_part(self.output.data(result.part), columns=columns)
+        yield from sign_ids(result.part, batches, self.partitions, self.and_text)
 
 
 @dataclass(frozen=True)
@@ -128,7 +171,7 @@ class DecideIds:
 
 @dataclass(frozen=True)
 class DropDuplicateIds:
-    """Writes a part again without the rows decided for it, and counts them.
+    """Writes a part again without the rows decided for it, and counts them, and those that only share an id.
 
     The sidecar is removed first: a kill in between makes the part be extracted again, and the same rows be dropped.
     A part that has lost its rows already is left: a runner may do a part twice, and after a restart the decisions may
@@ -139,7 +182,9 @@ class DropDuplicateIds:
 
     def __call__(self, partition: Partition) -> PartResult:
         part = partition.part
-        rows = np.unique(np.concatenate([np.asarray(block.column("row")) for block in partition.blocks()]))
+        found = pa.Table.from_batches(partition.blocks()).combine_chunks()
+        drop = np.asarray(found.column("drop"))
+        rows = np.unique(np.asarray(found.column("row"))[drop])
         if not exists(self.output.sidecar(part)):
             raise UserError(f"{self.output.data(part)} was being written when its worker ended: run the step again")
         sidecar = read_json(self.output.sidecar(part))
@@ -147,6 +192,13 @@ class DropDuplicateIds:
         if DUPLICATE_ID in dropped:
             documents = sidecar["documents"]["out"]
             return PartResult(part, documents + dropped[DUPLICATE_ID], documents, sidecar["text_bytes"]["in"], True)
+        if not drop.all():
+            sidecar["notes"] = {ID_WITH_OTHER_TEXT: int((~drop).sum())}
+        del sidecar["format"]
+        if not len(rows):
+            write_json(self.output.sidecar(part), sidecar)
+            documents = sidecar["documents"]["out"]
+            return PartResult(part, documents, documents, sidecar["text_bytes"]["in"], True)
         remove(self.output.sidecar(part))
         samples = Samples()
         total: Counter[str] = Counter()
@@ -173,6 +225,5 @@ class DropDuplicateIds:
         sidecar["text_bytes"]["out"] = total["bytes"]
         dropped[DUPLICATE_ID] = len(rows)
         sidecar["dataset_digest"] = f"{total['digest'] % 2**64:016x}"
-        del sidecar["format"]
         write_json(self.output.sidecar(part), sidecar)
         return PartResult(part, total["documents"] + len(rows), total["documents"], sidecar["text_bytes"]["in"])

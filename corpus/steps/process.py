@@ -3,25 +3,27 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.dataset import StepFolder, matching_sidecar
 from corpus.parts import dataset_digest, read_part, text_bytes, write_part
-from corpus.rules import Cleaned
 from corpus.schema import SCHEMA
+from corpus.steps.chain import Rows, apply_chain
+from corpus.steps.dedupe import decided
+from corpus.steps.identity import Step
 from corpus.steps.result import PartResult
 from corpus.steps.rule import NamedRule
 from corpus.steps.samples import Samples
 from corpus.storage import exists, write_json
 
-DECISION_SCHEMA = pa.schema(
+DROPPED_SCHEMA = pa.schema(
     [pa.field("row", pa.uint32()), pa.field("step", pa.string()), pa.field("reason", pa.string())]
 )
-"""`row` counts in the part before this step."""
+"""What stands in `meta/decisions`: `row` counts in the part before this step, `step` is the key of the rule."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,32 @@ class ProcessTask:
         return self.output.data(self.part)
 
 
+@dataclass(frozen=True)
+class ProcessTasks:
+    """Reads the manifest of the step before into tasks."""
+
+    step: Step
+    digest: str
+    output: StepFolder
+    stored_scores: dict[str, StepFolder] = field(default_factory=dict)
+
+    def __call__(self, source: StepFolder) -> Iterator[ProcessTask]:
+        decisions = (decided(self.output, self.digest) or {}) if self.step.dedup else {}
+        for part in source.parts():
+            yield ProcessTask(
+                part=part.number,
+                group=part.group,
+                input=source,
+                output=self.output,
+                step=self.digest,
+                input_digest=part.digest,
+                rules=self.step.rules,
+                dedup=self.step.dedup,
+                dedup_digest=decisions.get(str(part.number), ""),
+                stored_scores=self.stored_scores,
+            )
+
+
 def process_part(task: ProcessTask) -> PartResult:
     """Writes the part, its scores, decisions and samples, and last its sidecar. A part that is finished is left."""
     expected = {"step": task.step, "input": task.input_digest, "dedup": task.dedup_digest}
@@ -66,7 +94,7 @@ def process_part(task: ProcessTask) -> PartResult:
     if run.scores:
         scores = pa.Table.from_batches(run.scores)
         write_part(task.output.meta("scores", task.part), scores.schema, iter(scores.to_batches()))
-    write_part(task.output.meta("decisions", task.part), DECISION_SCHEMA, iter(run.decisions))
+    write_part(task.output.meta("decisions", task.part), DROPPED_SCHEMA, iter(run.dropped_rows))
     samples = run.samples.batch()
     write_part(task.output.meta("samples", task.part), samples.schema, iter([samples]))
     write_json(
@@ -92,11 +120,11 @@ class _PartRun:
     def __init__(self, task: ProcessTask) -> None:
         self.task = task
         self.documents_in = self.documents_out = self.bytes_in = self.bytes_out = self.dataset_digest = 0
-        named = ([task.dedup] if task.dedup else []) + list(task.rules)
-        self.seen: Counter[str] = Counter({rule.key: 0 for rule in named})
+        chain = ([task.dedup] if task.dedup else []) + list(task.rules)
+        self.seen: Counter[str] = Counter({rule.key: 0 for rule in chain})
         self.dropped: dict[str, Counter[str]] = {}
         self.scores: list[pa.RecordBatch] = []
-        self.decisions: list[pa.RecordBatch] = []
+        self.dropped_rows: list[pa.RecordBatch] = []
         self.samples = Samples()
         self._stored = {key: _ScoreReader(folder, task.part) for key, folder in task.stored_scores.items()}
         self._dedup_decisions = _read_decisions(task)
@@ -114,68 +142,44 @@ class _PartRun:
             yield kept
 
     def _batch(self, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
-        rows = np.arange(batch.num_rows, dtype=np.int64)
-        current = batch
         score_columns: dict[str, pa.Array] = {}
-        decisions: list[tuple[npt.NDArray[np.int64], str, pa.Array]] = []
-
-        def drop(named: NamedRule, reasons: pa.Array, before: pa.RecordBatch) -> None:
-            """Takes out what has a reason; samples show the text as it was before the rule."""
-            nonlocal current, rows
-            gone = np.asarray(reasons.is_valid())
-            if gone.any():
-                places = np.flatnonzero(gone)
-                given = reasons.take(pa.array(places))
-                decisions.append((rows[places], named.key, given))
-                self._count(named.key, given, before, places)
-                current = current.filter(pa.array(~gone))
-                rows = rows[~gone]
-
-        if self.task.dedup is not None:
-            named = self.task.dedup
-            self.seen[named.key] += current.num_rows
-            cleaned = named.dedup.apply(current, first_row, self._dedup_decisions)
-            before, current = current, _with_text(current, cleaned)
-            drop(named, cleaned.reason, before)
-        for named in self.task.rules:
-            self.seen[named.key] += current.num_rows
-            if named.is_cleaner:
-                cleaned = named.cleaner.clean(current)
-                before, current = current, _with_text(current, cleaned)
-                drop(named, cleaned.reason, before)
-            else:
-                scores = self._score(named, current, rows, first_row, batch.num_rows)
-                for name in scores.schema.names:
-                    score_columns[f"{named.key}.{name}"] = _scatter(scores.column(name), rows, batch.num_rows)
-                    if name in SCHEMA.names:
-                        current = with_column(current, name, scores.column(name))
-                drop(named, named.filter.decide(scores), current)
+        dropped: list[tuple[Rows, str, pa.Array]] = []
+        score = partial(self._score, first_row=first_row, total=batch.num_rows)
+        kept = batch
+        for applied in apply_chain(batch, self.task.dedup, self.task.rules, first_row, self._dedup_decisions, score):
+            key = applied.named.key
+            self.seen[key] += applied.before.num_rows
+            if applied.scores is not None:
+                for name in applied.scores.schema.names:
+                    column = _scatter(applied.scores.column(name), applied.rows, batch.num_rows)
+                    score_columns[f"{key}.{name}"] = column
+            places = np.flatnonzero(applied.dropped)
+            if len(places):
+                reasons = applied.reasons.take(pa.array(places))
+                dropped.append((applied.rows[places], key, reasons))
+                # Samples show the text as the rule saw it, and the language that it found.
+                shown = applied.before if applied.scores is None else applied.after
+                self._count(key, reasons, shown, places)
+            kept = applied.after.filter(applied.reasons.is_null())
         if score_columns:
             self.scores.append(pa.RecordBatch.from_pydict(score_columns))
-        self._decide(decisions, first_row)
-        if current.num_rows:
-            self.samples.add_rows("", "kept", current, np.arange(current.num_rows))
-        return current
+        self._note_dropped(dropped, first_row)
+        if kept.num_rows:
+            self.samples.add_rows("", "kept", kept, np.arange(kept.num_rows))
+        return kept
 
-    def _score(
-        self,
-        named: NamedRule,
-        current: pa.RecordBatch,
-        rows: npt.NDArray[np.int64],
-        first_row: int,
-        total: int,
-    ) -> pa.RecordBatch:
+    def _score(self, named: NamedRule, batch: pa.RecordBatch, rows: Rows, first_row: int, total: int) -> pa.RecordBatch:
         """Stored scores where an earlier run has them, and new ones for the rows it had dropped."""
         stored = self._stored.get(named.key)
         if stored is None:
-            return named.filter.score(current)
+            return named.filter.score(batch)
         held = stored.read(named.key, first_row, total).take(pa.array(rows))
         known = np.zeros(len(rows), bool)
         for column in held.columns:
             known |= np.asarray(column.is_valid())
         if known.all() and held.num_rows:
             return held
-        fresh = named.filter.score(current.filter(pa.array(~known)))
+        fresh = named.filter.score(batch.filter(pa.array(~known)))
         order = np.empty(len(rows), np.int64)
         order[known] = np.flatnonzero(known)
         order[~known] = len(rows) + np.arange(int((~known).sum()))
@@ -184,7 +188,7 @@ class _PartRun:
         batches = merged.to_batches()
         return batches[0] if batches else fresh
 
-    def _count(self, key: str, reasons: pa.Array, batch: pa.RecordBatch, places: npt.NDArray[np.int64]) -> None:
+    def _count(self, key: str, reasons: pa.Array, batch: pa.RecordBatch, places: Rows) -> None:
         names = np.asarray(reasons.to_pylist(), dtype=object)
         counts = self.dropped.setdefault(key, Counter())
         for reason in sorted(set(names)):
@@ -192,17 +196,17 @@ class _PartRun:
             counts[reason] += len(chosen)
             self.samples.add_rows(key, reason, batch, chosen)
 
-    def _decide(self, decisions: list[tuple[npt.NDArray[np.int64], str, pa.Array]], first_row: int) -> None:
-        if not decisions:
+    def _note_dropped(self, dropped: list[tuple[Rows, str, pa.Array]], first_row: int) -> None:
+        if not dropped:
             return
-        rows = np.concatenate([some for some, _, _ in decisions]) + first_row
-        steps = [key for some, key, _ in decisions for _ in range(len(some))]
-        reasons = pa.concat_arrays([given.cast(pa.string()) for _, _, given in decisions])
+        rows = np.concatenate([some for some, _, _ in dropped]) + first_row
+        keys = [key for some, key, _ in dropped for _ in range(len(some))]
+        reasons = pa.concat_arrays([given.cast(pa.string()) for _, _, given in dropped])
         order = pa.array(np.argsort(rows, kind="stable"))
         batch = pa.RecordBatch.from_arrays(
-            [pa.array(rows, pa.uint32()), pa.array(steps, pa.string()), reasons], schema=DECISION_SCHEMA
+            [pa.array(rows, pa.uint32()), pa.array(keys, pa.string()), reasons], schema=DROPPED_SCHEMA
         )
-        self.decisions.append(batch.take(order))
+        self.dropped_rows.append(batch.take(order))
 
 
 class _ScoreReader:
@@ -228,31 +232,7 @@ def _read_decisions(task: ProcessTask) -> pa.Table | None:
     return pa.Table.from_batches(list(read_part(task.output.meta("dedup", task.part))))
 
 
-def with_column(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    """A batch of documents with another column in the place of the one of this name."""
-    field = SCHEMA.field(name)
-    return batch.set_column(batch.schema.get_field_index(name), field, column.cast(field.type))
-
-
-def _with_text(batch: pa.RecordBatch, cleaned: Cleaned) -> pa.RecordBatch:
-    result = with_column(batch, "text", cleaned.text)
-    if cleaned.kept_lines is None:
-        return result
-    return with_column(result, "kept_lines", _compose(batch.column("kept_lines"), cleaned.kept_lines))
-
-
-def _compose(before: pa.Array, after: pa.Array) -> pa.Array:
-    """Line numbers of `after` count in the text of `before`; the result counts in the extracted text."""
-    if before.null_count == len(before):
-        return after
-    composed = [
-        new if old is None or new is None else [old[line] for line in new]
-        for old, new in zip(before.to_pylist(), after.to_pylist(), strict=True)
-    ]
-    return pa.array(composed, SCHEMA.field("kept_lines").type)
-
-
-def _scatter(column: pa.Array, rows: npt.NDArray[np.int64], total: int) -> pa.Array:
+def _scatter(column: pa.Array, rows: Rows, total: int) -> pa.Array:
     """`column`, one value for each of `rows`, as a column of `total` rows with nulls elsewhere."""
     places = np.full(total, -1, np.int64)
     places[rows] = np.arange(len(rows))

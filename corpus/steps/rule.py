@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel
 
 from corpus import models
-from corpus.rules import Cleaner, Dedup, Filter
-from corpus.settings import ModelMark, Settings
+from corpus.registry import find_rule, origin
+from corpus.rules import Cleaner, Dedup, Filter, Rule
+from corpus.settings import FileMark, ModelMark
 
 
 @dataclass(frozen=True)
@@ -20,68 +21,101 @@ class NamedRule:
     """
 
     key: str
-    rule: Settings
+    rule: Rule
     optional: bool = False
 
     @property
     def name(self) -> str:
-        """As the recipe names it."""
+        """As the recipe names it, or the class in snake_case where that is `package.module:Class`."""
         return self.key.partition("-")[0]
 
     @property
+    def kind(self) -> str:
+        """Cleaner, filter or dedup."""
+        return kind_of(type(self.rule))
+
+    @property
     def is_filter(self) -> bool:
-        return hasattr(self.rule, "score")
+        return isinstance(self.rule, Filter)
 
     @property
     def is_cleaner(self) -> bool:
-        return hasattr(self.rule, "clean")
+        return isinstance(self.rule, Cleaner)
 
     @property
     def is_dedup(self) -> bool:
-        return hasattr(self.rule, "sign")
+        return isinstance(self.rule, Dedup)
+
+    @property
+    def keeps_one_copy(self) -> bool:
+        """A dedup of whole documents."""
+        return isinstance(self.rule, Dedup) and self.rule.removes == "documents"
 
     @property
     def filter(self) -> Filter:
-        return cast(Filter, self.rule)
+        assert isinstance(self.rule, Filter)
+        return self.rule
 
     @property
     def cleaner(self) -> Cleaner:
-        return cast(Cleaner, self.rule)
+        assert isinstance(self.rule, Cleaner)
+        return self.rule
 
     @property
     def dedup(self) -> Dedup:
-        return cast(Dedup, self.rule)
+        assert isinstance(self.rule, Dedup)
+        return self.rule
 
     def identity(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """What decides the result of the rule: name, version, settings and the SHA-256 of its model files.
+        """What decides the result of the rule: name, version, settings and the SHA-256 of its model files; of a rule
+        that is not ours, where its class is and of which package in which version.
 
         `without` names settings to leave out (the thresholds, for the identity of scores).
         """
         return {
             "rule": self.key,
-            "version": self.rule.version,  # type: ignore[attr-defined]
+            "version": self.rule.version,
             "settings": self.rule.model_dump(mode="json", exclude=set(without)),
             "models": dict(model_digests(self.rule)),
+            **origin(type(self.rule)),
         }
 
     def score_identity(self) -> dict[str, Any]:
         """What decides the scores of a filter, thresholds aside."""
-        return self.identity(self.filter.thresholds)
+        return self.identity(self.filter.threshold_fields())
+
+
+def kind_of(rule: type[Rule]) -> str:
+    """Cleaner, filter or dedup."""
+    return next(kind.__name__.lower() for kind in (Cleaner, Filter, Dedup) if issubclass(rule, kind))
+
+
+def rule_of(identity: dict[str, Any]) -> NamedRule:
+    """The rule that a manifest's `rules` or `dedup` names.
+
+    Raises:
+        UserError: its class is not to be had.
+    """
+    key = identity["rule"]
+    return NamedRule(key, find_rule(identity.get("class", key.partition("-")[0]))(**identity["settings"]))
 
 
 def model_digests(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """(field, SHA-256) of every model file that the settings name, nested ones included."""
+    """(field, SHA-256) of every file that the settings name, nested ones included.
+
+    Raises:
+        UserError: there is no such file.
+    """
     for name, field in type(settings).model_fields.items():
-        yield from _digests_of(
-            getattr(settings, name), prefix + name, any(isinstance(m, ModelMark) for m in field.metadata)
-        )
+        mark = next((mark for mark in field.metadata if isinstance(mark, FileMark)), None)
+        yield from _digests(getattr(settings, name), prefix + name, mark)
 
 
-def _digests_of(value: Any, name: str, marked: bool) -> Iterator[tuple[str, str]]:
+def _digests(value: Any, name: str, mark: FileMark | None) -> Iterator[tuple[str, str]]:
     if isinstance(value, BaseModel):
         yield from model_digests(value, name + ".")
     elif isinstance(value, dict):
         for key in sorted(value):
-            yield from _digests_of(value[key], f"{name}.{key}", marked)
-    elif marked and isinstance(value, str):
-        yield name, models.sha256(models.locate(value))
+            yield from _digests(value[key], f"{name}.{key}", mark)
+    elif mark is not None and isinstance(value, str):
+        yield name, models.sha256(models.locate(value) if isinstance(mark, ModelMark) else mark.locate(value))

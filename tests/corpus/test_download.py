@@ -13,7 +13,7 @@ import pytest
 from corpus.download import CONTACT, DownloadTask, RemoteFile, download_files, fetch, read_listing
 from corpus.errors import UserError
 from pipelines.download import download
-from pipelines.runner import Runner
+from pipelines.engine.runner import Runner
 
 BODY = bytes(range(256)) * 5000
 

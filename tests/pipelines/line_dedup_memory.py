@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyarrow as pa
+from corpus.steps.plan import Step
 
 from corpus.dataset import StepFolder, finish
 from corpus.dedup.lines import Lines
 from corpus.parts import dataset_digest, write_part
 from corpus.schema import ORIGIN_TYPE, SCHEMA
-from corpus.steps.plan import Step
 from corpus.steps.rule import NamedRule
 from corpus.storage import write_json
 from corpus.text.buffers import text_array
@@ -82,7 +82,8 @@ def tree_rss() -> int:
 
 def main() -> None:
     from pipelines.process import StepInput, run_step
-    from pipelines.runner import Runner
+
+    from pipelines.engine.runner import Runner
 
     root, parts = Path(sys.argv[1]), int(sys.argv[2])
     source = StepFolder(str(root / "10-extract-generated"))

@@ -5,7 +5,7 @@ import pytest
 from corpus.recipe import load
 from pipelines import calibrate
 from pipelines.plan import data_plan
-from pipelines.rates import Rates
+from pipelines.plan.rates import Rates
 
 RECIPE = """
 format: 1

@@ -11,8 +11,8 @@ import pytest
 
 from corpus.recipe import load
 from corpus.report.summary import summarise
+from pipelines.engine.runner import Runner
 from pipelines.run import run
-from pipelines.runner import Runner
 from tokenizer.mixture import TABLE_1, read_manifest
 
 NO_NETWORK = '''\

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from corpus.steps.spill import Spilled, SpilledPartition, WriteSpill
-from pipelines.exchange import Exchange
-from pipelines.partmap import PartMap, PartsFailed
-from pipelines.runner import Runner
+from pipelines.engine.exchange import Exchange
+from pipelines.engine.partmap import PartMap, PartsFailed
+from pipelines.engine.runner import Runner
 from tests.pipelines.functions import Again, BadPartition, Job, Numbers, SumUp
 
 POOL = Runner(workers=2, quiet=True)

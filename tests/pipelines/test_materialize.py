@@ -12,20 +12,20 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from pipelines.materialize import materialize
 from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
 from corpus.steps.spill import WriteSpill
+from pipelines.engine.partmap import PartsFailed
+from pipelines.engine.runner import Runner
 from pipelines.gc import stale_folders
-from pipelines.materialize import materialize
-from pipelines.partmap import PartsFailed
-from pipelines.runner import Runner
 from tests.tokenizer.range_server import serve
 from tests.tokenizer.token_folders import flip, write_run
 from tokenizer import concatenation
 from tokenizer.index import read_index
-from tokenizer.materialize import Place, Stretches, make_plan, work_folder
+from tokenizer.materialize import Place, Stretches, layout_of, work_folder
 from tokenizer.mixture import read_manifest
 from tokenizer.readahead import ReadAhead
 from tokenizer.reader import TokenReader
@@ -180,7 +180,7 @@ def test_spill_files_of_a_run_that_missed_fewer_shards(copied: str, materialised
     folder, _ = run(copied)
     (folder / "shard-00001.tok").unlink()
     work = work_folder(copied)
-    plan = make_plan(copied, SHARD)
+    plan = layout_of(copied, SHARD)
     for stretch in Stretches(STRETCH)(copied):  # as one that was killed between spilling and writing
         WriteSpill(Place(plan), plan.shards, work)(stretch)
     (folder / "shard-00003.tok").unlink()
@@ -198,7 +198,7 @@ def test_spill_files_of_a_run_that_missed_fewer_shards(copied: str, materialised
 def test_killed_in_a_window(copied: str, materialised: dict[str, bytes], window: str) -> None:
     """The whole process tree, just before a file gets its name."""
     code = (
-        "from pipelines.materialize import materialize; from pipelines.runner import Runner;"
+        "from pipelines.materialize import materialize; from pipelines.engine.runner import Runner;"
         f"materialize({copied!r}, Runner(workers=2), {SHARD}, {STRETCH})"
     )
     path = [str(Path(__file__).parents[1] / "killing"), str(Path(__file__).parents[2])]
@@ -220,7 +220,7 @@ def test_damage_of_a_materialised_shard(copied: str) -> None:
     folder, _ = run(copied)
     path = folder / "shard-00001.tok"
     whole = path.read_bytes()
-    sequences = make_plan(copied, SHARD).per_shard
+    sequences = layout_of(copied, SHARD).per_shard
     flip(path, 4096 + 1)
     reader = TokenReader(copied)
     assert reader.batch(0, sequences).shape == (sequences, 17)

@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 from corpus.cli import app
 from corpus.errors import UserError
 from corpus.recipe import load
+from pipelines.engine.runner import Runner
 from pipelines.gc import stale_folders
 from pipelines.plan import data_plan
-from pipelines.rates import reference
+from pipelines.plan.rates import reference
 from pipelines.run import run
-from pipelines.runner import Runner
 from tests.tokenizer.folders import run as pack
 from tests.tokenizer.folders import write_parts
 from tokenizer.index import read_index

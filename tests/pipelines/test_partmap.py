@@ -5,8 +5,8 @@ import apache_beam as beam
 import pytest
 
 from corpus.errors import UserError
-from pipelines.partmap import PartMap, PartsFailed
-from pipelines.runner import Runner
+from pipelines.engine.partmap import PartMap, PartsFailed
+from pipelines.engine.runner import Runner
 from tests.pipelines.functions import Counted, Job, counted, failing, killed_once
 
 POOL = Runner(workers=2, quiet=True)
@@ -68,7 +68,7 @@ def test_failed_parts_are_listed_once_without_beams_traceback(
 
 
 def test_a_cluster_logs_each_part_and_names_the_failed_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "pipelines.partmap")
+    caplog.set_level(logging.INFO, "pipelines.engine.partmap")
     with pytest.raises(PartsFailed, match=r"^step: part-00001 failed: config.yaml has no key `x`: add it$"):
         GRAPH.run(
             lambda pipeline: (

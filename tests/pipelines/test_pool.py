@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.pool import PartsFailed, run_parts
+from pipelines.engine.pool import PartsFailed, run_parts
 from tests.pipelines.functions import (
     Job,
     disk_full,
@@ -100,7 +100,7 @@ def test_a_result_that_cannot_be_pickled_fails_its_part_only() -> None:
 
 DRIVER = """
 import sys
-from pipelines.pool import run_parts
+from pipelines.engine.pool import run_parts
 from tests.pipelines.functions import Job, long
 if __name__ == "__main__":
     run_parts(long, [Job(n, sys.argv[1]) for n in range(4)], 2, "long")

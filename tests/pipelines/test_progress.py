@@ -3,7 +3,7 @@ import io
 import pytest
 
 from pipelines import progress
-from pipelines.progress import Progress
+from pipelines.engine.progress import Progress
 from tests.pipelines.functions import Counted
 
 
@@ -19,7 +19,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     # Only here: other threads of this process wait by the real clock.
-    monkeypatch.setattr("pipelines.progress.monotonic", clock)
+    monkeypatch.setattr("pipelines.engine.progress.monotonic", clock)
     return clock
 
 

@@ -9,7 +9,7 @@ from apache_beam.utils.subprocess_server import JavaJarServer
 
 from corpus.errors import DamagedFile, UserError
 from pipelines import runner as module
-from pipelines.runner import Runner
+from pipelines.engine.runner import Runner
 
 
 def nothing(pipeline: beam.Pipeline) -> None:
@@ -105,5 +105,5 @@ def test_dataflow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_workers_do_not_import_beam() -> None:
-    code = "import pipelines.pool, corpus.steps.spill, sys; sys.exit('apache_beam' in sys.modules)"
+    code = "import pipelines.engine.pool, corpus.steps.spill, sys; sys.exit('apache_beam' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

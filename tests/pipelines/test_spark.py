@@ -4,12 +4,12 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
+from pipelines.materialize import materialize
 
 from corpus.errors import UserError
-from pipelines.exchange import Exchange
-from pipelines.materialize import materialize
-from pipelines.partmap import PartMap, PartsFailed
-from pipelines.runner import Runner
+from pipelines.engine.exchange import Exchange
+from pipelines.engine.partmap import PartMap, PartsFailed
+from pipelines.engine.runner import Runner
 from tests.pipelines.functions import Again, Job, Numbers, SumUp, failing
 from tests.tokenizer.token_folders import write_run
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from corpus.steps.plan import Step
+from pipelines.extract import extract
+from pipelines.process import StepInput, run_step
+from pipelines.tokenize import tokenize
 from typer.testing import CliRunner
 
 from corpus.cli import app
@@ -12,13 +16,9 @@ from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.parts import write_part
 from corpus.recipe import TokenizerSection, load, parse_rules, source_plan
-from corpus.steps.plan import Step
-from pipelines.extract import extract
+from pipelines.engine.runner import Runner
 from pipelines.gc import stale_folders
-from pipelines.process import StepInput, run_step
 from pipelines.run import run
-from pipelines.runner import Runner
-from pipelines.tokenize import tokenize
 from tests.tokenizer.conftest import trained
 
 RUNNER = Runner("local", 1, quiet=True)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
+from pipelines.extract import extract
+from pipelines.tokenize import token_digest, tokenize
+from pipelines.train_tokenizer import recipe_shares, tokenizer_digest, train_tokenizer, training_lines
 from typer.testing import CliRunner
 
 from corpus.cli import app
@@ -14,12 +17,9 @@ from corpus.dataset import StepFolder
 from corpus.errors import DamagedFile, UserError
 from corpus.recipe import TokenizerSection, load, source_plan
 from corpus.storage import read_json
-from pipelines.extract import extract
+from pipelines.engine.runner import Runner
 from pipelines.gc import stale_folders
 from pipelines.run import run
-from pipelines.runner import Runner
-from pipelines.tokenize import token_digest, tokenize
-from pipelines.train_tokenizer import recipe_shares, tokenizer_digest, train_tokenizer, training_lines
 from tests.tokenizer.conftest import trained
 from tokenizer.index import read_index
 from tokenizer.model import model_sha256

@@ -27,7 +27,7 @@ from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.model import read_model
 from tokenizer.reader import TokenReader
 from tokenizer.shards import Shard
-from tokenizer.tokenize import TokenizeTask, TokenPart, plan_shards, tokenize_parts
+from tokenizer.tokenize import TokenizeTask, TokenPart, group_parts, tokenize_parts
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_a_vocabulary_that_needs_four_bytes(model_path: str, tmp_path: Path) -> 
 
 def test_shards_are_groups_of_consecutive_parts() -> None:
     sizes = [3, 3, 3, 20, 0, 1]
-    planned = plan_shards([Part(n, "", 1, size) for n, size in enumerate(sizes)], 7)
+    planned = group_parts([Part(n, "", 1, size) for n, size in enumerate(sizes)], 7)
     assert [[part.number for part in group] for group in planned] == [[0, 1], [2], [3], [4, 5]]
 
 

@@ -14,7 +14,7 @@ from corpus.steps.spill import GroupedPartition, encode_block
 from tests.tokenizer.folders import STEP, run, texts, write_parts
 from tests.tokenizer.token_folders import flip
 from tokenizer.index import write_index
-from tokenizer.materialize import Place, Stretches, WriteShard, make_plan
+from tokenizer.materialize import Place, Stretches, WriteShard, layout_of
 from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.reader import TokenReader
 from tokenizer.trace import documents_of, locate, trace_sequences, write_documents
@@ -104,7 +104,7 @@ def test_a_token_of_a_materialised_shard_leads_to_its_document(home: Path) -> No
     manifest = write_manifest(make_mixture({"books": 1}, {"books": tokens}, None, 16), str(home))
     reader = TokenReader(manifest)
     processor = sentencepiece.SentencePieceProcessor(model_file=str(home / "tokenizer.model"))
-    plan = make_plan(manifest, 3000)
+    plan = layout_of(manifest, 3000)
     blocks: dict[int, list[pa.RecordBatch]] = {}
     for stretch in Stretches()(manifest):
         for number, block in Place(plan)(stretch):

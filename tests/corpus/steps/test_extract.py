@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from corpus.steps.plan import ExtractTasks, write_extract_plan
+from pipelines.extract import extract
 
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
@@ -14,12 +16,10 @@ from corpus.parts import read_part
 from corpus.recipe import source_plan
 from corpus.sources.raw import list_files
 from corpus.steps.extract import DecideIds, DropDuplicateIds, SignIds, extract_part
-from corpus.steps.plan import ExtractTasks, write_extract_plan
 from corpus.steps.result import PartResult
 from corpus.steps.spill import GroupedPartition, encode_block, gather
 from corpus.storage import read_json
-from pipelines.extract import extract
-from pipelines.runner import Runner
+from pipelines.engine.runner import Runner
 
 PARTITIONS = 3
 SPLIT_BYTES = 3  # each file is a split

@@ -1,5 +1,4 @@
 import pyarrow as pa
-
 from corpus.filters.reasons import first_reason
 
 

@@ -23,7 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.utils.subprocess_server import JavaJarServer
 
 from corpus.errors import DamagedFile, UserError
-from pipelines.pool import PartsFailed, interrupt
+from pipelines.engine.pool import PartsFailed, interrupt
 
 RunnerName = Literal["local", "spark", "flink", "dataflow"]
 

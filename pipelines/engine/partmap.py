@@ -10,8 +10,8 @@ import apache_beam as beam
 
 from corpus.errors import UserError
 from corpus.steps.spill import GroupedPartition
-from pipelines.pool import PartsFailed, Task, one_line, run_parts
-from pipelines.runner import Runner
+from pipelines.engine.pool import PartsFailed, Task, one_line, run_parts
+from pipelines.engine.runner import Runner
 
 __all__ = ["PartMap", "PartsFailed", "each_part", "spread"]
 
@@ -25,7 +25,7 @@ class PartMap(beam.PTransform):
     """Tasks, each with `.part` and a `str` that names it -> the results of `function`, which should be small.
 
     `function` must be picklable by name and live in a module that does not import Beam. With a pool it runs there
-    (`pipelines.pool.run_parts`); else tasks are spread over the runner's workers, a log line a part, and the
+    (`pipelines.engine.pool.run_parts`); else tasks are spread over the runner's workers, a log line a part, and the
     runner's own retries apply. Partitions from an `Exchange` are not spread again: they are where their blocks are.
 
     Raises (when the pipeline runs):

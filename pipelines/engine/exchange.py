@@ -17,8 +17,8 @@ from corpus.steps.spill import (
     gather,
     spilled_partitions,
 )
-from pipelines.partmap import PartMap, each_part, spread
-from pipelines.runner import Runner
+from pipelines.engine.partmap import PartMap, each_part, spread
+from pipelines.engine.runner import Runner
 
 
 class Exchange(beam.PTransform):

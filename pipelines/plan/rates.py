@@ -16,7 +16,7 @@ class Rates:
     Attributes:
         machine: where it was measured.
         date: ISO.
-        bytes_per_s: of one core, by the name of the work (`pipelines.plan.Work`). Bytes are those of UTF-8 text, in
+        bytes_per_s: of one core, by the name of the work (`pipelines.stages.stage.Work`). Bytes are those of text, in
             `decide` those of signatures.
     """
 
@@ -27,7 +27,7 @@ class Rates:
 
 def reference() -> Rates:
     """The rates that come with the package."""
-    return _read(str(resources.files("pipelines") / "reference_rates.json"))
+    return _read(str(resources.files("pipelines.plan") / "reference_rates.json"))
 
 
 def newest() -> Rates | None:

@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from corpus.errors import UserError
-from pipelines.progress import Progress
+from pipelines.engine.progress import Progress
 
 PRELOADED = ("numba", "numpy", "pyarrow.compute", "pyarrow.parquet", "fsspec.implementations.local")
 """Imported once in the process that workers are forked from; none of them starts a thread."""

@@ -12,21 +12,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus.dataset import Part, StepFolder
+from corpus.dataset import StepFolder
 from corpus.demo.raw import make
 from corpus.errors import UserError
 from corpus.parts import read_part, text_bytes
-from corpus.recipe import Recipe, SourcePlan, bundled, load
+from corpus.recipe.load import Recipe, SourceEntry, bundled, load
 from corpus.rules import PartRef
-from corpus.sources.raw import Split, list_files
-from corpus.steps.dedupe import Decide, DedupPart, SignTask, partitions_for, sign
+from corpus.sources.raw import Split
+from corpus.steps.chain import apply_rule, with_column
+from corpus.steps.dedupe import Decide, SignTask, partitions_for, sign
 from corpus.steps.extract import ExtractTask, extract_part
-from corpus.steps.process import ProcessTask, process_part, with_column
+from corpus.steps.process import ProcessTask, process_part
 from corpus.steps.result import PartResult
 from corpus.steps.rule import NamedRule
 from corpus.steps.spill import Spilled, WriteSpill, spilled_partitions
 from corpus.storage import join
-from pipelines.rates import Rates
+from pipelines.plan.rates import Rates
 from tokenizer.tokenize import TokenizeTask, TokenPart, tokenize_parts
 from tokenizer.train import train
 
@@ -34,6 +35,8 @@ PART_BYTES = 8 << 20
 """Text of the parts that are measured on: files of the demo are read again and again until there is so much."""
 LEAST_SECONDS = 0.5
 """Of processor time that a measurement takes at least."""
+FALLBACK = "commoncrawl"
+"""Its documents stand for those of a source that the demo has no raw files of, and of all sources together."""
 VOCAB_SIZE = 4000
 """Of the tokenizer that is trained where the recipe names none: a few MB of text hold no 32,000 pieces."""
 
@@ -48,16 +51,18 @@ def calibrate(recipe: Recipe, say: Callable[[str], None] = print) -> Rates:
     """
     with tempfile.TemporaryDirectory(prefix="corpus-calibrate-") as home:
         make(Path(home) / "raw")
-        demo = {plan.name: plan for plan in load(bundled("demo"), variables={"DEMO": home}, needs_models=False).sources}
+        demo = load(bundled("demo"), variables={"DEMO": home}, needs_models=False).sources
         measure = _Measure(home, say)
         small, large = {}, {}
-        for plan in recipe.sources:
-            small[plan.name], large[plan.name] = measure.extract(demo[plan.name])
-        measure.parts(next(iter(large.values())))
-        for plan in recipe.sources:
-            measure.rules(plan.steps, large[plan.name])
-        for named in recipe.across:
-            measure.dedup(named, large[recipe.sources[0].name])
+        for entry in demo:
+            if entry.type in {wanted.type for wanted in recipe.sources} | {FALLBACK}:
+                small[entry.type], large[entry.type] = measure.extract(entry)
+        measure.parts(large[FALLBACK])
+        for entry in recipe.sources:
+            if entry.type not in large:
+                say(f"extract {entry.type}: not measured: the demo has no raw files of this kind")
+            measure.rules(entry.steps, large.get(entry.type, large[FALLBACK]))
+        measure.rules(recipe.across, large[FALLBACK])
         if recipe.tokenizer is not None:
             model = recipe.tokenizer.model
             measure.tokenizer(model if model is not None and os.path.isfile(model) else None, list(small.values()))
@@ -110,20 +115,22 @@ class _Measure:
         self.bytes_per_s[name] = size / min(taken)
         self._say(f"{name}: {self.bytes_per_s[name] / 1e6:,.1f} MB/s")
 
-    def extract(self, plan: SourcePlan) -> tuple[_Documents, _Documents]:
+    def extract(self, entry: SourceEntry) -> tuple[_Documents, _Documents]:
         """The documents of the demo's files, and the same over and over."""
-        splits = plan.source.plan(list_files(plan.input, plan.include), plan.split_bytes)
+        source = entry.source
+        splits = source.splits(source.files(entry.input, entry.include), entry.split_bytes)
         pieces = tuple(piece for split in splits for piece in split.pieces)
 
         def run(times: int) -> _Documents:
             output = StepFolder(self._folder())
             split = Split(pieces * times, splits[0].group)
-            return _Documents(output, extract_part(ExtractTask(0, plan.source, plan.input, split, "", output, "")))
+            task = ExtractTask(0, entry.name, source, entry.input, split, "", output, "")
+            return _Documents(output, extract_part(task))
 
         once = run(1)
         times = max(1, PART_BYTES // max(1, once.bytes))
         many = run(times)
-        self._record(f"extract {plan.name}", many.bytes, lambda: run(times))
+        self._record(f"extract {entry.type}", many.bytes, lambda: run(times))
         return once, many
 
     def parts(self, documents: _Documents) -> None:
@@ -142,31 +149,25 @@ class _Measure:
             size = sum(map(text_bytes, batches))
             if named.is_dedup:
                 self.dedup(named, documents)
-            elif named.is_cleaner:
-                self._record(named.name, size, lambda: [named.cleaner.clean(batch) for batch in batches])  # noqa: B023
-                batches = [_cleaned(named, batch) for batch in batches]
-            else:
-                self._record(
-                    named.name,
-                    size,
-                    lambda: [named.filter.decide(named.filter.score(batch)) for batch in batches],  # noqa: B023
-                )
-                if named.name == "language":  # the rules after it look at the column that it fills
-                    english = [pa.array(["en"] * batch.num_rows) for batch in batches]
-                    batches = [with_column(b, "language", column) for b, column in zip(batches, english, strict=True)]
+                continue
+            self._record(named.name, size, lambda: [apply_rule(named, batch) for batch in batches])  # noqa: B023
+            if named.is_filter and "language" in named.filter.score_names():  # rules after it look at that column
+                english = [pa.array(["en"] * batch.num_rows) for batch in batches]
+                batches = [with_column(b, "language", column) for b, column in zip(batches, english, strict=True)]
+            elif named.is_cleaner and named.name in self.bytes_per_s:
+                cleaned = [apply_rule(named, batch) for batch in batches]
+                batches = [applied.after.filter(applied.reasons.is_null()) for applied in cleaned]
 
     def dedup(self, named: NamedRule, documents: _Documents) -> None:
         """Signing with its spill files, deciding round by round, and applying the decisions."""
         size = named.dedup.estimate(documents.result.documents_out, documents.bytes)
         rounds = named.dedup.rounds()
         widths = [given.partitions or partitions_for(size) for given in rounds] + [1]
-        part = DedupPart(
-            PartRef(0), Part(0, "", documents.result.documents_out, documents.bytes), documents.folder, documents.folder
-        )
+        task = SignTask(0, PartRef(0), documents.path, named, widths[0])
 
         def signed() -> tuple[str, list[Spilled]]:
             folder = self._folder()
-            return folder, [WriteSpill(sign, widths[0], folder)(SignTask(0, part, named, widths[0]))]
+            return folder, [WriteSpill(sign, widths[0], folder)(task)]
 
         def decided(folder: str, spills: list[Spilled]) -> tuple[str, list[Spilled]]:
             for given, width, following in zip(rounds, widths[:-1], widths[1:], strict=True):
@@ -195,11 +196,11 @@ class _Measure:
     def tokenizer(self, model: str | None, documents: Sequence[_Documents]) -> None:
         """Training, and packing shards: of text that comes once, since words seen before are encoded faster."""
         trained = join(self._home, "tokenizer.model")
-        size = sum(of.bytes for of in documents)
+        size = sum(one.bytes for one in documents)
         self._record("train tokenizer", size, lambda: train(_lines(documents), trained, VOCAB_SIZE, max_skipped=1.0))
         if model is None and "train tokenizer" not in self.bytes_per_s:
             return
-        parts = tuple(TokenPart(n, of.path, "", of.result.documents_out) for n, of in enumerate(documents))
+        parts = tuple(TokenPart(n, one.path, "", one.result.documents_out) for n, one in enumerate(documents))
 
         def run(some: tuple[TokenPart, ...]) -> float:
             begun = time.process_time()
@@ -213,13 +214,8 @@ class _Measure:
         self._say(f"tokenize: {self.bytes_per_s['tokenize'] / 1e6:,.1f} MB/s")
 
 
-def _cleaned(named: NamedRule, batch: pa.RecordBatch) -> pa.RecordBatch:
-    result = named.cleaner.clean(batch)
-    return with_column(batch, "text", result.text).filter(result.reason.is_null())
-
-
 def _lines(documents: Iterable[_Documents]) -> Iterable[Any]:
-    for of in documents:
-        for batch in read_part(of.path, columns=["text"]):
+    for one in documents:
+        for batch in read_part(one.path, columns=["text"]):
             for text in batch.column("text").to_pylist():
                 yield from text.split("\n")

@@ -1,0 +1,1 @@
+"""A recipe: one YAML file that describes the whole corpus."""

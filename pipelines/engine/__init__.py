@@ -1,0 +1,1 @@
+"""All that knows Beam, a runner or a pool of processes."""
