@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.errors import UserError
+from corpus.parts import read_part
 from corpus.storage import digest_of, exists, join, names, read_json, write_json
 
 
@@ -154,9 +155,21 @@ def finish(
         reasons = ", ".join(
             f"{rule}.{reason} {count}" for rule, some in manifest["dropped"].items() for reason, count in some.items()
         )
-        raise UserError(f"{folder.path}: every document was dropped ({reasons}): check rules and input")
+        raise UserError(
+            f"{folder.path}: every document was dropped ({reasons}){_example(folder)}: check rules and input"
+        )
     write_json(folder.manifest_path, manifest)
     return manifest
+
+
+def _example(folder: StepFolder) -> str:
+    """What the sample of a raw record that gave no document says of it."""
+    path = folder.meta("samples", 0)
+    for batch in read_part(path) if exists(path) else ():
+        for row in batch.to_pylist():
+            if row["detail"]:
+                return f", as of {row['file']} ({row['detail']})"
+    return ""
 
 
 def _sum(parts: list[dict[str, Any]], key: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Plain, gzip and bzip2 files as one stream of bytes that goes on behind damage."""
+"""Plain, gzip, bzip2 and zstd files as one stream of bytes that goes on behind damage."""
 
 import bz2
 import re
@@ -6,7 +6,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO
 
+import pyarrow as pa
+
 CHUNK = 1 << 20
+_ZSTD_CHUNK = 1 << 16  # what is lost in front of damage
 
 _BZ2_STREAM = re.compile(rb"BZh[1-9]1AY&SY")  # header of a stream and magic of its first block
 _BZ2_STREAM_BYTES = 10
@@ -17,7 +20,8 @@ def decompressed(file: IO[bytes]) -> Iterator[bytes | None]:
     """The content of `file` from its beginning, at most `CHUNK` bytes at a time, None where bytes are lost.
 
     A bzip2 file of many streams (Wikimedia's multistream dumps) goes on at the next stream behind a damaged one;
-    the bytes of a damaged block are never given. Behind damage a gzip file ends. An error of the storage is raised.
+    the bytes of a damaged block are never given. Behind damage a gzip or zstd file ends. An error of the storage is
+    raised.
     """
     unpack = _unpacker(file)
     return unpack(file) if unpack else iter(lambda: file.read(CHUNK), b"")
@@ -42,10 +46,12 @@ def read_range(file: IO[bytes], offset: int, length: int) -> bytes:
 
 def _unpacker(file: IO[bytes]) -> Callable[[IO[bytes]], Iterator[bytes | None]] | None:
     """By the first bytes; the file is at its beginning afterwards."""
-    head = file.read(3)
+    head = file.read(4)
     file.seek(0)
-    if head == b"BZh":
+    if head.startswith(b"BZh"):
         return _bunzip
+    if head == b"\x28\xb5\x2f\xfd":
+        return _unzstd
     return _gunzip if head.startswith(b"\x1f\x8b") else None
 
 
@@ -93,6 +99,21 @@ def _next_bz2_stream(data: bytes, file: IO[bytes]) -> bytes:
         if not more:
             return b""
         data = data[1 - _BZ2_STREAM_BYTES :] + more
+
+
+def _unzstd(file: IO[bytes]) -> Iterator[bytes | None]:
+    stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
+    while True:
+        try:
+            chunk = stream.read(_ZSTD_CHUNK)
+        except OSError as error:
+            if error.errno is not None:
+                raise  # the storage's; Arrow's own for damaged data has no number
+            yield None
+            return
+        if not chunk:
+            return
+        yield chunk
 
 
 def _gunzip(file: IO[bytes]) -> Iterator[bytes | None]:

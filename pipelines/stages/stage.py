@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from corpus.dataset import StepFolder
+from corpus.steps.extract import ID_WITH_OTHER_TEXT
 
 if TYPE_CHECKING:
     from pipelines.engine.runner import Runner
@@ -122,6 +123,10 @@ class DocumentStage(Stage, Protocol):
         """The folder of a source's documents; the identity is known."""
 
 
+NOTES = {ID_WITH_OTHER_TEXT: "of them have the id of another document and another text"}
+"""What is counted in a step besides what it drops, in words."""
+
+
 def is_finished(folder: StepFolder, digest: str) -> bool:
     """Whether a step's folder holds the whole result of this digest."""
     return folder.finished and folder.manifest()["digest"] == digest
@@ -131,5 +136,5 @@ def documents_said(source: str, folder: StepFolder, did: bool) -> str:
     """What a person is told of one source's documents after a step."""
     manifest = folder.manifest()
     counts = manifest["documents"]
-    notes = "".join(f"; {count:,} {what.replace('_', ' ')}" for what, count in manifest.get("notes", {}).items())
+    notes = "".join(f"; {count:,} {NOTES[what]}" for what, count in manifest.get("notes", {}).items())
     return f"{source}: {folder.path} {'done' if did else 'was done'}: {counts['in']} in, {counts['out']} out{notes}"
