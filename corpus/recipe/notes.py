@@ -1,13 +1,15 @@
-"""What an order of rules costs. Every order is allowed; a known cost is said, in one line."""
+"""What is worth saying of a recipe before it is run: what the order of its rules costs, and which rules are slow. Every
+order is allowed."""
 
 from collections.abc import Iterator, Sequence
 
+from corpus.per_document import is_per_document
 from corpus.recipe.load import Recipe
 from corpus.steps.rule import NamedRule
 
 
-def order_notes(recipe: Recipe) -> list[str]:
-    """A line for each known cost of the order of a recipe's rules."""
+def recipe_notes(recipe: Recipe) -> list[str]:
+    """A line for each known cost of a recipe's rules."""
     notes = [note for entry in recipe.sources for note in _notes(entry.name, entry.steps, recipe.across)]
     return notes + list(_notes("across", recipe.across, ()))
 
@@ -20,11 +22,18 @@ def _notes(name: str, rules: Sequence[NamedRule], later: Sequence[NamedRule]) ->
                 f"{name}: {named.key} keeps one of several copies, and {_listed(dropping)} after it may drop that one: "
                 "then none is left"
             )
-        if named.is_filter and (cleaners := [rule.key for rule in after if rule.is_cleaner or _removes_lines(rule)]):
-            yield (
-                f"{name}: the stored scores of {named.key} are of the text before {_listed(cleaners)}: "
-                f"the finished text may score otherwise"
-            )
+    chain = [*rules, *later]
+    rewriting = [place for place, rule in enumerate(chain) if rule.is_cleaner or _removes_lines(rule)]
+    scored = [rule.key for place, rule in enumerate(rules) if rule.is_filter and rewriting and place < rewriting[-1]]
+    if scored:
+        first = min(place for place, rule in enumerate(rules) if rule.is_filter)
+        behind = [chain[place].key for place in rewriting if place > first]
+        yield (
+            f"{name}: stored scores of {_listed(scored)} are of the text as it was then, before {_listed(behind)}: the "
+            "finished text may score otherwise"
+        )
+    if slow := [rule.key for rule in rules if is_per_document(type(rule.rule))]:
+        yield f"{name}: {_listed(slow)}: Python functions of one document, slow beside rules that take whole batches"
 
 
 def _removes_lines(named: NamedRule) -> bool:
