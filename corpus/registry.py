@@ -111,8 +111,8 @@ def _of_ours(folder: str, name: str) -> Any:
         return None
     module = import_module(f"{folder}.{name}")
     for class_name, found in vars(module).items():
-        of_module = inspect.isclass(found) and found.__module__ == module.__name__
-        if of_module and class_name.lower() == name.replace("_", ""):
+        whole = inspect.isclass(found) and found.__module__ == module.__name__ and not inspect.isabstract(found)
+        if whole and class_name.lower() == name.replace("_", ""):
             return found
     return None
 
@@ -145,7 +145,8 @@ def _import(place: str) -> Any:
         raise UserError(f"{place}: {module_name} cannot be imported ({type(error).__name__}: {error})") from error
     for part in qualified.split("."):
         if not hasattr(found, part):
-            public = [name for name, value in vars(found).items() if inspect.isclass(value) and name[0] != "_"]
+            own = [value for value in vars(found).values() if getattr(value, "__module__", "") == module_name]
+            public = [value.__name__ for value in own if inspect.isclass(value) and value.__name__[0] != "_"]
             raise UserError(f"{place}: {module_name} has no {part}; {known(part, public)}")
         found = getattr(found, part)
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corpus.recipe.load import Recipe
-from corpus.recipe.order import order_notes
+from corpus.recipe.notes import recipe_notes
 from corpus.storage import join, remove
 from pipelines.graph import Graph, compile_graph
 from pipelines.record import attempt, keep_recipe
@@ -50,7 +50,7 @@ def run(
         stage.check()
     for other in keep_recipe(recipe):
         say(f"{recipe.output} is the output of {other.origin} too: gc keeps what any of its recipes names")
-    for note in order_notes(recipe):
+    for note in recipe_notes(recipe):
         say(note)
     work = join(recipe.output, ".work")
     ran = 0

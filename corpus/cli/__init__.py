@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from corpus.cli import evaluate, look, model, models, plan, run, shards, steps, tokenizer, tokens
+from corpus.cli import evaluate, look, model, models, plan, rules, run, shards, steps, tokenizer, tokens
 from corpus.errors import UserError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ for command in (
     model.generate,
     look.show,
     look.trace,
+    rules.rules,
+    run.status,
     run.gc,
 ):
     app.command()(command)

@@ -19,6 +19,7 @@ Options = Annotated[
 ]
 HeldOut = Annotated[int, typer.Option(min=2, help="one document in so many goes to the validation set")]
 CORES = os.cpu_count() or 1
+WIDE = 140  # columns of a table where the output is not a terminal: a file, a pipe
 
 
 def make_runner(name: str, workers: int, options: list[str] | None) -> "Runner":

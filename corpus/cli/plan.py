@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from corpus.cli.options import CORES, pipelines
+from corpus.cli.options import CORES, WIDE, pipelines
 from corpus.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 TRAIN = "train"
 PAPER_VOCAB, PAPER_WINDOW = 32_000, 2048  # LLaMA-1, sections 2.1 and 2.3
-WIDE = 140  # columns where the output is not a terminal: a file, a pipe
 
 
 def plan(

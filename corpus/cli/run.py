@@ -1,12 +1,14 @@
 """Commands on a whole run: do it, show it off, fetch its raw files, clear what it no longer names."""
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from corpus.cli.options import CORES, Options, RunnerName, Workers, assignment, make_runner, pipelines
+from corpus.cli.options import CORES, WIDE, Options, RunnerName, Workers, assignment, make_runner, pipelines
 
 if TYPE_CHECKING:
     from corpus.recipe.load import Recipe
@@ -79,18 +81,46 @@ def download(
 
 def gc(
     folder: Annotated[str, typer.Argument(help="a run's folder")],
-    remove: Annotated[bool, typer.Option("--remove", help="remove them")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="remove them, after asking")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
-    """List the folders of a run that its recipe no longer names.
+    """List the folders of a run that none of its recipes names any longer.
 
     Example: `corpus gc runs/llama --remove`
     """
     from corpus import storage
+    from corpus.errors import UserError
 
     stale = pipelines("gc").stale_folders(folder)
     for path in stale:
-        if remove:
-            storage.remove(path)
-        print(f"{'removed' if remove else 'not named by the recipe:'} {path}")
+        print(f"not named by a recipe: {path}")
     if not stale:
-        print(f"every folder in {folder} is named by its recipe")
+        print(f"every folder in {folder} is named by a recipe of its")
+    elif remove:
+        if not yes and not sys.stdin.isatty():
+            raise UserError("gc --remove asks before it removes, and there is nobody to ask here: add --yes")
+        if yes or typer.confirm(f"remove {'this folder' if len(stale) == 1 else f'these {len(stale)} folders'}?"):
+            for path in stale:
+                storage.remove(path)
+                print(f"removed {path}")
+
+
+def status(folder: Annotated[str, typer.Argument(help="a run's folder")]) -> None:
+    """Say what of a run is done, under way and missing, and how long each stage took.
+
+    Example: `corpus status runs/llama`
+    """
+    from corpus.errors import UserError
+    from corpus.recipe.load import load
+
+    recipes = pipelines("record").kept_recipes(folder)
+    if not recipes:
+        raise UserError(f"{folder} has no recipe.yaml: give the folder of a run")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    for kept in recipes:
+        if len(recipes) > 1:
+            console.print(Text(f"\nby {kept.origin}"))
+        stages = pipelines("status").status(load(kept.path, {"output": folder}, needs_models=False))
+        console.print(pipelines("status").table(stages))

@@ -13,7 +13,7 @@ from math import ceil, prod
 from corpus.errors import UserError
 from corpus.llama import BYTES_PER_TOKEN, TABLE_1
 from corpus.recipe.load import Recipe, SourceEntry
-from corpus.recipe.order import order_notes
+from corpus.recipe.notes import recipe_notes
 from corpus.storage import join
 from pipelines.graph import Graph, compile_graph
 from pipelines.plan.rates import Rates
@@ -133,7 +133,7 @@ def data_plan(recipe: Recipe, rates: Rates, reference: Rates, tokens: float | No
     everywhere = reference.bytes_per_s | rates.bytes_per_s
     rated = [RatedWork(one, everywhere.get(one.name), one.name not in rates.bytes_per_s) for one in work]
     calibrated = rates is not reference
-    return DataPlan(recipe, list(sources.values()), rated, spills, rates, calibrated, order_notes(recipe))
+    return DataPlan(recipe, list(sources.values()), rated, spills, rates, calibrated, recipe_notes(recipe))
 
 
 def disk(plan: DataPlan) -> list[tuple[str, float, str]]:
