@@ -1,6 +1,6 @@
 """A step's folder: where its parts, sidecars, decisions and manifest are, and when it is finished."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,19 @@ class StepFolder:
             Part(p["part"], p["data"]["digest"], p["documents"]["out"], p["text_bytes"]["out"], p["group"])
             for p in self.manifest()["parts"]
         ]
+
+
+def group_parts(parts: Sequence[Part], limit: int) -> list[list[Part]]:
+    """Consecutive parts, in groups of at most `limit` bytes of text; a larger part stands alone."""
+    groups: list[list[Part]] = []
+    held = 0
+    for part in parts:
+        if not groups or held + part.text_bytes > limit:
+            groups.append([])
+            held = 0
+        groups[-1].append(part)
+        held += part.text_bytes
+    return groups
 
 
 def matching_sidecar(folder: StepFolder, part: int, expected: dict[str, Any]) -> dict[str, Any] | None:

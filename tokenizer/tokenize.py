@@ -1,6 +1,6 @@
 """From parts of documents to a folder of packed shards: the work of one shard."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dataset import Part, StepFolder
+from corpus.dataset import StepFolder, group_parts
 from corpus.errors import DamagedFile
 from corpus.parts import read_part
 from corpus.recipe.sections import TokenizerSection
@@ -81,19 +81,6 @@ class TokenizeResult(PartResult):
         return shard_name(self.part)
 
 
-def group_parts(parts: Sequence[Part], shard_text_bytes: int = SHARD_TEXT_BYTES) -> list[list[Part]]:
-    """Consecutive parts, in groups of at most that much text; a larger part stands alone."""
-    groups: list[list[Part]] = []
-    held = 0
-    for part in parts:
-        if not groups or held + part.text_bytes > shard_text_bytes:
-            groups.append([])
-            held = 0
-        groups[-1].append(part)
-        held += part.text_bytes
-    return groups
-
-
 @dataclass(frozen=True)
 class TokenizeTasks:
     """Reads the manifest of the documents into one task for each shard."""
@@ -105,7 +92,7 @@ class TokenizeTasks:
     def __call__(self, documents: StepFolder) -> Iterator[TokenizeTask]:
         dataset = documents.manifest()["digest"]
         settings = self.settings
-        for number, group in enumerate(group_parts(documents.parts())):
+        for number, group in enumerate(group_parts(documents.parts(), SHARD_TEXT_BYTES)):
             parts = tuple(
                 TokenPart(part.number, documents.data(part.number), part.digest, part.documents) for part in group
             )

@@ -2,15 +2,33 @@
 extra is one clear line."""
 
 import sys
+from typing import Annotated
 
 import typer
 
-from corpus.cli import evaluate, look, model, models, plan, rules, run, shards, steps, tokenizer, tokens
+from corpus.cli import evaluate, export, look, model, models, plan, rules, run, shards, steps, tokenizer, tokens
 from corpus.errors import UserError
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"corpus {version('corpus')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version, and end", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """From raw public dumps to trained weights: the LLaMA-1 corpus, its tokenizer and its trainer."""
+
+
 for command in (
     run.run,
     plan.plan,
@@ -22,7 +40,6 @@ for command in (
     steps.dedupe,
     tokens.tokenize,
     tokens.mix,
-    model.export,
     model.generate,
     look.show,
     look.trace,
@@ -31,6 +48,7 @@ for command in (
     run.gc,
 ):
     app.command()(command)
+app.add_typer(export.app, name="export")
 app.command("import")(model.import_)
 app.command("eval")(evaluate.evaluate)
 app.add_typer(shards.app, name="shards")
@@ -49,7 +67,8 @@ def main() -> None:
             print("corpus: interrupted: run the same command again to do what is missing", file=sys.stderr)
         raise
     except UserError as error:
-        print(f"corpus: {error}", file=sys.stderr)
+        for line in str(error).splitlines():  # several mistakes of a recipe are told at once
+            print(f"corpus: {line}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""

@@ -15,7 +15,7 @@ COMPARED_WHOLE = 1_000_000_000
 """Parameters up to which the logits of all layers are compared: in float32 twice, 8 GB."""
 
 
-def export(
+def export_model(
     model: Annotated[str, typer.Argument(help="a checkpoint, or a run's output folder: then its newest")],
     output: Annotated[str, typer.Argument(help="a new folder")],
     format: Annotated[str, typer.Option(help="huggingface, or meta: the layout of the release")] = "huggingface",
@@ -24,7 +24,7 @@ def export(
 ) -> None:
     """Write a model's weights as a folder that other programs read.
 
-    Example: `corpus export runs/llama/model llama-hf --tokenizer tokenizer.model`
+    Example: `corpus export model runs/llama/model llama-hf --tokenizer tokenizer.model`
     """
     weights, written = trainer("convert.export").export(model, output, format, dtype, tokenizer)
     print(

@@ -57,9 +57,23 @@ def trainer(module: str) -> Any:
 
 
 def run_alone(stage: "Stage", output: str, runner: "Runner") -> None:
-    """Does one stage whose result goes into the folder `output`, if it is not done yet, and says what came of it."""
-    from corpus.storage import join
+    """Does one stage whose result goes into the folder `output`, if it is not done yet, and says what came of it.
 
+    Raises:
+        UserError: `output` is the folder of a run, or lies in that of a step, or what the stage raises.
+    """
+    from corpus.dataset import StepFolder
+    from corpus.storage import exists, join, parent
+
+    if exists(join(output, "recipe.yaml")):
+        raise UserError(
+            f"{output} is the folder of a run: name a folder for this step alone, as in {join(output, 'mine')}"
+        )
+    above = parent(output)
+    while above != parent(above):
+        if StepFolder(above).finished:
+            raise UserError(f"{output} lies in the folder of the step {above}: name another one")
+        above = parent(above)
     stage.check()
     did = not stage.finished()
     if did:

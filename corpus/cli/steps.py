@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from pipelines.engine.runner import Runner
 
 Rules = Annotated[
-    list[str], typer.Option("--rule", help="a step as in a recipe: 'language: {keep: [en]}'; may come again")
+    list[str],
+    typer.Option("--rule", help="a step as in a recipe: 'language: {keep: [en]}'; see `corpus rules`; may come again"),
 ]
 
 
 def extract(
-    source: Annotated[str, typer.Argument(help="commoncrawl, c4, github, wikipedia, books, arxiv or stackexchange")],
+    source: Annotated[str, typer.Argument(help="what kind: see `corpus rules`")],
     input: Annotated[str, typer.Argument(help="folder of raw files")],
     output: Annotated[str, typer.Argument(help="folder for the documents")],
     setting: Annotated[str, typer.Option(help="settings of the source as YAML: '{languages: [de]}'")] = "{}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from corpus.dataset import StepFolder
+from corpus.dataset import StepFolder, group_parts
 from corpus.recipe.sections import TokenizerSection
 from corpus.steps.identity import token_digest
 from corpus.storage import clear_attempts, join
@@ -15,7 +15,7 @@ from pipelines.stages.stage import Cost, DocumentStage, Flow, Stage, Work
 from pipelines.stages.tokenizer import Tokenizer
 from tokenizer.index import is_whole, write_index
 from tokenizer.model import check_special, model_sha256
-from tokenizer.tokenize import TokenizeTasks, group_parts, tokenize_parts
+from tokenizer.tokenize import SHARD_TEXT_BYTES, TokenizeTasks, tokenize_parts
 from tokenizer.trace import write_documents
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Tokenize:
         )
         clear_attempts(folder)
         write_documents(folder, documents.path, model)
-        write_index(folder, len(group_parts(documents.parts())))
+        write_index(folder, len(group_parts(documents.parts(), SHARD_TEXT_BYTES)))
 
     def said(self, did: bool) -> list[str]:
         return [f"{self.source}: {self.folder} {'done' if did else 'was done'}"]
