@@ -333,8 +333,8 @@ def tell_orders(orders: Mapping[int, Mapping[str, dict[str, Any]]]) -> None:
     for count, found in orders.items():
         row = [f"{count:,} sequences", seconds(found["this"]["seconds"])]
         for name in PEERS:
-            of = found.get(name)
-            row += [seconds(of["seconds"]), f"{of['bytes'] / 1e6:,.0f} MB"] if of else ["-", "-"]
+            answer = found.get(name)
+            row += [seconds(answer["seconds"]), f"{answer['bytes'] / 1e6:,.0f} MB"] if answer else ["-", "-"]
         rows.append(tuple(row))
     largest, last = max(orders), orders[max(orders)]
     scaled = [f"{SEQUENCES:,}, by the row above", seconds(child("order", str(SEQUENCES))["seconds"]) + " measured"]
@@ -381,9 +381,9 @@ def main() -> None:
             continue
         results[name] = found
         for count in COUNTS:
-            of = peer(arguments.peers, f"{name}-order", data, str(count))
-            if "missing" not in of:
-                orders[count][name] = of
+            answer = peer(arguments.peers, f"{name}-order", data, str(count))
+            if "missing" not in answer:
+                orders[count][name] = answer
     tell_beside(results, arguments.sequences)
     say("")
     tell_orders(orders)

@@ -79,13 +79,13 @@ def short_name(name: str) -> str:
     return _WORD_START.sub("_", qualified.rpartition(".")[2]).lower() if colon else name
 
 
-def origin(of: type[Any]) -> dict[str, Any]:
+def origin(described: type[Any]) -> dict[str, Any]:
     """What identifies a class that is not ours, for digests and to find it again: where it is, and the names and
     versions of the packages that its module may come from. Empty for ours."""
-    top = of.__module__.partition(".")[0]
+    top = described.__module__.partition(".")[0]
     if top == "corpus":
         return {}
-    return {"class": f"{of.__module__}:{of.__qualname__}", "packages": _packages(top)}
+    return {"class": f"{described.__module__}:{described.__qualname__}", "packages": _packages(top)}
 
 
 def _find(name: str, what: str, folders: tuple[str, ...], group: str) -> Any:

@@ -161,8 +161,8 @@ class TokenReader:
         """
         if source not in self.sources:
             raise UserError(f"the mixture has no source {source}: it has {', '.join(self.sources)}")
-        of = self.mixture.sources[self.sources.index(source)]
-        tokens = Concatenation(of.folder, of.index.header, of.index.heldout, self._opened)
+        held = self.mixture.sources[self.sources.index(source)]
+        tokens = Concatenation(held.folder, held.index.header, held.index.heldout, self._opened)
         count = available_sequences(tokens.tokens, self.seq_len)
         count = count if limit is None else min(count, limit)
         if not count:

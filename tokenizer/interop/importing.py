@@ -56,54 +56,54 @@ def import_files(
         _everywhere(packed, encoder.bos_id, first=True),
         _everywhere(packed, encoder.eos_id, first=False),
     )
-    identities = [_identity(header, of) for of in packed]
+    identities = [_identity(header, packed_file) for packed_file in packed]
     for name in names(join(output, "meta")):
         if name.endswith(".json"):  # not what a killed attempt left
             body = read_json(join(output, "meta", name))
             if body["identity"] not in identities[body["part"] : body["part"] + 1]:
                 raise UserError(f"{output} holds other shards ({name}): name another folder, or remove it")
-    for number, (of, identity) in enumerate(zip(packed, identities, strict=True)):
+    for number, (packed_file, identity) in enumerate(zip(packed, identities, strict=True)):
         path = join(output, shard_name(number))
         if exists(sidecar_path(output, number)) and exists(path):
             say(f"{path} was done")
             continue
-        counts = _import(of, number, output, header, identity, pieces)
-        say(f"{path} done: {counts.documents:,} documents, {counts.tokens:,} tokens of {of.path}")
+        counts = _import(packed_file, number, output, header, identity, pieces)
+        say(f"{path} done: {counts.documents:,} documents, {counts.tokens:,} tokens of {packed_file.path}")
     clear_attempts(output)
-    write_imported(output, [of.path for of in packed], model)
+    write_imported(output, [packed_file.path for packed_file in packed], model)
     return write_index(output, len(packed))
 
 
-def _identity(header: ShardHeader, of: Packed) -> str:
-    status = os.stat(of.path)
-    documents = hashlib.sha256(of.offsets.data).hexdigest()  # which stand in a file of their own
-    file = [os.path.abspath(of.path), status.st_size, status.st_mtime_ns, documents]
+def _identity(header: ShardHeader, packed_file: Packed) -> str:
+    status = os.stat(packed_file.path)
+    documents = hashlib.sha256(packed_file.offsets.data).hexdigest()  # which stand in a file of their own
+    file = [os.path.abspath(packed_file.path), status.st_size, status.st_mtime_ns, documents]
     return digest_of({"header": asdict(header), "file": file})
 
 
 def _everywhere(packed: Sequence[Packed], piece: int, first: bool) -> int:
     """`piece` where it is the first (or last) id of every document of every file, else -1."""
-    for of in packed:
-        starts, stops = of.offsets[:-1], of.offsets[1:]
-        if (starts == stops).any() or (of.tokens[starts if first else stops - 1] != piece).any():
+    for packed_file in packed:
+        starts, stops = packed_file.offsets[:-1], packed_file.offsets[1:]
+        if (starts == stops).any() or (packed_file.tokens[starts if first else stops - 1] != piece).any():
             return -1
     return piece
 
 
 def _import(
-    of: Packed, number: int, output: str, header: ShardHeader, identity: str, pieces: "_PieceBytes"
+    packed_file: Packed, number: int, output: str, header: ShardHeader, identity: str, pieces: "_PieceBytes"
 ) -> ShardCounts:
     counts: list[ShardCounts] = []
 
     def write(sink: Any) -> None:
         writer = ShardWriter(sink, header)
-        for first, stop in document_blocks(of.offsets):
-            offsets = of.offsets[first : stop + 1]
-            ids = of.tokens[offsets[0] : offsets[-1]]
+        for first, stop in document_blocks(packed_file.offsets):
+            offsets = packed_file.offsets[first : stop + 1]
+            ids = packed_file.tokens[offsets[0] : offsets[-1]]
             for wrong in (int(ids.min()), int(ids.max())) if ids.size else ():
                 if not 0 <= wrong < header.vocab_size:
                     raise UserError(
-                        f"{of.path} has the id {wrong}, and the tokenizer {header.vocab_size} pieces: "
+                        f"{packed_file.path} has the id {wrong}, and the tokenizer {header.vocab_size} pieces: "
                         "give the model that made the file"
                     )
             tokens = ids.astype(header.dtype)
@@ -134,7 +134,7 @@ class _PieceBytes:
     """How many bytes of text ids decode to."""
 
     def __init__(self, model: ModelFile) -> None:
-        self._bytes = np.array([_decoded(*of) for of in zip(model.pieces, model.types, strict=True)], np.int64)
+        self._bytes = np.array([_decoded(*piece) for piece in zip(model.pieces, model.types, strict=True)], np.int64)
         self._space = np.array([piece.startswith(SPACE) for piece in model.pieces]) & model.add_dummy_prefix
 
     def count(self, tokens: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> int:
