@@ -124,7 +124,7 @@ def _results(rule: Rule, function: Function, batch: pa.RecordBatch) -> Iterator[
     """What the function gives for each document.
 
     Raises:
-        UserError: it raised, named with the document.
+        RuntimeError: it raised; the message names the document.
     """
     settings = {name: getattr(rule, name) for name in type(rule).model_fields}
     others = batch.drop_columns(["text", "origin", "kept_lines"]).to_pylist()

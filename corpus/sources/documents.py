@@ -16,7 +16,7 @@ from corpus.settings import Settings
 from corpus.sources import dataset
 from corpus.sources.compressed import decompressed
 from corpus.sources.decode import decode_text
-from corpus.sources.json_lines import PACKINGS, PLAIN, ranges, raw_line, read_lines
+from corpus.sources.json_lines import PACKINGS, PLAIN, is_packed, ranges, raw_line, read_lines
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
 from corpus.sources.rows import Columns, plain
 from corpus.sources.source import Source
@@ -204,7 +204,7 @@ def _kind(path: str) -> str:
 def _shape(file: RawFile, split_bytes: int, text_per_raw: float) -> tuple[bool, bool]:
     """(its bytes are fewer than those of its text, it is cut into byte ranges)."""
     kind = _kind(file.path)
-    packed = kind == ".parquet" or file.path.lower().endswith(PACKINGS)
+    packed = kind == ".parquet" or is_packed(file.path)
     cut = kind == ".parquet" or (kind in PLAIN and not packed)
     return packed, cut and file.size > split_bytes // (text_per_raw if packed else 1)
 

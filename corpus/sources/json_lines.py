@@ -13,6 +13,11 @@ PACKINGS = (".gz", ".bz2", ".zst")
 PACKED = tuple(name + packing for name in PLAIN for packing in PACKINGS)
 
 
+def is_packed(path: str) -> bool:
+    """By the ending of its name."""
+    return path.lower().endswith(PACKINGS)
+
+
 def split_lines(files: Sequence[RawFile], split_bytes: int, text_per_packed: float) -> list[Split]:
     """Splits of about `split_bytes` of text. Plain files larger than that are cut into byte ranges; a line belongs to
     the range that its first byte is in.
@@ -36,7 +41,7 @@ def read_lines(root: str, piece: Piece, limit: int) -> Iterator[tuple[Origin, by
     record).
     """
     with open_raw(root, piece.path) as file:
-        if piece.path.endswith(PACKINGS):
+        if is_packed(piece.path):
             yield from _lines(decompressed(file), piece, 0, limit)
         else:
             offset = _next_line(file, piece.start)
@@ -48,7 +53,7 @@ def raw_line(root: str, origin: Origin) -> bytes:
     if origin.offset is None or origin.length is None:
         return b""
     with open_raw(root, origin.file) as file:
-        if origin.file.endswith(PACKINGS):
+        if is_packed(origin.file):
             return read_range(file, origin.offset, origin.length)
         file.seek(origin.offset)
         return file.read(origin.length)
@@ -63,9 +68,9 @@ def ranges(file: RawFile, split_bytes: int) -> Iterator[Split]:
 
 
 def _kind(file: RawFile, split_bytes: int) -> str:
-    if file.path.endswith(PACKED):
+    if is_packed(file.path):
         return "packed"
-    return "large" if file.size > split_bytes and file.path.endswith(PLAIN) else "small"
+    return "large" if file.size > split_bytes and file.path.lower().endswith(PLAIN) else "small"
 
 
 def _next_line(file: IO[bytes], start: int) -> int:
