@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from corpus.errors import UserError
+from corpus.lock import Refused, lock
 from corpus.storage import relative
 
 try:
@@ -55,7 +56,8 @@ def run(
     """Trains on the mixture of a manifest.json, in this process or as one of torchrun's, and returns `train`'s result.
 
     A mixture whose tokenizer has not `vocab_size` pieces is refused. `overrides` are dotted keys: `run(settings,
-    manifest, output, **{"run.steps": 100})`. Raises UserError.
+    manifest, output, **{"run.steps": 100})`. Raises UserError; Refused, on every process, while another run trains
+    into `output`.
     """
     from tokenizer.reader import TokenReader
 
@@ -66,7 +68,7 @@ def run(
             f"{manifest}: the tokenizer has {tokens.vocab_size} pieces, the recipe's tokenizer.vocab_size is"
             f" {vocab_size}; give the mixture of this recipe"
         )
-    with processes(settings.run.device) as device:
+    with processes(settings.run.device) as device, _only_run(output):
         return train(settings, tokens, Path(output), device)
 
 
@@ -231,6 +233,22 @@ def document_start(run: RunSettings, tokens: Tokens) -> int | None:
     return tokens.bos if run.document_mask else None
 
 
+@contextmanager
+def _only_run(output: str) -> Iterator[None]:
+    """Rank 0 locks the folder for the whole group; where it cannot, every process raises Refused."""
+    with ExitStack() as held:
+        refusal: list[str | None] = [None]
+        if dist.get_rank() == 0:
+            try:
+                held.enter_context(lock(output, "training run"))
+            except UserError as error:
+                refusal = [str(error)]
+        dist.broadcast_object_list(refusal)
+        if refusal[0] is not None:
+            raise Refused(refusal[0])
+        yield
+
+
 def _any_rank(flag: bool) -> bool:
     """Whether the flag is set on any process. Travels between hosts; the GPU is not waited for."""
     tensor = torch.tensor(int(flag))
@@ -277,7 +295,7 @@ def main(arguments: Sequence[str]) -> int:
         result = run(settings, paths["mixture"], paths["output"], vocab_size=vocab_size)
     except UserError as error:
         rank = os.environ.get("RANK", "0")
-        if rank == "0" or not isinstance(error, checkpoint.SaveFailed):
+        if rank == "0" or not isinstance(error, checkpoint.SaveFailed | Refused):  # those come on all ranks
             print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr)
         return 2
     except RuntimeError as error:

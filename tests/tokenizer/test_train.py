@@ -1,3 +1,5 @@
+import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +80,27 @@ def test_an_error_of_the_caller_is_raised_as_it_is(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="the disk is gone"):
         train(lines(), str(tmp_path / "m"), 320)
+
+
+def test_other_threads_go_on_while_sentencepiece_trains(tmp_path: Path) -> None:
+    """Such as the beat of `corpus.lock`: training takes hours on much text, and held the GIL up to 0.2.1."""
+    ended, looks, looks_before = threading.Event(), 0, 0
+
+    def look() -> None:
+        nonlocal looks
+        while not ended.wait(0.001):
+            looks += 1
+
+    def lines() -> Iterator[str]:
+        nonlocal looks_before
+        letters = random.Random(0)
+        yield from (" ".join("".join(letters.choices("abcdefgh", k=6)) for _ in range(12)) for _ in range(20_000))
+        looks_before = looks
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    train(lines(), str(tmp_path / "model"), 2000)
+    looks_after = looks
+    ended.set()
+    thread.join()
+    assert looks_after - looks_before >= 10

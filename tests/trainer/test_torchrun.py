@@ -16,15 +16,17 @@ import pytest
 import torch
 from harness import losses, records
 
+from corpus.lock import Refused, lock
 from corpus.storage import commit, write_json
 from tokenizer.index import IndexedShard, TokenIndex
 from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.reader import TokenReader
 from tokenizer.shards import ShardCounts, ShardHeader, ShardWriter
+from trainer import train as train_module
 from trainer.checkpoint import complete, read_position
-from trainer.config import parse, read_recipe
+from trainer.config import override, parse, read_recipe
 from trainer.loader import Tokens
-from trainer.train import main, run
+from trainer.train import main, run, train
 
 HEADER = ShardHeader(512, "ab" * 32, "cd" * 32, 1, 2)
 
@@ -119,6 +121,45 @@ def test_torchrun_trains_and_goes_on_without_torchrun(manifest: str, tmp_path: P
     result = run(settings, manifest, str(output), **changes)
     assert (result["steps"], result["heldout"].keys()) == (8, {"books", "github"})
     assert len(losses(output)) == 3 + 2
+
+
+def test_a_second_run_on_one_output_is_refused_once_and_writes_nothing(manifest: str, tmp_path: Path) -> None:
+    recipe, output = tmp_path / "recipe.yaml", tmp_path / "model"
+    recipe.write_text(RECIPE)
+    command = ["-m", "trainer.train", str(recipe), f"mixture={manifest}", f"output={output}"]
+    with lock(str(output), "training run"):
+        before = sorted(output.rglob("*"))
+        alone = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=ROOT)
+        group = subprocess.run([*TORCHRUN, *command], capture_output=True, text=True, cwd=ROOT)
+        assert [path for path in sorted(output.rglob("*")) if path.suffix != ".beat"] == [
+            path for path in before if path.suffix != ".beat"
+        ]
+    assert alone.returncode == 2
+    assert alone.stderr.startswith(f"error: {output} is in use: training run on ")
+    assert f", process {os.getpid()} (" in alone.stderr
+    assert len(alone.stderr.splitlines()) == 1
+    assert group.returncode == 1  # torchrun's own
+    (line,) = [line for line in group.stderr.splitlines() if "is in use" in line]
+    assert line == alone.stderr.strip()
+
+
+def test_a_run_has_its_output_to_itself_and_leaves_no_lock(
+    manifest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = []
+
+    def train_again(*arguments: object) -> dict[str, object]:
+        with pytest.raises(Refused) as error:
+            run(settings, manifest, str(tmp_path))
+        refusals.append(str(error.value))
+        return train(*arguments)
+
+    settings = parse({"model": {"size": "tiny"}, "parallel": {"compile": False, "precision": "float32"}})
+    settings = override(settings, {"run.batch": 8, "run.steps": 2, "run.device": "cpu", "optimiser.warmup_steps": 1})
+    monkeypatch.setattr(train_module, "train", train_again)
+    assert run(settings, manifest, str(tmp_path))["steps"] == 2
+    assert len(refusals) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.jsonl", "checkpoints"}
 
 
 @pytest.mark.slow

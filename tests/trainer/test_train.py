@@ -15,6 +15,7 @@ import torch
 from harness import SEQ_LEN, VOCAB, MemoryTokens, losses, records, small
 
 from corpus.errors import UserError
+from corpus.lock import Refused
 from trainer import guard
 from trainer import train as train_module
 from trainer.checkpoint import SaveFailed, read_position
@@ -290,6 +291,8 @@ def test_exit_code_of_a_stopped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         (SaveFailed("the disk is full"), "0", "error: the disk is full\n"),
         (SaveFailed("the disk is full"), "1", ""),
+        (Refused("another run is there"), "0", "error: another run is there\n"),
+        (Refused("another run is there"), "1", ""),
         (UserError("a shard is gone"), "1", "error on rank 1: a shard is gone\n"),
     ],
 )
