@@ -104,6 +104,17 @@ def lock(folder: str, what: str, say: Callable[[str], None] = _tell) -> Iterator
         held.release()
 
 
+def held_by(folder: str) -> str | None:
+    """Who has a folder, in words; None where nobody does, or the one who did is known to be dead."""
+    home = join(folder, HOME)
+    for token in _tokens(home):
+        claim = _Claim(home, token)
+        record = claim.read()
+        if record is not None and claim.count() is not None and _lives(record, home) is not False:
+            return _who(record)
+    return None
+
+
 @dataclass(frozen=True)
 class _Claim:
     """The files of one process that asks for a folder, or has it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from corpus.dataset import StepFolder, group_parts
 from corpus.errors import UserError, known
+from corpus.lock import HOME, lock
 from corpus.recipe.load import load
 from corpus.report import card
 from corpus.steps.export import FORMATS, ExportTask, Format, export_parts, export_schema
@@ -36,10 +37,6 @@ def export_documents(
         UserError: a step is not finished, two have one source, an unknown format or column, `output` holds something
             else, or a part failed.
     """
-    import apache_beam as beam
-
-    from pipelines.engine.partmap import PartMap
-
     if format not in FORMATS:
         raise UserError(f"--format {format} is unknown; {known(format, FORMATS)}")
     export_schema(tuple(columns))
@@ -48,23 +45,37 @@ def export_documents(
     elif not {"id", "text", "source"} <= set(columns):
         raise UserError("dolma's rows have id, text and source: name these columns too")
     steps = _steps(paths)
+    with lock(output, "corpus export documents"):
+        _export(steps, output, format, tuple(columns), shard_bytes, runner)
+    for source, step in steps.items():
+        counts = step.manifest()
+        text = counts["text_bytes"]["out"]
+        say(f"{join(output, source)}: {counts['documents']['out']:,} documents, {text:,} bytes of text")
+
+
+def _export(
+    steps: dict[str, StepFolder],
+    output: str,
+    format: str,
+    columns: tuple[str, ...],
+    shard_bytes: int,
+    runner: Runner,
+) -> None:
+    import apache_beam as beam
+
+    from pipelines.engine.partmap import PartMap
+
     added = _claim(output, steps, format, columns, shard_bytes)
     tasks: list[ExportTask] = []
     for source, step in steps.items():
         folder = join(output, source, "documents") if format == "dolma" else join(output, source)
         for group in group_parts(step.parts(), shard_bytes):
             numbers = tuple(part.number for part in group)
-            tasks.append(
-                ExportTask(len(tasks), step, numbers, folder, _checked(format), tuple(columns), shard_bytes, added)
-            )
+            tasks.append(ExportTask(len(tasks), step, numbers, folder, _checked(format), columns, shard_bytes, added))
     runner.run(lambda pipeline: pipeline | beam.Create(tasks) | "Export" >> PartMap(export_parts, runner, "export"))
     clear_attempts(output)
     if format != "dolma":
-        card.write(output, steps, format, export_schema(tuple(columns)))
-    for source, step in steps.items():
-        counts = step.manifest()
-        text = counts["text_bytes"]["out"]
-        say(f"{join(output, source)}: {counts['documents']['out']:,} documents, {text:,} bytes of text")
+        card.write(output, steps, format, export_schema(columns))
 
 
 def _checked(format: str) -> Format:
@@ -105,7 +116,7 @@ def _claim(output: str, steps: dict[str, StepFolder], format: str, columns: Sequ
         if body["digest"] != digest:
             raise UserError(f"{output} holds another export: name a new folder, or remove it")
         return str(body["added"])
-    if names(output):
+    if set(names(output)) - {HOME}:
         raise UserError(f"{output} is not empty: name a new folder")
     added = datetime.now(UTC).strftime("%Y-%m-%dT00:00:00.000Z")
     write_json(mark, {"digest": digest, "added": added})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corpus.lock import lock
 from corpus.recipe.load import Recipe
 from corpus.recipe.notes import recipe_notes
 from corpus.storage import join, remove
@@ -43,11 +44,17 @@ def run(
     """Does what the recipe asks for and is not yet done; `only` and `until` are those of `compile_graph`.
 
     Raises:
-        UserError: a source or step the recipe does not have, or what a stage raises.
+        UserError: a source or step the recipe does not have, another process works on the same output, or what a stage
+            raises.
     """
     graph = compile_graph(recipe, only, until)
     for stage in graph.stages:
         stage.check()
+    with lock(recipe.output, "corpus run"):
+        return _run(graph, recipe, runner, say)
+
+
+def _run(graph: Graph, recipe: Recipe, runner: Runner, say: Callable[[str], None]) -> RunResult:
     for other in keep_recipe(recipe):
         say(f"{recipe.output} is the output of {other.origin} too: gc keeps what any of its recipes names")
     for note in recipe_notes(recipe):

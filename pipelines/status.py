@@ -7,6 +7,7 @@ from rich.table import Table
 
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
+from corpus.lock import held_by
 from corpus.recipe.load import Recipe
 from corpus.report.tables import new_table
 from corpus.storage import exists, join, names, read_json
@@ -37,10 +38,11 @@ class StageStatus:
 
 def status(recipe: Recipe) -> list[StageStatus]:
     """Every stage of a recipe, in the order of a run."""
-    return [_status(recipe.output, stage) for stage in compile_graph(recipe).stages]
+    working = held_by(recipe.output) is not None
+    return [_status(recipe.output, stage, working) for stage in compile_graph(recipe).stages]
 
 
-def _status(run: str, stage: Stage) -> StageStatus:
+def _status(run: str, stage: Stage, working: bool) -> StageStatus:
     try:
         identity, done = stage.identity(), stage.finished()
     except UserError as error:  # the raw files are gone
@@ -51,7 +53,7 @@ def _status(run: str, stage: Stage) -> StageStatus:
     seconds = sum(attempt.seconds or 0.0 for attempt in tried)
     parts = _parts(stage)
     state = "done" if done else "begun" if tried or (parts and parts[0]) else "missing"
-    if not done and tried and tried[-1].seconds is None:
+    if working and not done and tried and tried[-1].seconds is None:
         state = "under way"
         seconds += (datetime.now(UTC) - datetime.fromisoformat(tried[-1].started)).total_seconds()
     return StageStatus(stage.name, state, parts, seconds, stage.folders())

@@ -63,6 +63,7 @@ def run_alone(stage: "Stage", output: str, runner: "Runner") -> None:
         UserError: `output` is the folder of a run, or lies in that of a step, or what the stage raises.
     """
     from corpus.dataset import StepFolder
+    from corpus.lock import lock
     from corpus.storage import exists, join, parent
 
     if exists(join(output, "recipe.yaml")):
@@ -77,7 +78,8 @@ def run_alone(stage: "Stage", output: str, runner: "Runner") -> None:
     stage.check()
     did = not stage.finished()
     if did:
-        stage.run(runner, join(output, ".work"))
+        with lock(output, f"corpus ({stage.name})"):
+            stage.run(runner, join(output, ".work"))
     for line in stage.said(did):
         print(line)
 

@@ -90,6 +90,7 @@ def gc(
     """
     from corpus import storage
     from corpus.errors import UserError
+    from corpus.lock import lock
 
     stale = pipelines("gc").stale_folders(folder)
     for path in stale:
@@ -100,9 +101,10 @@ def gc(
         if not yes and not sys.stdin.isatty():
             raise UserError("gc --remove asks before it removes, and there is nobody to ask here: add --yes")
         if yes or typer.confirm(f"remove {'this folder' if len(stale) == 1 else f'these {len(stale)} folders'}?"):
-            for path in stale:
-                storage.remove(path)
-                print(f"removed {path}")
+            with lock(folder, "corpus gc"):
+                for path in stale:
+                    storage.remove(path)
+                    print(f"removed {path}")
 
 
 def status(folder: Annotated[str, typer.Argument(help="a run's folder")]) -> None:
@@ -111,6 +113,7 @@ def status(folder: Annotated[str, typer.Argument(help="a run's folder")]) -> Non
     Example: `corpus status runs/llama`
     """
     from corpus.errors import UserError
+    from corpus.lock import held_by
     from corpus.recipe.load import load
 
     recipes = pipelines("record").kept_recipes(folder)
@@ -119,6 +122,8 @@ def status(folder: Annotated[str, typer.Argument(help="a run's folder")]) -> Non
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDE)
+    if holder := held_by(folder):
+        console.print(Text(f"under way: {holder}"))
     for kept in recipes:
         if len(recipes) > 1:
             console.print(Text(f"\nby {kept.origin}"))
