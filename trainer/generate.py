@@ -12,7 +12,8 @@ from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
 from corpus.errors import UserError
-from trainer.convert.weights import find_tokenizer, load_model, open_weights
+from trainer.convert.open import open_weights
+from trainer.convert.weights import find_tokenizer, load_model
 from trainer.model import Attention, Llama, TransformerBlock, rotate
 from trainer.parallel import choose_device
 

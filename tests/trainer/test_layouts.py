@@ -7,7 +7,7 @@ import torch
 from harness import MemoryTokens, copy, losses, records, run_groups, small
 
 from trainer.checkpoint import load, read_position
-from trainer.convert.weights import open_weights
+from trainer.convert.open import open_weights
 from trainer.model import Llama
 from trainer.optim import build_optimiser
 from trainer.parallel import processes

@@ -16,7 +16,8 @@ from corpus.errors import DamagedFile, UserError
 from trainer import checkpoint
 from trainer.config import parse
 from trainer.convert import huggingface, meta
-from trainer.convert.weights import Weights, find_tokenizer, open_weights, write_safetensors
+from trainer.convert.open import open_weights
+from trainer.convert.weights import Weights, find_tokenizer, write_safetensors
 
 Layout = Literal["huggingface", "meta"]
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
