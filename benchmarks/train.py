@@ -33,9 +33,9 @@ it is measured:
   on a stream of its own. 46 bytes x 6.7 billion at 4.3 TB/s are 72 ms a micro-batch, whatever its size; the arithmetic
   of one window at half the peak is 178 ms. So micro-batches have to be large: 4 windows bring the 40 % to 10 %.
 - Weights, gradients and averages are 107.8 GB: the gradients are float32 (.grad holds what was reduced), the bfloat16
-  ones live for one block. 41 GB are left, 12 of them kept for CUDA and fragmentation: 4 windows fit at "cheap" (6.7 GB
-  a window), 2 at "nothing" (12.2 GB), 16 at "all" (0.5 GB, and the work of one block). "all" does every forward pass
-  twice, a third more arithmetic than is counted. Hence the default here: "cheap", 4 windows, compiled.
+  ones live for one block. 41 GB are left, 12 of them kept for CUDA and fragmentation: 4 windows fit at "selective" (6.7 GB
+  a window), 2 at "none" (12.2 GB), 16 at "full" (0.5 GB, and the work of one block). "full" does every forward pass
+  twice, a third more arithmetic than is counted. Hence the default here: "selective", 4 windows, compiled.
 - Keeping the bfloat16 weights for all micro-batches of a step (`keep weights`) saves 20 of the 46 bytes and takes
   13.5 GB: as much as 2 of the 4 windows. Reducing once a step (`reduce once`) adds bfloat16 gradients to float32 ones
   (10 bytes instead of 26) and takes no more memory on one GPU, but all of the gradients on many, and moves the addition
@@ -100,7 +100,7 @@ SHAPES = {
 class Variant(NamedTuple):
     """How a step is done. `fsdp`: "as trained", "keep weights" or "reduce once" (above)."""
 
-    recompute: Literal["cheap", "all", "nothing"]
+    recompute: Literal["selective", "full", "none"]
     micro_batch: int
     compile: bool = True
     precision: Literal["bfloat16", "float32"] = "bfloat16"
@@ -285,7 +285,7 @@ def planned(shape: Shape, variant: Variant) -> int:
     return sum(part.bytes for part in training_memory(settings_of(shape, variant), shape.vocab_size, shape.seq_len, 1))
 
 
-def largest(shape: Shape, recompute: Literal["cheap", "all", "nothing"], memory: int) -> int:
+def largest(shape: Shape, recompute: Literal["selective", "full", "none"], memory: int) -> int:
     """The largest power of two of windows that the plan says fits (1 if none does), up to 32 and a timed round's."""
     fits = [
         m
@@ -297,19 +297,19 @@ def largest(shape: Shape, recompute: Literal["cheap", "all", "nothing"], memory:
 
 def variants(shape: Shape, memory: int, backends: Sequence[str]) -> list[Variant]:
     """Of `memory` usable bytes, most wanted first."""
-    most = {name: largest(shape, name, memory) for name in ("cheap", "nothing", "all")}
-    default = Variant("cheap", most["cheap"])
+    most = {name: largest(shape, name, memory) for name in ("selective", "none", "full")}
+    default = Variant("selective", most["selective"])
     compiled = [Variant(name, m) for name, top in most.items() for m in (top, max(1, top // 2))]
     half = default._replace(micro_batch=max(1, default.micro_batch // 2))
     wanted = [
         *compiled,
-        Variant("cheap", 1),
+        Variant("selective", 1),
         *(default._replace(attention=backend) for backend in backends),
         *(one._replace(compile=False) for one in compiled),
         *(half._replace(fsdp=way) for way in ("keep weights", "reduce once")),
         default._replace(fsdp="reduce once"),
         # A compiled block holds less than the plan says: perhaps these fit.
-        *(Variant(name, 2 * most[name]) for name in ("cheap", "nothing")),
+        *(Variant(name, 2 * most[name]) for name in ("selective", "none")),
     ]
     return list(dict.fromkeys(wanted))
 
@@ -440,7 +440,7 @@ def on_a_gpu(name: str, output: Path, device: torch.device, whole: bool, backend
         print(markdown(result))
         return result
     if name != "7B":  # a peer keeps all its logits, and its gradients beside bfloat16 copies
-        result["peers"] = compare(shape, Variant("nothing", 2), device, (True,))
+        result["peers"] = compare(shape, Variant("none", 2), device, (True,))
         release(device)
     longest = 0.0
     for variant in wanted:
@@ -477,7 +477,7 @@ def main(arguments: Sequence[str]) -> None:
             with patch.object(torch, "compile", functools.partial(torch.compile, backend="aot_eager")):
                 on_a_gpu("smoke", options.smoke, device, options.step, ("FLASH_ATTENTION", "MATH"))
         else:
-            compare(SHAPES["60M"], Variant("nothing", 2, precision="float32"), device, (False, True))
+            compare(SHAPES["60M"], Variant("none", 2, precision="float32"), device, (False, True))
 
 
 if __name__ == "__main__":

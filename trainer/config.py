@@ -90,9 +90,9 @@ class ParallelSettings(Settings):
     """How the model is laid over the processes: `tensor` ways of tensor parallelism, the rest is FSDP."""
 
     tensor: int = Field(default=1, ge=1)
-    recompute: Literal["cheap", "all", "nothing"] = "cheap"
-    """What the backward pass computes again. "cheap" is the paper's section 2.4: outputs of matrix products and of
-    attention are kept, the rest recomputed."""
+    recompute: Literal["none", "selective", "full"] = "selective"
+    """Activation checkpointing: what of each block the backward pass computes again. "selective" is the paper's section
+    2.4: outputs of matrix products and of attention are kept, the rest recomputed."""
     compile: bool = True
     async_tensor: bool = False
     """Whether tensor parallelism sends pieces of a product while it computes the rest; needs GPUs and `compile`."""

@@ -166,9 +166,9 @@ def _recompute_and_compile(model: Llama, settings: ParallelSettings) -> None:
     """Replaces each block's `forward`; hooks (FSDP's) stay outside, and parameters keep their names."""
     for layer in model.layers:
         forward = layer.forward
-        if settings.recompute == "all":
+        if settings.recompute == "full":
             forward = functools.partial(checkpoint, forward, use_reentrant=False)
-        elif settings.recompute == "cheap":
+        elif settings.recompute == "selective":
             contexts = functools.partial(create_selective_checkpoint_contexts, _keep_expensive)
             forward = functools.partial(checkpoint, forward, use_reentrant=False, context_fn=contexts)
         if settings.compile:

@@ -26,7 +26,7 @@ def test_all_ways_of_fsdp_compute_the_same(benchmark: ModuleType) -> None:
     done = {}
     with processes("cpu") as device:
         for way in ("as trained", "keep weights", "reduce once"):
-            variant = benchmark.Variant("cheap", 2, compile=False, precision="float32", fsdp=way)
+            variant = benchmark.Variant("selective", 2, compile=False, precision="float32", fsdp=way)
             of = benchmark.rounds(benchmark.ours(shape, variant, device), shape, variant, device)
             done[way] = [number for _ in range(3) for number in next(of)[2:]]  # losses and norms
     assert done["keep weights"] == pytest.approx(done["as trained"], rel=1e-5)
@@ -40,7 +40,7 @@ def test_a_model_that_computes_something_else_is_not_timed(
     from trainer.convert import huggingface
 
     monkeypatch.setattr(huggingface, "to_halves", lambda weight, heads: weight * 3)
-    variant = benchmark.Variant("nothing", 2, precision="float32")
+    variant = benchmark.Variant("none", 2, precision="float32")
     with processes("cpu") as device, pytest.raises(RuntimeError, match="transformers, eager computes something else"):
         benchmark.compare(benchmark.SHAPES["smoke"], variant, device, (False,))
 

@@ -73,7 +73,7 @@ def export(source: str, output: str, layout: str, dtype: str, tokenizer: str | N
 def import_weights(source: str, output: str) -> Weights:
     """Writes a model in a layout from outside as the first checkpoint, of step 0, of a run whose output is `output`.
 
-    A checkpoint of step 0 has no averages: before the first update AdamW's are zero. Weights are written in float32,
+    A checkpoint of step 0 has no moments: before the first update AdamW's are zero. Weights are written in float32,
     as every checkpoint holds them. Raises UserError, DamagedFile.
     """
     weights = open_weights(source)
