@@ -38,7 +38,7 @@ from torch.distributed.tensor import DTensor
 
 from corpus.errors import DamagedFile, UserError
 from corpus.settings import Settings
-from trainer.config import ModelSettings, TrainingSettings
+from trainer.config import ModelSettings
 from trainer.guard import Recent
 from trainer.loader import Tokens
 from trainer.model import Llama
@@ -54,6 +54,13 @@ class Digest(Settings):
 
     size: int
     xxh3: str
+
+
+class SavedSettings(Settings, extra="allow"):
+    """The settings of the run. Only the model's are read again: those of other sections are a record, and may bear the
+    names of another version."""
+
+    model: ModelSettings
 
 
 class Position(Settings):
@@ -73,7 +80,7 @@ class Position(Settings):
     vocab_size: int
     seq_len: int
     """Tokens of a window."""
-    settings: TrainingSettings
+    settings: SavedSettings
     recent: Recent | None = None
     """What `trainer.guard.Guard` has seen, where spikes are left out."""
     files: dict[str, Digest] = Field(default_factory=dict)

@@ -152,7 +152,8 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         begun = time.perf_counter()
         where = checkpoint.Position(
             step=step, updates=updates_made(optimiser), **loader.state_dict(), tokenizer=tokens.tokenizer,
-            vocab_size=tokens.vocab_size, seq_len=tokens.seq_len, settings=settings, recent=guard.recent(),
+            vocab_size=tokens.vocab_size, seq_len=tokens.seq_len,
+            settings=checkpoint.SavedSettings(**settings.model_dump()), recent=guard.recent(),
         )  # fmt: skip
         saver.save(model, optimiser, where)
         metrics.pause(time.perf_counter() - begun)

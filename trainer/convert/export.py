@@ -88,7 +88,7 @@ def import_weights(source: str, output: str) -> Weights:
         tokenizer=weights.tokenizer,
         vocab_size=weights.vocab_size,
         seq_len=weights.seq_len,
-        settings=parse({"model": weights.settings.model_dump()}),
+        settings=checkpoint.SavedSettings(**parse({"model": weights.settings.model_dump()}).model_dump()),
     )
     with _new_folder(final) as folder:
         sizes = {f"model.{name}": 4 * math.prod(shape) for name, shape in weights.shapes.items()}
