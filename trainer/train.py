@@ -29,7 +29,7 @@ try:
     import torch.distributed as dist
 
     from trainer import checkpoint
-    from trainer.config import RunSettings, TrainingSettings, override, read_recipe
+    from trainer.config import RunSettings, TrainingSettings, defaults, override, read_recipe
     from trainer.guard import Guard
     from trainer.heldout import describe, heldout, read_heldout
     from trainer.loader import Loader, Tokens
@@ -44,6 +44,8 @@ except ModuleNotFoundError as error:
     if __name__ == "__main__":
         sys.exit(f"error: {message}")
     raise UserError(message) from None
+
+USAGE = "usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]"
 
 EXIT_STOPPED = 75
 """EX_TEMPFAIL of sysexits.h: saved on a signal; start the same command again to go on."""
@@ -264,8 +266,12 @@ def main(arguments: Sequence[str]) -> int:
     Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake, 1 another process has ended, 130 Ctrl-C.
     """
     try:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            raise UserError("usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]")
+        if {"-h", "--help"} & set(arguments):
+            print(f"{USAGE}\n\n{__doc__}\nSettings of the recipe's `training:`, and their defaults:\n")
+            print("\n".join(f"    {name}={default}" for name, default in defaults().items()))
+            return 0
+        if not arguments:
+            raise UserError(f"{USAGE}; --help says more")
         settings, paths, vocab_size = read_recipe(arguments[0], arguments[1:])
         missing = {"mixture", "output"} - paths.keys()
         unknown = paths.keys() - {"mixture", "output"}
