@@ -92,6 +92,8 @@ class ParallelSettings(Settings):
     """How the model is laid over the processes: `tensor` ways of tensor parallelism, the rest is FSDP."""
 
     tensor: int = Field(default=1, ge=1)
+    attention: Literal["auto", "sdpa", "flex", "flash"] = "auto"
+    """What computes it (`trainer.attention`)."""
     recompute: Literal["none", "selective", "full"] = "selective"
     """Activation checkpointing: what of each block the backward pass computes again. "selective" is the paper's section
     2.4: outputs of matrix products and of attention are kept, the rest recomputed."""

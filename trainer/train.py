@@ -28,7 +28,7 @@ try:
     import torch
     import torch.distributed as dist
 
-    from trainer import checkpoint
+    from trainer import attention, checkpoint
     from trainer.config import RunSettings, TrainingSettings, defaults, override, read_recipe
     from trainer.guard import Guard
     from trainer.heldout import describe, heldout, read_heldout
@@ -82,6 +82,10 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     mesh = build_mesh(device, settings.parallel.tensor)
     dp, rank = mesh["dp"], dist.get_rank()
     check_fits(settings, tokens.vocab_size, tokens.seq_len, dp.size())
+    backend = attention.choose(
+        settings.parallel.attention, device, settings.parallel.precision, settings.model.dim // settings.model.heads,
+        document_mask=run.document_mask,
+    )  # fmt: skip
 
     loader = Loader(tokens, run.batch, rank=dp.get_local_rank(), ranks=dp.size(), device=device)
     step, recent = 0, None
@@ -105,7 +109,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         raise UserError(f"optimiser.warmup_steps: {settings.optimiser.warmup_steps} is not below the {steps} steps")
 
     with torch.device("meta"):
-        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len, document_start(run, tokens))
+        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len, document_start(run, tokens), backend)
     parallelise(model, mesh, settings.parallel)
     model.materialise(device, run.seed, run.init_std, run.init_scaled)
     optimiser = build_optimiser(model, settings.optimiser)
@@ -114,11 +118,12 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
 
     data = {
         "mixture": relative(tokens.manifest, str(output)), "fingerprint": tokens.fingerprint,
-        "batch": run.batch, "step": step, "sequence": sequence,
+        "batch": run.batch, "step": step, "sequence": sequence, "attention": backend.name,
     }  # fmt: skip
     metrics = Metrics(
         output, settings, tokens.vocab_size, tokens.seq_len, device, mesh.size(), steps, data, quiet=rank != 0
     )
+    metrics.say(f"attention: {backend.name}")
     if found:
         for line in damaged:
             metrics.say(f"damaged checkpoint passed over: {line}")

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from corpus.errors import UserError
 from trainer.config import SIZES, ModelSettings, ffn_hidden
 from trainer.flops import flops_per_token, parameter_count
-from trainer.model import Llama, document_mask, rope_table, rotate
+from trainer.model import Llama, rope_table, rotate
 from trainer.parallel import build_mesh, parallelise, processes
 
 PAPER = {
@@ -81,12 +81,6 @@ def test_a_masked_document_is_read_as_if_it_stood_alone() -> None:
         masked = model(tokens)
     torch.testing.assert_close(masked, alone, atol=1e-5, rtol=1e-5)
     assert (whole - masked)[:, 20:].abs().max() > 1e-2
-
-
-def test_the_mask_by_hand() -> None:
-    mask = document_mask(torch.tensor([[5, 1, 6, 1]]), bos=1)
-    expected = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]]
-    assert mask.int().tolist() == [[expected]]
 
 
 def test_async_tensor_parallelism_says_what_it_lacks() -> None:
