@@ -217,7 +217,7 @@ def test_the_mixture_gives_batches_and_a_model_trains_on_them(real: RealRun, tmp
         "import sys, torch; torch.set_num_threads(1)\n"
         "from trainer.config import parse; from trainer.train import run\n"
         "settings = parse({'model': {'size': 'tiny'}, 'optimiser': {'warmup_steps': 5},"
-        " 'parallel': {'compile': False, 'precision': 'float32', 'recompute': 'nothing'},"
+        " 'parallel': {'compile': False, 'precision': 'float32', 'recompute': 'none'},"
         " 'run': {'batch': 8, 'micro_batch': 8, 'steps': 30, 'device': 'cpu', 'log_every': 10}})\n"
         "found = run(settings, sys.argv[1], sys.argv[2])\n"
         "assert found['steps'] == 30 and found['train_loss'] < 7.0, found\n"

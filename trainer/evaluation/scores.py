@@ -48,7 +48,7 @@ def evaluate(
     """Name and score of each row, as they are made; one whose answers the model's window cannot hold is left out.
 
     Computed in bfloat16 on a GPU, float32 on a CPU; a text begins with the BOS, as in training.
-    source: what `trainer.convert.weights.open_weights` reads. data: a folder of items (`tasks.read_items`); None: from
+    source: what `trainer.convert.open.open_weights` reads. data: a folder of items (`tasks.read_items`); None: from
     the Hugging Face hub. limit: the first items of each task only.
 
     Raises:

@@ -27,7 +27,7 @@ PUE = 1.1
 KG_CO2_PER_KWH = 0.385
 """The average of the US grid, which the paper uses for every model of Table 15."""
 
-POLICIES = ("nothing", "cheap", "all")
+POLICIES = ("none", "selective", "full")
 TENSOR = (1, 2, 4, 8)
 """Ways of tensor parallelism that are tried: it stays on a node, which has eight GPUs."""
 MOST_GPUS = 1 << 14

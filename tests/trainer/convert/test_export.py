@@ -20,7 +20,8 @@ from tokenizer.model import read_model
 from trainer import generate
 from trainer.convert import export, huggingface, meta, weights
 from trainer.convert.export import import_weights
-from trainer.convert.weights import load_model, open_weights
+from trainer.convert.open import open_weights
+from trainer.convert.weights import load_model
 from trainer.parallel import processes
 from trainer.train import train
 
@@ -292,11 +293,6 @@ def test_no_code_of_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DamagedFile, match=r"consolidated\.00\.pth: not a file of tensors"):
         open_weights(tmp_path / "7B")
     assert not Path("ran").exists()
-
-
-def test_no_model_at_all(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no model is there"):
-        open_weights(tmp_path)
 
 
 def flip(path: Path) -> None:
