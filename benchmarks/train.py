@@ -265,7 +265,7 @@ def compare(shape: Shape, variant: Variant, device: torch.device, compiled: Sequ
             contenders[name] = rounds(contender, shape, chosen, device)
     for line in dict.fromkeys(left_out):
         print(line)
-    firsts = {name: next(of) for name, of in contenders.items()}
+    firsts = {name: next(steps) for name, steps in contenders.items()}
     expected = next(iter(firsts.values()))
     near = 0.01 if variant.precision == "bfloat16" else 1e-4
     for name, first in firsts.items():
@@ -274,12 +274,12 @@ def compare(shape: Shape, variant: Variant, device: torch.device, compiled: Sequ
             raise RuntimeError(f"{name} computes something else: nothing is timed")
     timed: dict[str, list[Round]] = {name: [] for name in contenders}
     for number in range(1 + ROUNDS):
-        for name, of in contenders.items():
-            one = next(of)
+        for name, steps in contenders.items():
+            one = next(steps)
             if number:  # the one before is the second warm-up: gradients come and go
                 timed[name].append(one)
     tokens = variant.micro_batch * shape.seq_len
-    rows = [{"contender": name, "tokens_per_s": tokens / median(of).micro_batch} for name, of in timed.items()]
+    rows = [{"contender": name, "tokens_per_s": tokens / median(steps).micro_batch} for name, steps in timed.items()]
     for row in rows:
         mode = str(row["contender"]).partition(", ")[2]
         our = next(other["tokens_per_s"] for other in rows if other["contender"] == f"ours, {mode}")
@@ -332,11 +332,11 @@ def measure(build: Builder, shape: Shape, variant: Variant, device: torch.device
     begun = time.perf_counter()
     try:
         with sdpa_takes(variant.kernel):
-            of = rounds(build(shape, variant, device), shape, variant, device)
-            first = next(of)
-            next(of)
+            steps = rounds(build(shape, variant, device), shape, variant, device)
+            first = next(steps)
+            next(steps)
             row["warm_up_s"] = time.perf_counter() - begun
-            timed = median([next(of) for _ in range(ROUNDS)])
+            timed = median([next(steps) for _ in range(ROUNDS)])
     except (UserError, ImportError) as error:
         return {"failed": str(error)}
     except RuntimeError as error:
@@ -429,7 +429,7 @@ class Table:
         best = self.best()
         if best is None or best["mfu"] is None:
             return f"No MFU: {'nothing was measured' if best is None else 'the peak of this device is not known'}."
-        floor, goal = ("reached" if best["mfu"] >= of else "not reached" for of in (FLOOR, GOAL))
+        floor, goal = ("reached" if best["mfu"] >= mark else "not reached" for mark in (FLOOR, GOAL))
         whole = "" if self.about["layers"] == SIZES["7B"]["layers"] else f" with {self.about['layers']} of its layers"
         return (
             f"Best of the 7B{whole}: {describe(best)},{mfu(best)}. The floor of {FLOOR:.0%} is {floor}, the goal of"

@@ -174,10 +174,10 @@ class TrainingSettings(Settings):
 def defaults() -> dict[str, str]:
     """Every setting, "parallel.tensor", and its default as YAML."""
     found = {}
-    for section, of in TrainingSettings.model_fields.items():
-        assert isinstance(of.annotation, type)
-        assert issubclass(of.annotation, Settings)
-        for name, field in of.annotation.model_fields.items():
+    for section, details in TrainingSettings.model_fields.items():
+        assert isinstance(details.annotation, type)
+        assert issubclass(details.annotation, Settings)
+        for name, field in details.annotation.model_fields.items():
             default = "by model.size" if field.is_required() else json.dumps(field.default).strip('"')
             found[f"{section}.{name}"] = default
     return found
@@ -193,7 +193,7 @@ def check(section: Any, where: str = "training") -> list[str]:
     try:
         TrainingSettings.model_validate(dict(section))
     except ValidationError as error:
-        return [_mistake(of, where) for of in error.errors()]
+        return [_mistake(details, where) for details in error.errors()]
     return []
 
 
