@@ -342,7 +342,7 @@ def test_a_tensor_that_was_not_written_right(run: Path, exported: Path) -> None:
 def test_the_commands(run: Path, tokenizer: str, tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed")
     shell = CliRunner()
-    done = shell.invoke(app, ["export", str(run), str(tmp_path / "hf"), "--tokenizer", tokenizer])
+    done = shell.invoke(app, ["export", "model", str(run), str(tmp_path / "hf"), "--tokenizer", tokenizer])
     assert done.exit_code == 0, done.output
     assert "parameters of" in done.output
     assert "largest difference" in done.output
