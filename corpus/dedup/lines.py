@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from numba import njit
 from pydantic import Field
 
 from corpus.dedup.blocks import group_starts, partition_of
+from corpus.kernel import kernel
 from corpus.rules import Block, Cleaned, PartRef, Round
 from corpus.settings import Settings
 from corpus.text import normalize
@@ -138,7 +138,7 @@ def _line_hashes(text: pa.Array) -> tuple[Hashes, Offsets]:
     return hashes, first
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_lines(data: Any, offsets: Any) -> Any:
     first = np.zeros(len(offsets), np.int64)
     for row in range(len(offsets) - 1):
@@ -149,7 +149,7 @@ def _count_lines(data: Any, offsets: Any) -> Any:
     return first
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _hash_lines(data: Any, offsets: Any, hashes: Any, ascii: Any, classes: Any, lower: Any) -> None:
     scratch = np.empty(1 << 12, np.uint8)
     line = 0
@@ -168,7 +168,7 @@ def _hash_lines(data: Any, offsets: Any, hashes: Any, ascii: Any, classes: Any, 
             start = end + 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _distinct_per_row(hashes: Any, first: Any, long_enough: Any) -> Any:
     """The hashes of each row that is long enough, without repeats inside the row."""
     out = np.empty(len(hashes), np.uint64)
@@ -183,7 +183,7 @@ def _distinct_per_row(hashes: Any, first: Any, long_enough: Any) -> Any:
     return out[:at].copy()
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _contains(ordered: Any, value: Any) -> Any:
     """Whether a sorted array of hashes has the value. Hashes are even, so the search starts where it should be."""
     last = np.int64(len(ordered) - 1)
@@ -207,7 +207,7 @@ def _contains(ordered: Any, value: Any) -> Any:
     return ordered[low] == value
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _keep(hashes: Any, first: Any, long_enough: Any, drop: Any) -> Any:
     """(which lines stay, code of the reason of each row)."""
     keep = np.zeros(len(hashes), np.bool_)
@@ -239,7 +239,7 @@ def _keep(hashes: Any, first: Any, long_enough: Any, drop: Any) -> Any:
     return keep, code
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _copy_kept(data: Any, offsets: Any, first: Any, keep: Any) -> Any:
     """(bytes, offsets) of the kept lines of each row joined by "\\n", and (numbers, offsets) of those lines."""
     rows = len(offsets) - 1

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from corpus.filters.reasons import first_reason
+from corpus.kernel import kernel
 from corpus.settings import Settings
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import ALPHANUMERIC, classes, decode
@@ -59,7 +59,7 @@ class Code(Settings):
         return first_reason(scores.num_rows, conditions)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score(data: Any, offsets: Any, classes: Any, longest: Any, mean: Any, alnum: Any) -> None:
     """Fills the three scores, shape (rows,), from UTF-8 text."""
     for row in range(len(offsets) - 1):

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from corpus.filters.reasons import first_reason
+from corpus.kernel import kernel
 from corpus.settings import Settings
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import classes
@@ -93,7 +93,7 @@ class GopherRepetition(Settings):
         return first_reason(scores.num_rows, conditions)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score_rows(data: Any, offsets: Any, classes: Any, shares: Any) -> None:
     longest = 0
     for row in range(len(offsets) - 1):
@@ -116,7 +116,7 @@ def _score_rows(data: Any, offsets: Any, classes: Any, shares: Any) -> None:
             _score_ngrams(words, hashes, chars, keys, table, places, first, counts, shares[row])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _table_size(entries: Any) -> Any:
     """A power of two at which a hash table is at most half full."""
     size = 2
@@ -125,7 +125,7 @@ def _table_size(entries: Any) -> Any:
     return size
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _join(left: Any, right: Any) -> Any:
     """Hash of a sequence from the hash of all but its last word, and of that word."""
     left = (left << np.uint64(29) | left >> np.uint64(35)) ^ right
@@ -133,7 +133,7 @@ def _join(left: Any, right: Any) -> Any:
     return left ^ left >> np.uint64(32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _first(i: Any, keys: Any, table: Any, mask: Any) -> Any:
     """The first j with keys[j] == keys[i] of those asked for before, or i when it is the first.
 
@@ -149,7 +149,7 @@ def _first(i: Any, keys: Any, table: Any, mask: Any) -> Any:
     return i
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score_blocks(words: Any, hashes: Any, feeds: Any, chars: Any, keys: Any, table: Any, shares: Any) -> None:
     """Shares of duplicate lines, which a line feed ends, and paragraphs, which a blank line ends."""
     for kind in range(2):
@@ -174,7 +174,7 @@ def _score_blocks(words: Any, hashes: Any, feeds: Any, chars: Any, keys: Any, ta
         shares[2 + kind] = duplicate_chars / chars[words]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score_ngrams(
     words: Any, hashes: Any, chars: Any, keys: Any, table: Any, places: Any, first: Any, counts: Any, shares: Any
 ) -> None:

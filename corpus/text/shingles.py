@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text import unicode
 from corpus.text.buffers import Bytes, Offsets
 from corpus.text.hashing import Hashes, load64, trailing_zeros
@@ -30,7 +30,7 @@ def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     return unicode.classes(), unicode.lower_case()
 
 
-@njit(inline="always")
+@kernel
 def mix(h: Any) -> Any:
     """MurmurHash3's 64-bit finaliser: every bit of the result depends on every bit of h."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -38,19 +38,19 @@ def mix(h: Any) -> Any:
     return h ^ (h >> np.uint64(33))
 
 
-@njit(inline="always")
+@kernel
 def _between(bytes8: Any, low: Any, high: Any) -> Any:
     """The high bit of each of eight bytes that is low..high; wrong only after a byte above 127, by its carry."""
     return (bytes8 + _ONES * np.uint64(128 - low)) & ~(bytes8 + _ONES * np.uint64(127 - high)) & _HIGH
 
 
-@njit(inline="always")
+@kernel
 def _fold(h: Any, x: Any) -> Any:
     h = (h ^ x) * _STEP
     return h ^ (h >> np.uint64(29))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def shingle(data: Any, start: Any, end: Any, n: Any, classes: Any, lower: Any, out: Any) -> Any:
     """Writes the shingle hashes of data[start:end] to `out`, room for (end - start) / 2 + 1; gives how many.
 
@@ -119,7 +119,7 @@ def shingle(data: Any, start: Any, end: Any, n: Any, classes: Any, lower: Any, o
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _shingle_rows(data: Any, offsets: Any, n: Any, classes: Any, lower: Any) -> Any:
     rows = len(offsets) - 1
     out = np.empty((offsets[rows] - offsets[0]) // 2 + rows, np.uint64)
