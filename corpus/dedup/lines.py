@@ -60,7 +60,7 @@ class Lines(Settings):
         held = []
         for batch in batches:
             hashes, first = _line_hashes(batch.column("text"))
-            held.append(_distinct_per_row(hashes, first, self._long_enough(batch.column("text"))))
+            held.append(hashes[_first_of_equals(hashes, first, self._long_enough(batch.column("text")))])
         hashes = np.concatenate(held) if held else np.empty(0, np.uint64)
         held.clear()
         hashes.sort()
@@ -81,6 +81,7 @@ class Lines(Settings):
         drop = np.empty(0, np.uint64) if decisions is None else decisions.column("hash").to_numpy()
         if not (drop[1:] >= drop[:-1]).all():
             drop = np.sort(drop)
+        drop.flags.writeable = False  # as memory of Arrow's: `_keep` is compiled for one kind of array
         keep, code = _keep(hashes, first, self._long_enough(text), drop)
         data, offsets = text_buffers(text)
         out, ends, kept, kept_ends = _copy_kept(data, offsets, first, keep)
@@ -169,18 +170,29 @@ def _hash_lines(data: Any, offsets: Any, hashes: Any, ascii: Any, classes: Any, 
 
 
 @kernel
-def _distinct_per_row(hashes: Any, first: Any, long_enough: Any) -> Any:
-    """The hashes of each row that is long enough, without repeats inside the row."""
-    out = np.empty(len(hashes), np.uint64)
-    at = 0
+def _first_of_equals(hashes: Any, first: Any, long_enough: Any) -> Any:
+    """Which lines are the first of their hash in their row; none of a row that is not long enough."""
+    new = np.zeros(len(hashes), np.bool_)
+    most = 1
+    for row in range(len(first) - 1):
+        most = max(most, first[row + 1] - first[row])
+    size = 2
+    while size < 2 * most:
+        size *= 2
+    seen = np.empty(size, np.uint64)  # open addressing; a slot counts where its row is the present one
+    seen_row = np.full(size, -1, np.int64)
     for row in range(len(first) - 1):
         if long_enough[row]:
-            lines = np.sort(hashes[first[row] : first[row + 1]])
-            for i in range(len(lines)):
-                if i == 0 or lines[i] != lines[i - 1]:
-                    out[at] = lines[i]
-                    at += 1
-    return out[:at].copy()
+            for line in range(first[row], first[row + 1]):
+                value = hashes[line]
+                slot = np.int64(value & np.uint64(size - 1))
+                while seen_row[slot] == row and seen[slot] != value:
+                    slot = (slot + 1) & (size - 1)
+                if seen_row[slot] != row:
+                    seen_row[slot] = row
+                    seen[slot] = value
+                    new[line] = True
+    return new
 
 
 @kernel
@@ -210,31 +222,14 @@ def _contains(ordered: Any, value: Any) -> Any:
 @kernel
 def _keep(hashes: Any, first: Any, long_enough: Any, drop: Any) -> Any:
     """(which lines stay, code of the reason of each row)."""
-    keep = np.zeros(len(hashes), np.bool_)
-    code = np.zeros(len(first) - 1, np.int8)
-    most = 1
+    keep = _first_of_equals(hashes, first, long_enough)
+    code = np.empty(len(first) - 1, np.int8)
     for row in range(len(first) - 1):
-        most = max(most, first[row + 1] - first[row])
-    size = 2
-    while size < 2 * most:
-        size *= 2
-    seen = np.empty(size, np.uint64)  # open addressing; a slot counts where its row is the present one
-    seen_row = np.full(size, -1, np.int64)
-    for row in range(len(first) - 1):
-        if not long_enough[row]:
-            code[row] = TOO_SHORT
-            continue
-        code[row] = NO_LINES_LEFT
+        code[row] = NO_LINES_LEFT if long_enough[row] else TOO_SHORT
         for line in range(first[row], first[row + 1]):
-            value = hashes[line]
-            slot = np.int64(value & np.uint64(size - 1))
-            while seen_row[slot] == row and seen[slot] != value:
-                slot = (slot + 1) & (size - 1)
-            if seen_row[slot] != row:
-                seen_row[slot] = row
-                seen[slot] = value
-                if not _contains(drop, value):
-                    keep[line] = True
+            if keep[line]:
+                keep[line] = not _contains(drop, hashes[line])
+                if keep[line]:
                     code[row] = KEPT
     return keep, code
 

@@ -112,5 +112,7 @@ def _hash_rows(data: Any, offsets: Any, seed: Any, out: Any) -> None:
 def hash_rows(data: Bytes, offsets: Offsets, seed: int = 0) -> Hashes:
     """XXH64 of each row data[offsets[i]:offsets[i + 1]], shape (rows,); equal to `xxhash.xxh64_intdigest`."""
     out = np.empty(len(offsets) - 1, np.uint64)
+    data = data.view()
+    data.flags.writeable = False  # as some columns are: the kernel is compiled for one kind of array
     _hash_rows(data, offsets, np.uint64(seed), out)
     return out

@@ -23,6 +23,10 @@ _BASE = np.uint64(0x2545F4914F6CDD1D)
 
 _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
+_FROM_A, _BEHIND_Z = _ONES * np.uint64(128 - ord("a")), _ONES * np.uint64(127 - ord("z"))
+_FROM_0, _BEHIND_9 = _ONES * np.uint64(128 - ord("0")), _ONES * np.uint64(127 - ord("9"))
+"""Added to eight bytes, each sets the high bits of those from a character on; wrong only after a byte above 127, by its
+carry."""
 
 
 def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
@@ -36,12 +40,6 @@ def mix(h: Any) -> Any:
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
     return h ^ (h >> np.uint64(33))
-
-
-@kernel
-def _between(bytes8: Any, low: Any, high: Any) -> Any:
-    """The high bit of each of eight bytes that is low..high; wrong only after a byte above 127, by its carry."""
-    return (bytes8 + _ONES * np.uint64(128 - low)) & ~(bytes8 + _ONES * np.uint64(127 - high)) & _HIGH
 
 
 @kernel
@@ -78,8 +76,9 @@ def shingle(data: Any, start: Any, end: Any, n: Any, classes: Any, lower: Any, o
             else:
                 for at in range(i, end):
                     word |= np.uint64(data[at]) << (np.uint64(8) * (at - i))
-            letters = _between(word | _ONES * np.uint64(0x20), ord("a"), ord("z"))
-            other = ~(letters | _between(word, ord("0"), ord("9"))) & _HIGH
+            small = word | _ONES * np.uint64(0x20)
+            letters = (small + _FROM_A) & ~(small + _BEHIND_Z) & _HIGH
+            other = ~(letters | (word + _FROM_0) & ~(word + _BEHIND_9)) & _HIGH
             word |= letters >> np.uint64(2)  # 0x80 -> 0x20, the difference of upper and lower case
             if other != 0:
                 size = trailing_zeros(other) >> np.uint64(3)
