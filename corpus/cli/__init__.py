@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from corpus import compiling
 from corpus.cli import evaluate, look, model, models, plan, run, shards, steps, tokenizer, tokens
 from corpus.errors import UserError
 
@@ -39,7 +40,9 @@ INTERRUPTED = 130  # what Typer exits with on Ctrl-C
 
 
 def main() -> None:
-    """Entry point: a UserError is one line on stderr and exit code 2; so is Ctrl-C, with 130."""
+    """Entry point: a UserError is one line on stderr and exit code 2; so is Ctrl-C, with 130. Where kernels are
+    compiled, one line on stderr says so."""
+    compiling.ask(lambda: print(compiling.LINE, file=sys.stderr))
     try:
         app()
     except SystemExit as end:
