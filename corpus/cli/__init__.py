@@ -6,7 +6,7 @@ import sys
 import typer
 
 from corpus import compiling
-from corpus.cli import evaluate, look, model, models, plan, run, shards, steps, tokenizer, tokens
+from corpus.cli import evaluate, look, model, models, plan, run, shards, steps, tokenizer, tokens, warm_up
 from corpus.errors import UserError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (
     look.show,
     look.trace,
     run.gc,
+    warm_up.warm_up,
 ):
     app.command()(command)
 app.command("import")(model.import_)
