@@ -170,5 +170,6 @@ def test_tables_name_sources_and_rules_that_exist() -> None:
 
 
 def test_plans_import_neither_beam_nor_torch() -> None:
-    code = "import sys, pipelines.plan.tables, pipelines.plan.calibrate; sys.exit(bool({'apache_beam', 'torch'} & set(sys.modules)))"
+    modules = "sys, pipelines.plan.tables, pipelines.plan.calibrate"
+    code = f"import {modules}; sys.exit(bool({{'apache_beam', 'torch'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from corpus import compiling
 from pipelines.engine.pool import PartsFailed, run_parts
 from tests.pipelines.functions import (
     Job,
@@ -19,6 +20,7 @@ from tests.pipelines.functions import (
     lambda_result,
     process_id,
     skewed,
+    tripled,
     working_folder,
 )
 
@@ -96,6 +98,14 @@ def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_result_that_cannot_be_pickled_fails_its_part_only() -> None:
     with pytest.raises(PartsFailed, match=r"2 of 2 parts failed.*part-00000: .*pickle"):
         run_parts(lambda_result, jobs(2), 1, "step", quiet=True)
+
+
+def test_the_driver_says_once_that_workers_compile(tmp_path: Path) -> None:
+    said: list[bool] = []
+    compiling.ask(lambda: said.append(True))
+    assert run_parts(tripled, jobs(6, tmp_path), 2, "tripled", quiet=True) == [3 * n for n in range(6)]
+    assert said == [True]
+    assert len(list(tmp_path.glob("*.kernel"))) == 1
 
 
 DRIVER = """
