@@ -111,8 +111,8 @@ def _of_ours(folder: str, name: str) -> Any:
         return None
     module = import_module(f"{folder}.{name}")
     for class_name, found in vars(module).items():
-        of_module = inspect.isclass(found) and found.__module__ == module.__name__
-        if of_module and class_name.lower() == name.replace("_", ""):
+        whole = inspect.isclass(found) and found.__module__ == module.__name__ and not inspect.isabstract(found)
+        if whole and class_name.lower() == name.replace("_", ""):
             return found
     return None
 
