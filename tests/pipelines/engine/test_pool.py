@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from pipelines.engine.pool import PartsFailed, run_parts
-from tests.pipelines.functions import (
+from tests.pipelines.engine.functions import (
     Job,
     disk_full,
     double,
@@ -101,7 +101,7 @@ def test_a_result_that_cannot_be_pickled_fails_its_part_only() -> None:
 DRIVER = """
 import sys
 from pipelines.engine.pool import run_parts
-from tests.pipelines.functions import Job, long
+from tests.pipelines.engine.functions import Job, long
 if __name__ == "__main__":
     run_parts(long, [Job(n, sys.argv[1]) for n in range(4)], 2, "long")
 """
@@ -113,7 +113,7 @@ def test_workers_do_not_outlive_the_driver(tmp_path: Path, how: signal.Signals) 
     marks.mkdir()
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     driver = subprocess.Popen(
         [sys.executable, str(script), str(marks)],
         env={**os.environ, "PYTHONPATH": str(root)},
