@@ -20,7 +20,7 @@ from corpus.steps.dedupe import (
     sign_inputs,
 )
 from corpus.steps.finish import finish_step
-from corpus.steps.identity import Step, folder_name, score_keys, step_digest, versions
+from corpus.steps.identity import ACROSS_NUMBER, Step, folder_name, score_keys, step_digest, versions
 from corpus.steps.process import ProcessTasks, process_part
 from corpus.steps.rule import NamedRule
 from corpus.storage import join, names, relative, remove
@@ -49,7 +49,9 @@ class Process:
 
     @property
     def name(self) -> str:
-        return f"{self.sources[0] if len(self.sources) == 1 else 'across'}/{self.step.name}"
+        across = ("across",) if self.step.number >= ACROSS_NUMBER else ()  # rules of a source may be of the same name
+        alone = self.sources if len(self.sources) == 1 else ()
+        return "/".join((*across, *alone, self.step.name))
 
     @property
     def inputs(self) -> tuple[Stage, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from corpus import compiling
 from pipelines.engine.pool import PartsFailed, run_parts
-from tests.pipelines.functions import (
+from tests.pipelines.engine.functions import (
     Job,
     disk_full,
     double,
@@ -111,7 +111,7 @@ def test_the_driver_says_once_that_workers_compile(tmp_path: Path) -> None:
 DRIVER = """
 import sys
 from pipelines.engine.pool import run_parts
-from tests.pipelines.functions import Job, long
+from tests.pipelines.engine.functions import Job, long
 if __name__ == "__main__":
     run_parts(long, [Job(n, sys.argv[1]) for n in range(4)], 2, "long")
 """
@@ -123,7 +123,7 @@ def test_workers_do_not_outlive_the_driver(tmp_path: Path, how: signal.Signals) 
     marks.mkdir()
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     driver = subprocess.Popen(
         [sys.executable, str(script), str(marks)],
         env={**os.environ, "PYTHONPATH": str(root)},
