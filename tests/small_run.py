@@ -91,5 +91,5 @@ def files_of(run_folder: Path) -> dict[str, bytes]:
 
 
 def is_result(path: Path) -> bool:
-    """Not the recipe, which names folders, nor what a run notes of itself (`.status`), nor what it removes (`.work`)."""
+    """Not the recipe, which names folders, nor what a run notes of itself (`.status`) or removes (`.work`)."""
     return path.parts[0] not in {"recipe.yaml", "recipes"} and not path.parts[0].startswith(".")

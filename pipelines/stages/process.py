@@ -20,7 +20,7 @@ from corpus.steps.dedupe import (
     sign_inputs,
 )
 from corpus.steps.finish import finish_step
-from corpus.steps.identity import ACROSS_NUMBER, Step, folder_name, score_keys, step_digest, versions
+from corpus.steps.identity import Step, folder_name, score_keys, step_digest, versions
 from corpus.steps.process import ProcessTasks, process_part
 from corpus.steps.rule import NamedRule
 from corpus.storage import join, names, relative, remove
@@ -37,6 +37,7 @@ class Process:
     Attributes:
         before: the stage of each source that makes its documents.
         homes: for each source, the folder that gets the step's folder.
+        across: the step is one of `across` in the recipe.
         target: the step's folder instead, where a person names one.
     """
 
@@ -44,12 +45,13 @@ class Process:
     sources: tuple[str, ...]
     before: tuple[DocumentStage, ...]
     homes: tuple[str, ...]
+    across: bool = False
     target: str | None = None
     _finished: bool = field(default=False, init=False)  # stays so
 
     @property
     def name(self) -> str:
-        across = ("across",) if self.step.number >= ACROSS_NUMBER else ()  # rules of a source may be of the same name
+        across = ("across",) if self.across else ()  # rules of a source may be of the same name
         alone = self.sources if len(self.sources) == 1 else ()
         return "/".join((*across, *alone, self.step.name))
 

@@ -1,18 +1,18 @@
-"""What an order of rules costs is said, and nothing of an order that costs nothing."""
+"""What the order of rules and slow rules cost is said, and nothing of those that cost nothing."""
 
 from pathlib import Path
 
 import pytest
 
 from corpus.recipe.load import load
-from corpus.recipe.order import order_notes
+from corpus.recipe.notes import recipe_notes
 
 
 def notes(tmp_path: Path, steps: str, across: str = "[]") -> list[str]:
     path = tmp_path / "recipe.yaml"
     text = f"format: 1\noutput: run\nsources:\n  c4: {{input: raw, steps: {steps}}}\nacross: {across}\n"
     path.write_text(text, encoding="utf-8")
-    return order_notes(load(str(path)))
+    return recipe_notes(load(str(path)))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_an_order_without_a_cost(tmp_path: Path, steps: str, across: str) -> Non
 
 
 LOSES = "keeps one of several copies, and {} after it may drop that one: then none is left"
-SCORED = "the stored scores of {} are of the text before {}: the finished text may score otherwise"
+SCORED = "stored scores of {} are of the text as it was then, before {}: the finished text may score otherwise"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ SCORED = "the stored scores of {} are of the text before {}: the finished text m
         (
             "[length, gutenberg, length]",
             "[lines]",
-            ["c4: " + SCORED.format("length", "gutenberg and lines"), "c4: " + SCORED.format("length-2", "lines")],
+            ["c4: " + SCORED.format("length and length-2", "gutenberg and lines")],
         ),
     ],
 )
@@ -60,4 +60,4 @@ def test_an_order_that_costs_something(tmp_path: Path, steps: str, across: str, 
 
 def test_the_bundled_recipes_cost_nothing(tmp_path: Path) -> None:
     for name in ("demo", "llama"):
-        assert order_notes(load(name, variables={"DEMO": "d", "DATA": "d"}, needs_models=False)) == []
+        assert recipe_notes(load(name, variables={"DEMO": "d", "DATA": "d"}, needs_models=False)) == []
