@@ -1,6 +1,7 @@
 """The house has one direction: corpus <- tokenizer <- pipelines, and tokenizer <- trainer (docs/architecture.md)."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,12 @@ def test_only_three_modules_know_the_runner() -> None:
     for path in sorted((ROOT / "pipelines").glob("*.py")):
         if path.name not in {"runner.py", "partmap.py", "exchange.py"}:
             assert "has_pool" not in path.read_text(encoding="utf-8"), path
+
+
+def test_parquet_is_opened_in_one_place() -> None:
+    """Elsewhere Arrow's threads would hold what Python gave them (`corpus.parts.open_parquet`)."""
+    for package in ("corpus", "tokenizer", "pipelines"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path != ROOT / "corpus" / "parts.py":
+                text = path.read_text(encoding="utf-8")
+                assert not re.search(r"\b(ParquetFile\(|read_table\(|pyarrow\.dataset)", text), path
