@@ -2,11 +2,17 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 # Before torch is imported: small models on shared cores are several times as fast with one thread a process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Before Beam is, whose needs import the old distutils: PyTorch's compiler imports setuptools, which would refuse to be
+# second.
+with suppress(ImportError):
+    import setuptools  # noqa: F401
 
 import pytest
 from hypothesis import HealthCheck, settings
