@@ -5,6 +5,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from itertools import chain
 from typing import ClassVar, NamedTuple
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from corpus.sources.raw import Split, open_raw
 from corpus.sources.source import Source
 from corpus.sources.times import utc_time
 from corpus.text.languages import ISO_639_1
-from corpus.text.mediawiki import CANONICAL_NAMESPACES, LANGUAGES, REDIRECT_WORDS
+from corpus.text.mediawiki import CANONICAL_NAMESPACES, LANGUAGES, hidden_namespaces, names
 
 _HEAD_BYTES = 1 << 16
 """The XML declaration, <mediawiki> and <siteinfo> take about 5 kB."""
@@ -32,7 +33,6 @@ _WIKI = r"([a-z]{2,3}|simple|[a-z]+(?:_[a-z]+)+)wiki"  # database names: dewiki,
 _FILE_OF_WIKI = re.compile(_WIKI + r"[-_.]")
 _FOLDER_OF_WIKI = re.compile(_WIKI)
 
-_REDIRECT = re.compile(rf"\s*#\s*(?:{'|'.join(REDIRECT_WORDS)})\s*:?\s*\[\[", re.IGNORECASE)
 
 _CC_BY_SA_4 = datetime(2023, 6, 7, tzinfo=UTC)
 """Edits since then are under CC BY-SA 4.0 (Wikimedia's terms of use of that day), older ones under 3.0."""
@@ -116,7 +116,7 @@ class Wikipedia(Source):
         text = revision.findtext("text") or ""
         if namespace.strip() != "0":
             return Rejected(origin, "namespace", title)
-        if element.find("redirect") is not None or _REDIRECT.match(text):
+        if element.find("redirect") is not None or _redirect(language).match(text):
             return Rejected(origin, "redirect", title)
         if (model := revision.findtext("model", "wikitext").strip()) != "wikitext":
             return Rejected(origin, "content_model", f"{title}: {model}")
@@ -131,7 +131,7 @@ class Wikipedia(Source):
             license=f"cc-by-sa-{'4.0' if timestamp and timestamp >= _CC_BY_SA_4 else '3.0'}",
             url=f"https://{language}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=';@$!*(),/~:')}",
             timestamp=timestamp,
-            metadata={"title": title},
+            metadata={"title": title, "hidden_namespaces": list(dump.hidden)} if dump.hidden else {"title": title},
         )
 
 
@@ -140,6 +140,8 @@ class _Dump(NamedTuple):
 
     language: str | None
     namespaces: Mapping[str, str]
+    hidden: tuple[str, ...]
+    """Lower-case names of its namespaces of media, files and categories that `corpus.text.mediawiki` does not know."""
 
     @classmethod
     def of(cls, path: str, head: str) -> "_Dump":
@@ -147,9 +149,12 @@ class _Dump(NamedTuple):
         declared = re.search(r"""\bxml:lang=["']([\w-]+)""", root[0]) if root else None
         listed = re.findall(r'<namespace key="(-?\d+)"[^<>]*>([^<]+)</namespace>', head)
         named = {name: str(key) for name, key in CANONICAL_NAMESPACES.items()}
+        language = _language_of_path(path) or (declared[1].lower() if declared else None)
+        hidden = {html.unescape(name).lower() for key, name in listed if key in ("-2", "6", "14")}
         return cls(
-            _language_of_path(path) or (declared[1].lower() if declared else None),
+            language,
             named | {html.unescape(name): key for key, name in listed},
+            tuple(sorted(hidden - hidden_namespaces(language or ""))),
         )
 
     def namespace(self, title: str) -> str:
@@ -217,6 +222,12 @@ def _spans(chunks: Iterator[bytes | None], encoding: str) -> Iterator[_Span]:
             surplus = max(0, len(buffer) - len(end))
             del buffer[:surplus]
             base, dropped = (base, dropped + surplus) if inside else (base + surplus, 0)
+
+
+@cache
+def _redirect(language: str) -> re.Pattern[str]:
+    words = "|".join(map(re.escape, sorted({"redirect", *names(language, "redirect")})))
+    return re.compile(rf"\s*[#＃]\s*(?:{words})\s*[:：]?\s*\[\[", re.IGNORECASE)
 
 
 def _head(chunks: Iterator[bytes | None]) -> tuple[list[bytes | None], bytes]:
