@@ -44,7 +44,8 @@ class Wikitext(Cleaner):
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         columns = (batch[name].to_pylist() for name in ("text", "language", "metadata"))
         pages = [
-            plain_text(text, language or "", *_known(metadata)) for text, language, metadata in zip(*columns, strict=True)
+            plain_text(text, language or "", *_known(metadata))
+            for text, language, metadata in zip(*columns, strict=True)
         ]
         return Cleaned(
             pa.array([page.text for page in pages], pa.large_string()),

@@ -3,18 +3,19 @@
 import codecs
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from itertools import chain
-from typing import ClassVar, NamedTuple
+from itertools import chain, pairwise
+from typing import IO, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from lxml import etree
 
 from corpus.schema import Document, Origin, Rejected
+from corpus.sources.bz2_streams import opened, streams
 from corpus.sources.compressed import decompressed, read_range
-from corpus.sources.raw import Split, open_raw
+from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, open_raw
 from corpus.sources.source import Source
 from corpus.sources.times import utc_time
 from corpus.text.languages import ISO_639_1
@@ -32,7 +33,19 @@ _PAGE_BYTES = 64 << 20
 _WIKI = r"([a-z]{2,3}|simple|[a-z]+(?:_[a-z]+)+)wiki"  # database names: dewiki, simplewiki, zh_min_nanwiki
 _FILE_OF_WIKI = re.compile(_WIKI + r"[-_.]")
 _FOLDER_OF_WIKI = re.compile(_WIKI)
+_OTHER_PROJECT = re.compile(
+    r"(?:[a-z]+(?:_[a-z]+)*(?:wiktionary|wikibooks|wikinews|wikiquote|wikisource|wikiversity|wikivoyage|wikimedia)"
+    r"|(?:commons|foundation|incubator|mediawiki|meta|outreach|sources|species|test2?|wikidata|wikifunctions|wikimania)"
+    r"(?:\d{4})?wiki)(?=[-_.]|\Z)"
+)
+_OTHER_SITE = re.compile(
+    r"//(?:[\w-]+\.)*(?:wiktionary|wikibooks|wikinews|wikiquote|wikisource|wikiversity|wikivoyage|wikimedia|wikidata|mediawiki)"
+    r"\.org/"
+)
 
+_MULTISTREAM = re.compile(r"multistream[^/]*\.bz2\Z")
+_INDEX = re.compile(r"multistream-index[^/]*\.txt[^/]*\Z")  # its name ends in -p1p41242.bz2 where the dump's does
+_STREAM = re.compile(r"bz2 stream at (\d+)")
 
 _CC_BY_SA_4 = datetime(2023, 6, 7, tzinfo=UTC)
 """Edits since then are under CC BY-SA 4.0 (Wikimedia's terms of use of that day), older ones under 3.0."""
@@ -40,6 +53,8 @@ _CC_BY_SA_4 = datetime(2023, 6, 7, tzinfo=UTC)
 
 class Wikipedia(Source):
     """A raw record is one `<page>` of a file; of several revisions the last is used.
+
+    A multistream dump (`...-multistream.xml.bz2`) is cut into many parts; its index is not needed, and left out.
 
     Reads pages-articles and full-history exports 0.3 to 0.11, plain, gzip or bzip2 (also multistream), in any encoding
     the XML declaration names, with or without the `<mediawiki>` root. Files are told apart by content, not by name.
@@ -50,51 +65,88 @@ class Wikipedia(Source):
 
     Each `<page>` is cut out by its tags and parsed alone, without the document's DTD, so no entity can be defined, and
     broken XML costs the pages it touches. `Origin.offset` and `length` count bytes of the decompressed file in its own
-    encoding, and `raw` gives those bytes.
+    encoding, and `raw` gives those bytes; in a multistream dump they count in the stream that `member` names by the
+    byte it begins at.
 
-    Reasons: language, unknown_language (neither path nor header names one), namespace (not an article), redirect,
-    content_model (not wikitext), empty, damaged_xml (also a place where compressed data are damaged), page_too_long,
+    Reasons: language, unknown_language (neither path nor header names one), other_project (a dump of Wiktionary, say, by
+    the name of the file or in the header), namespace (not an article), redirect, content_model (not wikitext), empty, damaged_xml (also a place where compressed data are damaged), page_too_long,
     unsupported_file.
 
     Attributes:
         languages: Wikipedias to keep; default: LLaMA-1, section 2.1.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     formats: ClassVar[str] = "MediaWiki XML, plain, .gz or .bz2"
     text_per_raw: ClassVar[float] = 3.4  # pages-articles in bzip2, measured on a few MB of real files
     document_bytes: ClassVar[int] = 3500  # of the order that RedPajama-v1's counts give
 
     languages: tuple[str, ...] = LANGUAGES
 
+    def files(self, root: str, include: Sequence[str]) -> list[RawFile]:
+        return [file for file in super().files(root, include) if not _INDEX.search(file.path)]
+
+    def splits(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
+        """Multistream dumps in ranges of bytes, other files whole; small ones together."""
+        splits: list[list[Piece]] = []
+        size = split_bytes
+        for file in files:
+            step = max(1, int(split_bytes / self.text_per_raw)) if _MULTISTREAM.search(file.path) else 0
+            cuts = [*range(0, file.size, step), file.size] if 0 < step < file.size else [0, file.size]
+            whole = len(cuts) == 2
+            for start, end in pairwise(cuts):
+                piece = Piece(file.path) if whole else Piece(file.path, start, end)
+                if size + (end - start) > split_bytes or not whole:
+                    splits.append([])
+                    size = 0
+                splits[-1].append(piece)
+                size = size + (end - start) if whole else split_bytes
+        return [Split(tuple(pieces)) for pieces in splits]
+
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
-            yield from self._read_file(root, piece.path)
+            with open_raw(root, piece.path) as file:
+                yield from self._read_piece(file, piece)
 
     def raw(self, root: str, origin: Origin) -> bytes:
         with open_raw(root, origin.file) as file:
             if origin.offset is None or origin.length is None:
                 return file.read()
-            return read_range(file, origin.offset, origin.length)
+            if (member := _STREAM.fullmatch(origin.member or "")) is None:
+                return read_range(file, origin.offset, origin.length)
+            stream = next(streams(file, int(member[1])))
+            return read_range(opened(file, stream), origin.offset, origin.length)
 
-    def _read_file(self, root: str, path: str) -> Iterator[Document | Rejected]:
-        with open_raw(root, path) as file:
-            chunks = decompressed(file)
-            first, head = _head(chunks)
-            encoding = _encoding(head)
-            if encoding is None:
-                yield Rejected(Origin(path, record=0), "unsupported_file", _remedy(head))
-                return
-            dump = _Dump.of(path, head.decode(encoding, "replace"))
-            for record, span in enumerate(_spans(chain(first, chunks), encoding)):
-                origin = Origin(path, None, span.offset, span.length, record)
-                if span.reason:
-                    yield Rejected(origin, span.reason, span.detail)
-                else:
-                    yield self._page(dump, origin, span.page, encoding)
+    def _read_piece(self, file: IO[bytes], piece: Piece) -> Iterator[Document | Rejected]:
+        chunks = decompressed(file)
+        first, head = _head(chunks)
+        encoding = _encoding(head)
+        if encoding is None:
+            if piece.start == 0:
+                yield Rejected(Origin(piece.path, record=0), "unsupported_file", _remedy(head))
+            return
+        dump = _Dump.of(piece.path, head.decode(encoding, "replace"))
+        if not _MULTISTREAM.search(piece.path):
+            yield from self._pages(dump, piece.path, None, chain(first, chunks), encoding)
+            return
+        for stream in streams(file, piece.start, piece.end):
+            member = f"bz2 stream at {stream.start}"
+            yield from self._pages(dump, piece.path, member, decompressed(opened(file, stream)), encoding)
+
+    def _pages(
+        self, dump: "_Dump", path: str, member: str | None, chunks: Iterator[bytes | None], encoding: str
+    ) -> Iterator[Document | Rejected]:
+        for record, span in enumerate(_spans(chunks, encoding)):
+            origin = Origin(path, member, span.offset, span.length, record)
+            if span.reason:
+                yield Rejected(origin, span.reason, span.detail)
+            else:
+                yield self._page(dump, origin, span.page, encoding)
 
     def _page(self, dump: "_Dump", origin: Origin, page: bytes, encoding: str) -> Document | Rejected:
         language = dump.language
+        if dump.other_project:
+            return Rejected(origin, "other_project", dump.other_project)
         if language is None:
             return Rejected(
                 origin, "unknown_language", "name the file like dewiki-20220801-pages-articles.xml, or its folder de/"
@@ -142,6 +194,8 @@ class _Dump(NamedTuple):
     namespaces: Mapping[str, str]
     hidden: tuple[str, ...]
     """Lower-case names of its namespaces of media, files and categories that `corpus.text.mediawiki` does not know."""
+    other_project: str
+    """What says that it is no Wikipedia, or ""."""
 
     @classmethod
     def of(cls, path: str, head: str) -> "_Dump":
@@ -155,6 +209,7 @@ class _Dump(NamedTuple):
             language,
             named | {html.unescape(name): key for key, name in listed},
             tuple(sorted(hidden - hidden_namespaces(language or ""))),
+            _other_project(path, head),
         )
 
     def namespace(self, title: str) -> str:
@@ -270,6 +325,23 @@ def _remedy(head: bytes) -> str:
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         return "Zstandard: unpack it (unzstd)"
     return f"no <mediawiki> or <page> in the first {_HEAD_BYTES} bytes: give an XML export, plain, .gz or .bz2"
+
+
+def _other_project(path: str, head: str) -> str:
+    """What says that a dump is none of a Wikipedia; "" for one, and where nothing says anything."""
+    *folders, file = path.split("/")
+    if _FILE_OF_WIKI.match(file):
+        return ""
+    for name in (file, *reversed(folders)):
+        if found := _OTHER_PROJECT.match(name):
+            return found[0]
+        if _FOLDER_OF_WIKI.fullmatch(name):
+            return ""
+    database = re.search(r"<dbname>([^<]*)</dbname>", head)
+    if database and _OTHER_PROJECT.fullmatch(database[1]):
+        return database[1]
+    base = re.search(r"<base>([^<]*)</base>", head)
+    return base[1] if base and _OTHER_SITE.search(base[1]) else ""
 
 
 def _language_of_path(path: str) -> str | None:

@@ -61,7 +61,16 @@ def end_titles(language: str) -> EndTitles:
     return EndTitles(frozenset(filter(None, sure.split("|"))), frozenset(filter(None, possible.split("|"))))
 
 
-_SAME_TITLES = {"nn": "no", "nb": "no", "sh": "hr", "bs": "hr", "be-tarask": "be", "als": "de", "bar": "de", "arz": "ar"}
+_SAME_TITLES = {
+    "nn": "no",
+    "nb": "no",
+    "sh": "hr",
+    "bs": "hr",
+    "be-tarask": "be",
+    "als": "de",
+    "bar": "de",
+    "arz": "ar",
+}
 _END_TITLES = {
     "bg": "вижте също|вижте още|бележки|бележки и източници|външни препратки|външни връзки|препратки|библиография|"
     "допълнителна литература|цитирани източници//източници|литература",
@@ -131,8 +140,7 @@ _END_TITLES = {
     "et": "vaata ka|viited|välislingid|märkused//kirjandus|allikad",
     "eu": "erreferentziak|kanpo estekak|ikus, gainera|oharrak|kanpo loturak|ikus gainera//bibliografia",
     "fa": "جستارهای وابسته|منابع|پانویس|پیوند به بیرون|یادداشت‌ها|پیوندهای بیرونی|پانوشت|برای مطالعه بیشتر",
-    "fi": "katso myös|lähteet|viitteet|aiheesta muualla|huomautukset|lähteet ja viitteet//kirjallisuutta|"
-    "kirjallisuus",
+    "fi": "katso myös|lähteet|viitteet|aiheesta muualla|huomautukset|lähteet ja viitteet//kirjallisuutta|kirjallisuus",
     "ga": "féach freisin|tagairtí|naisc sheachtracha|nótaí//foinsí",
     "gl": "véxase tamén|notas|referencias|ligazóns externas|outros artigos|notas e referencias//bibliografía|fontes",
     "he": "ראו גם|לקריאה נוספת|קישורים חיצוניים|הערות שוליים|הערות//מקורות|ביבליוגרפיה",

@@ -3,11 +3,10 @@
 import re
 
 _ORDINAL = frozenset(
-    "st nd rd th er re e è ème eme ère ier ieme ième nd nde o os a as º ª me lle le rs ers res es te de do "
-    "ra ro va vo to ta go ga ter bis n no da".split(" ")
+    ["st", "nd", "rd", "th", "er", "re", "e", "è", "ème", "eme", "ère", "ier", "ieme", "ième", "nd", "nde", "o", "os", "a", "as", "º", "ª", "me", "lle", "le", "rs", "ers", "res", "es", "te", "de", "do", "ra", "ro", "va", "vo", "to", "ta", "go", "ga", "ter", "bis", "n", "no", "da"]
 )
-_MARK = frozenset("® ™ © ℠ TM SM R".split(" "))
-_POWER = re.compile(r"[-−–+]?[\d.,]+|[-−–+]|\w|[-−–+]\w")
+_MARK = frozenset(["®", "™", "©", "℠", "TM", "SM", "R"])
+_POWER = re.compile(r"[-−–+]?[\d.,]+|\d*[-−–+]|\w|[-−–+]\w")
 _ELEMENT = re.compile(r"(?:[A-Z][a-z]?|[)\]])\Z")
 
 
@@ -19,9 +18,10 @@ def superscript(before: str, raised: str) -> str:
     raised = raised.strip()
     if not raised or before.endswith("^") or raised[0] in "^[":
         return raised
-    if raised in _MARK or (len(raised) > 1 or raised in "eoaºª") and raised.lower() in _ORDINAL and before[-1:].isalnum():
-        single = len(raised) == 1 and before[-1:].islower()  # x to the power of a
-        return "^" + raised if single else raised
+    if raised in _MARK:
+        return raised
+    if (len(raised) > 1 or raised in "eoaºª") and raised.lower() in _ORDINAL and before[-1:].isalnum():
+        return "^" + raised if len(raised) == 1 and before[-1:].islower() else raised  # x to the power of a
     if not before[-1:].strip():
         return raised if raised.isalpha() else "^" + raised
     return "^" + raised if _POWER.fullmatch(raised) else f"^({raised})"

@@ -113,7 +113,7 @@ def parser_function(name: str, p: list[str], language: str) -> str | None:
         case "ifexist":
             return y
         case "iferror":
-            return z if "class=\"error\"" in x else y or x
+            return z if 'class="error"' in x else y or x
         case "expr":
             return expression(x)
         case "switch":

@@ -96,7 +96,23 @@ def _ordinal(rule: str, call: Call) -> str:
 
 def _ipa_parts(rule: str, call: Call) -> str:
     """Of `{{IPAc-en|...}}` the sounds; what says how they are shown, and sound files, are left out."""
-    shown = ("uk", "us", "ca", "au", "nz", "lang", "pron", "also", "local", "ipa", "us-uk", "uk-us", "audio", "small")
+    shown = (
+        "uk",
+        "us",
+        "ca",
+        "au",
+        "nz",
+        "lang",
+        "pron",
+        "also",
+        "local",
+        "ipa",
+        "us-uk",
+        "uk-us",
+        "audio",
+        "small",
+        "icon",
+    )
     sounds = [value for value in call.positional if value.lower() not in shown and "." not in value[1:]]
     text = "".join(" " if sound == "_" else sound for sound in sounds)
     return f"/{text}/" if text else ""
@@ -159,8 +175,8 @@ def _date(rule: str, call: Call) -> str:
     year_first = place == 0 or (place is None and len(p) == 3 and rule.startswith("ymd"))
     ordered = p if year_first else p[::-1]
     year, month, day = (*ordered, "", "")[:3] if place is not None or len(p) == 3 else ("", *ordered[:2])
-    english_order = call.given.get("df", "n")[:1] in "yd" or call.given.get("mf", "y")[:1] == "n"
-    return date(call.language, year, month, day, day_first=english_order and call.language in ("en", "simple"))
+    day_first = call.given.get("df", "n")[:1] in "yd" or not (month.isdecimal() or year_first)
+    return date(call.language, year, month, day, day_first=day_first and call.language in ("en", "simple"))
 
 
 def _as_of(rule: str, call: Call) -> str:
@@ -213,7 +229,11 @@ def _biography(rule: str, call: Call) -> str:
         return call.given.get(key, "").strip()
 
     ends = [
-        ", ".join(part for part in (given("luogo" + end), f"{given('giornomese' + end)} {given('anno' + end)}") if part.strip())
+        ", ".join(
+            part
+            for part in (given("luogo" + end), f"{given('giornomese' + end)} {given('anno' + end)}")
+            if part.strip()
+        )
         for end in ("nascita", "morte")
         if given("anno" + end).strip("? ")
     ]
@@ -229,7 +249,9 @@ def _biography(rule: str, call: Call) -> str:
     after = f", {given('postcognomevirgola')}," if given("postcognomevirgola") else ""
     extra = f" {given('postcognome')}" if given("postcognome") else ""
     nationality = " ".join(part for part in (given("nazionalità"), given("nazionalitànaturalizzato")) if part)
-    what = given("fineincipit") or f"{verb} {article} {work} {nationality}{given('postnazionalità')}.".replace("' ", "'")
+    what = given("fineincipit") or f"{verb} {article} {work} {nationality}{given('postnazionalità')}.".replace(
+        "' ", "'"
+    )
     if not given("nome") or not (work or given("fineincipit")):
         return ""
     sentence = " ".join(f"{given('titolo')} {given('nome')} {given('cognome')}{extra}{after}{place} {what}".split())
@@ -277,7 +299,8 @@ def _compiled(rule: str) -> tuple[_Piece, ...]:
 
 def _styled(value: str, style: str, before: str, call: Call) -> str:
     if style == "n":
-        return number(value, call.language)
+        digits, space, unit = value.partition(" ")  # {{unité|123253 habitants}}
+        return number(digits, call.language) + space + unit if unit[:1].isalpha() else number(value, call.language)
     if style == "o":
         return ordinal(value, call.language)
     if style == "^":

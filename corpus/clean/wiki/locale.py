@@ -139,7 +139,7 @@ def iso_date(text: str, language: str, day_first: bool = False) -> str:
 
 
 def ordinal(text: str, language: str) -> str:
-    """"1" -> "1st", "1er", "1."; what is no number as it is."""
+    """ "1" -> "1st", "1er", "1."; what is no number as it is."""
     if not text.isdecimal():
         return text
     if language in ("en", "simple"):

@@ -50,7 +50,9 @@ _TOKEN = re.compile(
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?:\s[^<>]*?)?([/\\]?)\s*>")
 _TAG_END = {tag: re.compile(rf"</{tag}\s*>", re.IGNORECASE) for tag in _VERBATIM_TAGS}
-_QUOTED_TAG = re.compile(r"<[a-zA-Z][a-zA-Z0-9]*(?:\s+[\w:-]+(?:\s*=\s*(?:\"[^\"<\n]*\"|'[^'<\n]*'|[^\s\"'<>=]+))?)+\s*/?>")
+_QUOTED_TAG = re.compile(
+    r"<[a-zA-Z][a-zA-Z0-9]*(?:\s+[\w:-]+(?:\s*=\s*(?:\"[^\"<\n]*\"|'[^'<\n]*'|[^\s\"'<>=]+))?)+\s*/?>"
+)
 _ADDRESS = r"(?:(?:https?|ftps?|irc|news|gopher|git|svn)://|mailto:)"
 _LINKED_ADDRESS = re.compile(rf"(?:{_ADDRESS}|//)[^\s\[\]<>\"]*[ \t]*", re.IGNORECASE)
 _MAX_INDENT = 100  # a table mark further into its line is not looked at, so that no line is read over and over
@@ -60,10 +62,13 @@ _OTHER_LANGUAGE = re.compile(r"(?:[a-z]{2,3}|simple)(?:-[a-z-]+)?")
 _TEMPLATE_NAME = re.compile(r"[^{}|\[\]<>]*")
 _LINK_PREFIX = re.compile(r"\s*([^\[\]{}|<>:\n]{1,40}):")
 _LINE_MARKS = f" \t*#:;{GONE}{HOLE}"
-_REST_OF_LINE = re.compile(r"[ \t]*(?:\n|\Z|\{\{|\{\|)")
+_REST_OF_LINE = re.compile(r"[ \t]*(?:\n|\Z|\{\{|\{\||<!--)")
 _LINE_END = re.compile(r"[ \t]*(?:\n|\Z)")
 _AFTER_A_WORD = re.compile(r"[\w.,;:!?)\]»”\"'’]\Z")
 _AFTER_A_SENTENCE = re.compile(r"[.!?。…:][\"”»)\]']*\s*\Z")
+_LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
+_AFTER_A_MARK = re.compile(r"[ \t]*(?:\[\[|\{\{|[.,;:!?)]|\n|\Z)")
+_FILE_NAME = re.compile(r".+\.(?:og[gav]|jpe?g|png|svg|gif|webm|mid|wav|mp3)", re.IGNORECASE)
 _TAIL = 300  # characters before a template that are looked at
 
 
@@ -336,7 +341,13 @@ class Page:
             text = self._unknown(used, after)
         elif entry.kind != "drop":
             value = used.value()
-            text = self._hole(after) if value is None else value.strip("\n") if value.strip() else _blank(value, entry.kind)
+            text = (
+                self._hole(after)
+                if value is None
+                else value.strip("\n")
+                if value.strip()
+                else _blank(value, entry.kind)
+            )
             if entry.kind == "quote" and "\n" in text:
                 text = f"\n{text}\n"
         else:
@@ -361,13 +372,17 @@ class Page:
         follows = source[after : after + 1]
         if text and _AFTER_A_WORD.search(before) and not follows.isalnum():
             return GONE
-        if _AFTER_A_SENTENCE.search(before) and (_LINE_END.match(source, after) or source[after : after + 2].lstrip().isupper()):
+        if _AFTER_A_SENTENCE.search(before) and (
+            _LINE_END.match(source, after) or source[after : after + 2].lstrip().isupper()
+        ):
             return used.quotation() or GONE
         guess = used.guess()
         if guess is not None:
-            return guess or GONE
-        if not text and not used.call.parts:
-            return GONE
+            return GONE if not guess or _FILE_NAME.fullmatch(guess) else guess
+        if not used.call.parts and (
+            not text or _LANGUAGE_CODE.fullmatch(used.call.name) or _AFTER_A_MARK.match(source, after)
+        ):
+            return GONE  # a sign in front of a link, or a mark
         return HOLE
 
     def _follows_colon(self) -> bool:

@@ -23,11 +23,7 @@ _AT_LINE_START = re.compile(rf"\A{GONE}[ ,;]*")
 
 _SENTENCE_END = re.compile(r"(\w*)([.!?…]|[。！？])[\"”»’)\]]*(?: +|(?<=[。！？])|\Z)")
 _ABBREVIATIONS = frozenset(
-    "st dr mr mrs ms prof sr jr no nos nr vol ed eds pp fig gen col lt sgt rev hon capt ft mt vs viz cf ca approx etc "
-    "bzw vgl sog usw bspw evtl ggf inkl hl geb gest bl fl kl ul tzv tzn tj np npr itd itp tys mln mld im św inż mgr art "
-    "rok sv dvs bla ev resp mfl pga osv ok cca mj str čl am kr oz ipd tov itn др им св тыс млн млрд гг вв см ср обл рр "
-    "напр ул проф акад гр т.д т.п sig sigg dott pag pagg sec ecc es av apr adm cie mme mlle dra sra d.c aprox pág págs "
-    "nt kb dl ún ill stb pl dr blz ong mevr dhr ir drs".split(" ")
+    ["st", "dr", "mr", "mrs", "ms", "prof", "sr", "jr", "no", "nos", "nr", "vol", "ed", "eds", "pp", "fig", "gen", "col", "lt", "sgt", "rev", "hon", "capt", "ft", "mt", "vs", "viz", "cf", "ca", "approx", "etc", "bzw", "vgl", "sog", "usw", "bspw", "evtl", "ggf", "inkl", "hl", "geb", "gest", "bl", "fl", "kl", "ul", "tzv", "tzn", "tj", "np", "npr", "itd", "itp", "tys", "mln", "mld", "im", "św", "inż", "mgr", "art", "rok", "sv", "dvs", "bla", "ev", "resp", "mfl", "pga", "osv", "ok", "cca", "mj", "str", "čl", "am", "kr", "oz", "ipd", "tov", "itn", "др", "им", "св", "тыс", "млн", "млрд", "гг", "вв", "см", "ср", "обл", "рр", "напр", "ул", "проф", "акад", "гр", "т.д", "т.п", "sig", "sigg", "dott", "pag", "pagg", "sec", "ecc", "es", "av", "apr", "adm", "cie", "mme", "mlle", "dra", "sra", "d.c", "aprox", "pág", "págs", "nt", "kb", "dl", "ún", "ill", "stb", "pl", "dr", "blz", "ong", "mevr", "dhr", "ir", "drs"]
 )
 
 
@@ -71,9 +67,7 @@ def _sentences(line: str) -> list[str]:
     cuts = [0]
     for end in _SENTENCE_END.finditer(line):
         word, stop, after = end[1], end[2], line[end.end() : end.end() + 2].lstrip("\"“«„(['‘")[:1]
-        if stop == "." and (
-            len(word) < 2 or word.lower() in _ABBREVIATIONS or (word.isdecimal() and len(word) < 3)
-        ):
+        if stop == "." and (len(word) < 2 or word.lower() in _ABBREVIATIONS or (word.isdecimal() and len(word) < 3)):
             continue  # an initial, an abbreviation, or the number of a day
         if after and not (after.isupper() or after.isdigit() or ord(after) > 0x2E80 or after == HOLE):
             continue

@@ -20,6 +20,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from corpus.clean.wiki.kinds import KINDS, Call
+from corpus.clean.wiki.locale import number
+from corpus.clean.wiki.units import is_unit, unit_symbol
 from corpus.text.mediawiki import names
 
 COMPUTED = "computed"
@@ -28,6 +30,9 @@ COMPUTED = "computed"
 _COMMON_PREFIXES = ("subst", "safesubst", "msg", "template", "t")
 _ARGUMENT_NAME = re.compile(r"\s*[\w \-()/.]+\s*")
 _CODE = re.compile(r"[A-Z]{3}")
+_SHORT_NAME = re.compile(r"(?=\w{0,5}[A-Z])\w{2,6}")
+_NUMBER = re.compile(r"[-−+]?\d[\d.,]*")
+_WIKI_CODE = re.compile(r"[a-z]{2,3}")
 _QUOTED = ("text", "quote", "1", "texte", "citation", "texto", "cita", "testo", "zitat", "tekst", "citat", "citaat")
 _QUOTED_TOO = ("цитата", "текст", "treść", "szöveg", "besedilo")
 _LEAST_QUOTE = 40
@@ -103,11 +108,16 @@ class Template(NamedTuple):
         return KINDS[self.entry.kind](self.entry.rule, self.call)
 
     def guess(self) -> str | None:
-        """Of a name that is not in the table and stands within a sentence: its only argument, or a country's code."""
-        call = self.call
-        if _CODE.fullmatch(call.name) and not call.parts:
-            return call.name
-        return call.positional[0] if len(call.parts) == 1 == len(call.positional) else None
+        """Of a name that is not in the table and stands within a sentence: a measure, its only argument, the text of
+        what looks like a link to another wiki, or a short name such as {{CO2}}; None where nothing can be guessed."""
+        name, positional = self.call.name, self.call.positional
+        if not self.call.parts:
+            return name if _SHORT_NAME.fullmatch(name) else None
+        if is_unit(name) and positional and _NUMBER.fullmatch(positional[0]):
+            return f"{number(positional[0], self.call.language)} {unit_symbol(name)}"
+        if len(positional) == 1 or (len(positional) > 1 and _WIKI_CODE.fullmatch(positional[1])):
+            return positional[0]
+        return None
 
     def quotation(self) -> str:
         """The long text in it, for one that stands behind a colon; "" without."""
@@ -118,7 +128,9 @@ class Template(NamedTuple):
 def template(body: str, language: str, title: str) -> Template:
     """From what stands between the braces, its own templates and links already text."""
     written, *parts = body.split("|")
-    name, entry, function = find(language, written if len(written) <= _LONGEST_NAME else written.partition(":")[0] + ":")
+    name, entry, function = find(
+        language, written if len(written) <= _LONGEST_NAME else written.partition(":")[0] + ":"
+    )
     if function:
         parts = [written.partition(":")[2], *parts]
     stripped = [part.strip() for part in parts]

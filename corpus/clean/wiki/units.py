@@ -48,6 +48,11 @@ RANGES = {
 """What stands between two numbers of one measure, and how it is shown."""
 
 
+def is_unit(code: str) -> bool:
+    """Whether it is one of the codes."""
+    return code in _NAMES
+
+
 def unit_symbol(code: str) -> str:
     """As a reader sees it; of a code that is not known, the code."""
     return _NAMES[code][0] if code in _NAMES else code
