@@ -12,7 +12,40 @@ _QUOTES = re.compile(r"'{2,}")
 _MARK_QUOTES = {2: 2, 3: 3, 4: 3}  # run -> quotes of it that are a mark; of longer runs 5
 _DOUBLE_UNDERSCORE = re.compile(r"__([^\W\d_]+(?:_[^\W\d_]+)*)__")
 _SWITCHES = frozenset(
-    ["NOTOC", "FORCETOC", "TOC", "NOEDITSECTION", "NEWSECTIONLINK", "NONEWSECTIONLINK", "NOGALLERY", "HIDDENCAT", "EXPECTUNUSEDCATEGORY", "EXPECTUNUSEDTEMPLATE", "NOCONTENTCONVERT", "NOCC", "NOTITLECONVERT", "NOTC", "START", "END", "INDEX", "NOINDEX", "STATICREDIRECT", "NOGLOBAL", "DISAMBIG", "NOTALK", "ARCHIVEDTALK", "INHALTSVERZEICHNIS", "SOMMAIRE", "TDC", "NOTDC", "INDICE", "SPIS", "INHOUD", "KAZALO", "OBSAH"]
+    [
+        "NOTOC",
+        "FORCETOC",
+        "TOC",
+        "NOEDITSECTION",
+        "NEWSECTIONLINK",
+        "NONEWSECTIONLINK",
+        "NOGALLERY",
+        "HIDDENCAT",
+        "EXPECTUNUSEDCATEGORY",
+        "EXPECTUNUSEDTEMPLATE",
+        "NOCONTENTCONVERT",
+        "NOCC",
+        "NOTITLECONVERT",
+        "NOTC",
+        "START",
+        "END",
+        "INDEX",
+        "NOINDEX",
+        "STATICREDIRECT",
+        "NOGLOBAL",
+        "DISAMBIG",
+        "NOTALK",
+        "ARCHIVEDTALK",
+        "INHALTSVERZEICHNIS",
+        "SOMMAIRE",
+        "TDC",
+        "NOTDC",
+        "INDICE",
+        "SPIS",
+        "INHOUD",
+        "KAZALO",
+        "OBSAH",
+    ]
 )
 """https://www.mediawiki.org/wiki/Help:Magic_words#Behavior_switches, and names of the table of contents."""
 _LOCAL_SWITCH = re.compile(
@@ -20,9 +53,10 @@ _LOCAL_SWITCH = re.compile(
     r"|LIMITE|EDITEER|PAKOTETTU|VYNUTIT|UTEN|ALLTID|ZONDER|FORCED|AUSGEBLENDETE|ABSCHNITTE)[^\W\d]*"
 )
 _VARIANT = re.compile(r"-\{(?:[A-Za-z-]*\|)?([^{}]*)\}-")
-_EMPTY_BRACKETS = re.compile(r"(?:(?<= )|^)\([ ,;:/–-]+\)")
+_EMPTY_BRACKETS = re.compile(r"\((?<![^ ]\()[ ,;:/–-]+\)")  # f( ) stays
 _ADDRESS = r"(?:(?:https?|ftps?|irc|news|gopher|git|svn)://|mailto:)"
 _BARE_ADDRESS = re.compile(rf"\b{_ADDRESS}[^\s<>\[\]{{}}|\"]+(?<![.,;:!?)'])", re.IGNORECASE)
+_ODD_SPACES = tuple(chr(code) for code in range(0x3001) if chr(code).isspace() and chr(code) not in " \n")
 _WORD = re.compile(r"\w")
 _HEADING = re.compile(r"(={1,6})(.+?)\1")
 _LIST = re.compile(r"[*#:;]+[ \t]*|-{4,}[ \t]*")
@@ -49,10 +83,12 @@ def plain_lines(text: str) -> tuple[list[Line], int]:
         text = _DOUBLE_UNDERSCORE.sub(lambda found: "" if _is_switch(found[1]) else found[0], text)
     if "-{" in text:
         text = _VARIANT.sub(lambda variant: _first_variant(variant[1]), text)
+    odd_spaces = any(space in text for space in _ODD_SPACES)
+    has_empty_brackets = _EMPTY_BRACKETS.search(text) is not None
     lines: list[Line] = []
     dropped = 0
     for line in text.split("\n"):
-        if not line:
+        if not line or (line[0] == GONE and not line.strip(_AFTER_HEADING)):
             lines.append(_BLANK)
             continue
         level, item, code = 0, False, False
@@ -68,16 +104,20 @@ def plain_lines(text: str) -> tuple[list[Line], int]:
             line = _without_quotes(line)
         if "://" in line or "mailto:" in line:
             line = _BARE_ADDRESS.sub(GONE, line)
+        spaced = odd_spaces
         if "&" in line:
-            line = html.unescape(line)
+            line, spaced = html.unescape(line), True
         indent = len(line) - len(line.lstrip(" ")) if code else 0
-        line = " ".join(line.split())
+        line = " ".join(line.split()) if spaced or "  " in line else line.strip(" ")
         if GONE in line or HOLE in line:
             line, some = repaired(line)
             dropped += some
-        if "(" in line:
+        if has_empty_brackets and "(" in line:
             line = " ".join(_EMPTY_BRACKETS.sub("", line).split())
-        lines.append(Line(level, " " * indent + line, item) if _WORD.search(line) else _BLANK)
+        if line and (line[0].isalnum() or _WORD.search(line)):
+            lines.append(Line(level, " " * indent + line if indent else line, item))
+        else:
+            lines.append(_BLANK)
     return lines, dropped
 
 
