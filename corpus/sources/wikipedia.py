@@ -77,7 +77,7 @@ class Wikipedia(Source):
     """
 
     version: ClassVar[int] = 2
-    formats: ClassVar[str] = "MediaWiki XML, plain, .gz or .bz2"
+    formats: ClassVar[str] = "MediaWiki XML, plain, .gz, .bz2 or .zst"
     text_per_raw: ClassVar[float] = 3.4  # pages-articles in bzip2, measured on a few MB of real files
     document_bytes: ClassVar[int] = 3500  # of the order that RedPajama-v1's counts give
 
@@ -322,9 +322,7 @@ def _encoding(head: bytes) -> str | None:
 def _remedy(head: bytes) -> str:
     if head.startswith(b"7z\xbc\xaf\x27\x1c"):
         return "7-Zip: give the .bz2 of the same dump, or unpack it (7z x)"
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return "Zstandard: unpack it (unzstd)"
-    return f"no <mediawiki> or <page> in the first {_HEAD_BYTES} bytes: give an XML export, plain, .gz or .bz2"
+    return f"no <mediawiki> or <page> in the first {_HEAD_BYTES} bytes: give an XML export, plain, .gz, .bz2 or .zst"
 
 
 def _other_project(path: str, head: str) -> str:
