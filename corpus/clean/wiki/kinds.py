@@ -337,6 +337,7 @@ def _format(rule: str, call: Call) -> str:
         text = text if literal else ""
     text = " ".join(text.split())
     # ⟦ ⟧ are brackets that the reader sees; those of a link to an address must not become one again.
+    text = text.replace("⟦[", "⟦").replace("]⟧", "⟧")  # the author may have written them too
     return text.replace("⟦", "&#91;").replace("⟧", "&#93;")
 
 

@@ -69,7 +69,8 @@ _AFTER_A_SENTENCE = re.compile(r"[.!?。…:][\"”»)\]']*\s*\Z")
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
 _AFTER_A_MARK = re.compile(r"[ \t]*(?:\[\[|\{\{|[.,;:!?)]|\n|\Z)")
 _FILE_NAME = re.compile(r".+\.(?:og[gav]|jpe?g|png|svg|gif|webm|mid|wav|mp3)", re.IGNORECASE)
-_TAIL = 300  # characters before a template that are looked at
+_TAIL = 300  # characters before a template that are looked at, and
+_TAIL_PARTS = 30  # pieces of text that they are in
 
 
 class _Frame:
@@ -316,7 +317,7 @@ class Page:
     def _tail(self) -> str:
         """The end of the text so far in the innermost construct, on its last line."""
         tail = ""
-        for part in reversed(self._stack[-1].parts):
+        for part in self._stack[-1].parts[: -_TAIL_PARTS - 1 : -1]:
             tail = part[-_TAIL:] + tail
             if "\n" in part or len(tail) > _TAIL:
                 break
@@ -338,7 +339,7 @@ class Page:
         used = template(body, self._language, self._title)
         entry = used.entry
         if entry is None:
-            text = self._unknown(used, after)
+            text = self._unknown(used, after, "\n" in body)
         elif entry.kind != "drop":
             value = used.value()
             text = (
@@ -352,6 +353,8 @@ class Page:
                 text = f"\n{text}\n"
         else:
             text = self._hole(after) if entry.rule == COMPUTED else GONE
+        if text.startswith("&#91;") and text.endswith("&#93;") and self._tail().endswith("["):
+            text = text[5:-5]  # [{{IPA|...}}]
         self._add(text)
 
     def _hole(self, after: int) -> str:
@@ -361,12 +364,13 @@ class Page:
     def _is_alone(self, before: str, after: int) -> bool:
         return not before.strip(_LINE_MARKS) and _REST_OF_LINE.match(self._source, after) is not None
 
-    def _unknown(self, used: Template, after: int) -> str:
+    def _unknown(self, used: Template, after: int, is_long: bool) -> str:
         """A name that is not in the table. By its place it is a box, a note at a word or between sentences, or a part
-        of a sentence: of that its only argument is the best guess, and without one there is a hole."""
+        of a sentence: of that its only argument is the best guess, and without one there is a hole. `is_long`: over
+        more than one line, which only boxes are."""
         source = self._source
         before = self._tail()
-        if self._is_alone(before, after):
+        if is_long or self._is_alone(before, after):
             return used.quotation() if self._follows_colon() else GONE
         text = before.strip(_LINE_MARKS)
         follows = source[after : after + 1]
@@ -379,7 +383,7 @@ class Page:
         guess = used.guess()
         if guess is not None:
             return GONE if not guess or _FILE_NAME.fullmatch(guess) else guess
-        if not used.call.parts and (
+        if not any(used.call.parts) and (
             not text or _LANGUAGE_CODE.fullmatch(used.call.name) or _AFTER_A_MARK.match(source, after)
         ):
             return GONE  # a sign in front of a link, or a mark
@@ -387,9 +391,9 @@ class Page:
 
     def _follows_colon(self) -> bool:
         """Whether the text before this line ends with a colon."""
-        for part in reversed(self._stack[-1].parts):
-            if text := part.rstrip(f" \t\n*#:;{GONE}" if part.isspace() or not part.strip(f" \n\t{GONE}") else " \t\n"):
-                return text.endswith(":")
+        for part in self._stack[-1].parts[: -_TAIL_PARTS - 1 : -1]:
+            if text := part.rstrip(_LINE_MARKS + "\n"):
+                return text.endswith(":") or part.rstrip(" \n").endswith(":")
         return False
 
 

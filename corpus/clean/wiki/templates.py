@@ -110,7 +110,7 @@ class Template(NamedTuple):
     def guess(self) -> str | None:
         """Of a name that is not in the table and stands within a sentence: a measure, its only argument, the text of
         what looks like a link to another wiki, or a short name such as {{CO2}}; None where nothing can be guessed."""
-        name, positional = self.call.name, self.call.positional
+        name, positional = self.call.name, [value for value in self.call.positional if value]
         if not self.call.parts:
             return name if _SHORT_NAME.fullmatch(name) else None
         if is_unit(name) and positional and _NUMBER.fullmatch(positional[0]):
