@@ -39,8 +39,8 @@ _OTHER_PROJECT = re.compile(
     r"(?:\d{4})?wiki)(?=[-_.]|\Z)"
 )
 _OTHER_SITE = re.compile(
-    r"//(?:[\w-]+\.)*(?:wiktionary|wikibooks|wikinews|wikiquote|wikisource|wikiversity|wikivoyage|wikimedia|wikidata|mediawiki)"
-    r"\.org/"
+    r"//(?:[\w-]+\.)*(?:wiktionary|wikibooks|wikinews|wikiquote|wikisource|wikiversity|wikivoyage|wikimedia|wikidata"
+    r"|mediawiki)\.org/"
 )
 
 _MULTISTREAM = re.compile(r"multistream[^/]*\.bz2\Z")

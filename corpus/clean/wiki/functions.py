@@ -75,7 +75,7 @@ class _Parser:
         token = self._tokens[self._next]
         self._next += 1
         if token in ("+", "-"):
-            value = self._binary(6)
+            value = self._binary(7)
             return -value if token == "-" else value
         if token in _CALLS:
             return float(_CALLS[token](self._binary(8)))
@@ -113,7 +113,7 @@ def parser_function(name: str, p: list[str], language: str) -> str | None:
         case "ifexist":
             return y
         case "iferror":
-            return z if 'class="error"' in x else y or x
+            return z if len(p) > 2 else x
         case "expr":
             return expression(x)
         case "switch":

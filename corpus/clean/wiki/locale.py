@@ -1,4 +1,4 @@
-"""How the 20 languages write numbers and dates, from the Unicode CLDR (as Babel 2.18 gives it), and simple arithmetic."""
+"""How the 20 languages write numbers and dates, from the Unicode CLDR (as Babel 2.18 gives it)."""
 
 import re
 from functools import cache

@@ -168,7 +168,7 @@ def repaired(line: str) -> tuple[str, int]:
     Spaces of `line` are single ones.
     """
     if HOLE not in line and GONE not in (inner := line.strip(f"{GONE} ")):
-        return (inner if line[0] != GONE else inner.lstrip(",; ")), 0
+        return (inner.lstrip(",; ") if line.startswith(GONE) else inner), 0
     dropped = 0
     line = _RUN.sub(lambda run: HOLE if HOLE in run[0] else GONE, line)
     if HOLE in line:
@@ -204,7 +204,7 @@ def _sentences(line: str) -> list[str]:
     cuts = [0]
     for end in _SENTENCE_END.finditer(line):
         word, stop, after = end[1], end[2], line[end.end() : end.end() + 2].lstrip("\"“«„(['‘")[:1]
-        if stop == "." and (len(word) < 2 or word.lower() in _ABBREVIATIONS or (word.isdecimal() and len(word) < 3)):
+        if stop == "." and (len(word) == 1 or word.lower() in _ABBREVIATIONS or (word.isdecimal() and len(word) < 3)):
             continue  # an initial, an abbreviation, or the number of a day
         if after and not (after.isupper() or after.isdigit() or ord(after) > 0x2E80 or after == HOLE):
             continue

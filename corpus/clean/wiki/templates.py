@@ -6,7 +6,7 @@ from. Names are in lower case, "*" in a name stands for anything.
 
 | source | what it is |
 |---|---|
-| dbpedia | the lists of template names and redirects of each Wikipedia, `mappingstats_*.txt`, and the parsers' settings of DBpedia's extraction framework |
+| dbpedia | template names and redirects of each Wikipedia (`mappingstats_*.txt`), parsers' settings: DBpedia's framework |
 | wtf_wikipedia | the templates of spencermountain/wtf_wikipedia |
 | article, used in | a real page or a test of a public project that uses it so |
 | mediawiki.org | Help:Magic words, Help:Extension:ParserFunctions |
