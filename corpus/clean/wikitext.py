@@ -1,6 +1,8 @@
 """Removes MediaWiki markup."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 import pyarrow as pa
@@ -64,17 +66,24 @@ class Plain(NamedTuple):
     sentences_dropped: int = 0
 
 
-def plain_text(text: str, language: str = "", title: str = "", hidden: frozenset[str] = frozenset()) -> Plain:
+def plain_text(
+    text: str,
+    language: str = "",
+    title: str = "",
+    hidden: frozenset[str] = frozenset(),
+    redirects: Mapping[str, str] = MappingProxyType({}),
+) -> Plain:
     """The text without markup.
 
     Args:
         language: of the Wikipedia, which the meaning of templates, namespaces and titles of sections depends on.
         title: of the page, which {{PAGENAME}} stands for.
         hidden: names of the dump's namespaces of files, media and categories, in lower case, beside the known ones.
+        redirects: of the dump's templates, from a name in lower case that is not in the table to one that is.
     """
     if len(text) > _MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > _MAX_BYTES:
         return Plain("", "too_long")
-    page = Page(text, language, title, hidden)
+    page = Page(text, language, title, hidden, redirects)
     if page.too_deep:
         return Plain("", "markup_too_deep")
     lines, dropped = plain_lines(page.text)
@@ -82,7 +91,7 @@ def plain_text(text: str, language: str = "", title: str = "", hidden: frozenset
     return Plain(plain, None, dropped) if plain.strip() else Plain("", "empty", dropped)
 
 
-def _known(metadata: str | None) -> tuple[str, frozenset[str]]:
-    """What the source says of the page: its title, and namespaces of the dump that are not in the table."""
+def _known(metadata: str | None) -> tuple[str, frozenset[str], Mapping[str, str]]:
+    """What the source says of the page: its title, and namespaces and redirects of the dump that no table has."""
     known = json.loads(metadata) if metadata else {}
-    return known.get("title", ""), frozenset(known.get("hidden_namespaces", ()))
+    return known.get("title", ""), frozenset(known.get("hidden_namespaces", ())), known.get("template_redirects", {})

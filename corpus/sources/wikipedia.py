@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, pairwise
-from typing import IO, ClassVar, NamedTuple
+from typing import IO, Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from lxml import etree
 
+from corpus.clean.wiki.templates import find
 from corpus.schema import Document, Origin, Rejected
 from corpus.sources.bz2_streams import opened, streams
 from corpus.sources.compressed import decompressed, read_range
@@ -46,6 +47,11 @@ _OTHER_SITE = re.compile(
 _MULTISTREAM = re.compile(r"multistream[^/]*\.bz2\Z")
 _INDEX = re.compile(r"multistream-index[^/]*\.txt[^/]*\Z")  # its name ends in -p1p41242.bz2 where the dump's does
 _STREAM = re.compile(r"bz2 stream at (\d+)")
+
+_WHOLE_BYTES = 64 << 20
+"""A dump of up to so much XML is looked through for redirects of templates before its pages are given."""
+
+_TEMPLATE_USE = re.compile(r"\{\{\s*([^{}|<>\[\]\n]{1,255})")
 
 _CC_BY_SA_4 = datetime(2023, 6, 7, tzinfo=UTC)
 """Edits since then are under CC BY-SA 4.0 (Wikimedia's terms of use of that day), older ones under 3.0."""
@@ -127,6 +133,10 @@ class Wikipedia(Source):
             return
         dump = _Dump.of(piece.path, head.decode(encoding, "replace"))
         if not _MULTISTREAM.search(piece.path):
+            whole = _whole(first, chunks)
+            if whole is not None:
+                first, chunks = whole, iter(())
+                dump = dump._replace(redirects=_template_redirects(whole, encoding, dump))
             yield from self._pages(dump, piece.path, None, chain(first, chunks), encoding)
             return
         for stream in streams(file, piece.start, piece.end):
@@ -183,7 +193,7 @@ class Wikipedia(Source):
             license=f"cc-by-sa-{'4.0' if timestamp and timestamp >= _CC_BY_SA_4 else '3.0'}",
             url=f"https://{language}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=';@$!*(),/~:')}",
             timestamp=timestamp,
-            metadata={"title": title, "hidden_namespaces": list(dump.hidden)} if dump.hidden else {"title": title},
+            metadata={"title": title, **dump.known_of(text)},
         )
 
 
@@ -196,6 +206,8 @@ class _Dump(NamedTuple):
     """Lower-case names of its namespaces of media, files and categories that `corpus.text.mediawiki` does not know."""
     other_project: str
     """What says that it is no Wikipedia, or ""."""
+    redirects: Mapping[str, str] = {}
+    """From the lower-case name of a template that the table of `wikitext` lacks to the one that it redirects to."""
 
     @classmethod
     def of(cls, path: str, head: str) -> "_Dump":
@@ -211,6 +223,15 @@ class _Dump(NamedTuple):
             tuple(sorted(hidden - hidden_namespaces(language or ""))),
             _other_project(path, head),
         )
+
+    def known_of(self, text: str) -> dict[str, Any]:
+        """What the cleaner cannot know of a page without the dump."""
+        known: dict[str, Any] = {"hidden_namespaces": list(self.hidden)} if self.hidden else {}
+        if self.redirects:
+            used = {" ".join(name.replace("_", " ").split()).lower() for name in _TEMPLATE_USE.findall(text)}
+            if found := {name: self.redirects[name] for name in sorted(used & self.redirects.keys())}:
+                known["template_redirects"] = found
+        return known
 
     def namespace(self, title: str) -> str:
         """For exports before 0.6, which do not number it."""
@@ -295,6 +316,40 @@ def _head(chunks: Iterator[bytes | None]) -> tuple[list[bytes | None], bytes]:
         if size >= _HEAD_BYTES:
             break
     return first, b"".join(chunk or b"" for chunk in first)[:_HEAD_BYTES]
+
+
+def _whole(first: list[bytes | None], chunks: Iterator[bytes | None]) -> list[bytes | None] | None:
+    """All chunks of a small dump. Of a large one None: then `first` has what was read of `chunks`."""
+    size = sum(len(chunk or b"") for chunk in first)
+    while size <= _WHOLE_BYTES:
+        chunk = next(chunks, b"")
+        if chunk == b"":
+            return first
+        first.append(chunk)
+        size += len(chunk or b"")
+    return None
+
+
+def _template_redirects(chunks: list[bytes | None], encoding: str, dump: "_Dump") -> dict[str, str]:
+    """From the pages of templates that are redirects, where the cleaner's table has the target and not the name."""
+    if encoding != "utf-8":
+        return {}
+    language = dump.language or ""
+    prefixes = "|".join(map(re.escape, sorted({"template", *names(language, "template")})))
+    page = re.compile(
+        rf"<title>(?:{prefixes}):([^<]+)</title>(?:(?!<text|</page>).)*?"
+        rf"(?:<redirect title=\"(?:{prefixes}):([^\"]+)\"|<text[^>]*>{_redirect(language).pattern}(?:{prefixes}):([^\]|#]+))",
+        re.IGNORECASE | re.DOTALL,
+    )
+    found: dict[str, str] = {}
+    for span in _spans(iter(chunks), encoding):
+        if b"<redirect" in span.page or b"[[" in span.page[:2000]:
+            redirect = page.search(span.page[:4000].decode("utf-8", "replace"))
+            if redirect is not None:
+                name, target = (html.unescape(part).strip() for part in (redirect[1], redirect[2] or redirect[3]))
+                if find(language, name)[1] is None and find(language, target)[1] is not None:
+                    found[" ".join(name.replace("_", " ").split()).lower()] = target
+    return found
 
 
 def _encoding(head: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Mapping
 
 from corpus.clean.wiki.kinds import BAR, EQUALS
 from corpus.clean.wiki.repair import GONE, HOLE
@@ -93,10 +94,13 @@ class Page:
         too_deep: the text is not complete.
     """
 
-    def __init__(self, text: str, language: str, title: str, hidden: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, text: str, language: str, title: str, hidden: frozenset[str], redirects: Mapping[str, str]
+    ) -> None:
         self.too_deep = False
         self._language = language
         self._title = title
+        self._redirects = redirects
         self._hidden = hidden_namespaces(language) | hidden if hidden else hidden_namespaces(language)
         self._source = _OURS.sub("", text) if _OURS.search(text) else text
         self._verbatim: list[str] = []
@@ -336,7 +340,7 @@ class Page:
     def _template(self, body: str, start: int, after: int) -> None:
         if self._silent:
             return
-        used = template(body, self._language, self._title)
+        used = template(body, self._language, self._title, self._redirects)
         entry = used.entry
         if entry is None:
             text = self._unknown(used, after, "\n" in body)

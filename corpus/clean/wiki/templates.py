@@ -14,7 +14,7 @@ from. Names are in lower case, "*" in a name stands for anything.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -125,12 +125,18 @@ class Template(NamedTuple):
         return found if len(found) >= _LEAST_QUOTE else ""
 
 
-def template(body: str, language: str, title: str) -> Template:
-    """From what stands between the braces, its own templates and links already text."""
+def template(body: str, language: str, title: str, redirects: Mapping[str, str]) -> Template:
+    """From what stands between the braces, its own templates and links already text.
+
+    Args:
+        redirects: of the dump, from a name in lower case that is not in the table to one that is.
+    """
     written, *parts = body.split("|")
     name, entry, function = find(
         language, written if len(written) <= _LONGEST_NAME else written.partition(":")[0] + ":"
     )
+    if entry is None and name.lower() in redirects:
+        name, entry, function = find(language, redirects[name.lower()])
     if function:
         parts = [written.partition(":")[2], *parts]
     stripped = [part.strip() for part in parts]

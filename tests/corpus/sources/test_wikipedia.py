@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.schema import Document, Origin, Rejected
+from corpus.clean.wikitext import Wikitext
+from corpus.schema import Document, Origin, Rejected, document_batch
 from corpus.sources import wikipedia
 from corpus.sources.raw import Piece, Split, list_files
 from corpus.sources.wikipedia import Wikipedia
@@ -320,3 +321,38 @@ def test_real_dumps(shared_data: Path) -> None:
     assert reasons == {"redirect": 106, "namespace": 6, "unsupported_file": 4, "empty": 1, "damaged_xml": 1}
     by_folder = {r.origin.file.split("/")[1]: r.language for r in records if isinstance(r, Document)}
     assert all(by_folder[code] == code for code in ("ar", "bg", "cs", "da", "fi", "hu", "ja", "nl", "sl", "sv", "zh"))
+
+
+def test_redirects_of_templates_that_are_in_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cleaner's table knows only the target; in a dump that is small enough to be looked through first."""
+    pages = dump(
+        page(1, "It is {{ Kmtr_two|5|km}} {{kmtr two|6|km}}, {{unheard of|7}} and {{Convert|8|km}}."),
+        page(2, "{{other}} text"),
+        page(
+            3,
+            "#REDIRECT [[Template:Convert]]",
+            "Template:Kmtr two",
+            "<ns>10</ns>",
+            '<redirect title="Template:Convert" />',
+        ),
+        page(
+            4,
+            "#REDIRECT [[Template:Nowhere]]",
+            "Template:Unheard of",
+            "<ns>10</ns>",
+            '<redirect title="Template:Nowhere" />',
+        ),
+        page(5, "#redirect [[Template:Nowrap]]", "Template:Other", "<ns>10</ns>"),
+    )
+    first, second, *_ = read(tmp_path, pages)
+    assert isinstance(first, Document)
+    assert isinstance(second, Document)
+    assert first.metadata == {"title": "Title 1", "template_redirects": {"kmtr two": "Convert"}}
+    assert second.metadata == {"title": "Title 2", "template_redirects": {"other": "Nowrap"}}
+    cleaned = Wikitext().clean(document_batch([first], "wikipedia"))
+    assert cleaned.text.to_pylist() == ["It is 5 kilometres 6 kilometres, 7 and 8 kilometres."]
+    monkeypatch.setattr(wikipedia, "_WHOLE_BYTES", 100)
+    again = read(tmp_path, pages)
+    assert outcome(again) == outcome([first, second]) + ["namespace"] * 3
+    assert isinstance(again[0], Document)
+    assert again[0].metadata == {"title": "Title 1"}
