@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     | < | \{[{|] | \}\} | \[\[? | \] | \|\}""",
     re.VERBOSE,
 )
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?:\s[^<>]*?)?([/\\]?)\s*>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)(?:\s[^<>]*?)?([/\\]?)\s?>")
 _TAG_END = {tag: re.compile(rf"</{tag}\s*>", re.IGNORECASE) for tag in _VERBATIM_TAGS}
 _QUOTED_TAG = re.compile(
     r"<[a-zA-Z][a-zA-Z0-9]*(?:\s+[\w:-]+(?:\s*=\s*(?:\"[^\"<\n]*\"|'[^'<\n]*'|[^\s\"'<>=]+))?)+\s*/?>"

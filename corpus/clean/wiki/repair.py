@@ -13,7 +13,7 @@ HOLE = "\ue004"
 _STOPS = " ,;:/–-"
 _RUN = re.compile(rf"[{GONE}{HOLE}](?: ?[{GONE}{HOLE}])+")
 _HOLE_BETWEEN_STOPS = re.compile(rf"(?<=[(\[,;:/]) ?{HOLE}(?= ?[)\],;:/])")
-_HOLE_IN_BRACKETS = re.compile(rf" ?\([^()]*{HOLE}[^()]*\)")
+_BRACKETS = re.compile(r" ?\([^()]*+\)")
 _EMPTY = re.compile(rf" ?(?:\([{_STOPS}]*+{GONE}[{_STOPS}{GONE}]*+\)|\[ ?{GONE} ?\]|[“„«\"'] ?{GONE} ?[”“»\"'])")
 _AT_START = re.compile(rf"(?<=\()[{_STOPS}]*+{GONE}[{_STOPS}{GONE}]*+")
 _AT_END = re.compile(rf"(?<![ ,;:{GONE}])([ ,;:{GONE}]++)\)")
@@ -21,7 +21,9 @@ _BETWEEN = re.compile(rf"[,;:] ?{GONE} ?(?=[,;:])")
 _BEFORE_STOP = re.compile(rf" {GONE}(?=[ .,;:!?)]|\Z)")
 _AT_LINE_START = re.compile(rf"\A{GONE}[ ,;]*")
 
-_SENTENCE_END = re.compile(r"(\w*)([.!?…]|[。！？])[\"”»’)\]]*(?: +|(?<=[。！？])|\Z)")
+_SENTENCE_END = re.compile(r"([.!?…]|[。！？])[\"”»’)\]]*(?: +|(?<=[。！？])|\Z)")
+_LAST_WORD = re.compile(r"\w*\Z")
+_LONGEST_WORD = 20
 _ABBREVIATIONS = frozenset(
     [
         "st",
@@ -174,7 +176,9 @@ def repaired(line: str) -> tuple[str, int]:
     if HOLE in line:
         line = _HOLE_BETWEEN_STOPS.sub(GONE, line)
         if HOLE in line and "(" in line:
-            line, dropped = _HOLE_IN_BRACKETS.subn("", line)
+            remarks = [found[0] for found in _BRACKETS.finditer(line) if HOLE in found[0]]
+            dropped = len(remarks)
+            line = _BRACKETS.sub(lambda found: "" if HOLE in found[0] else found[0], line) if remarks else line
         if HOLE in line:
             line, sentences = _without_sentences(line)
             dropped += sentences
@@ -203,7 +207,8 @@ def _sentences(line: str) -> list[str]:
     """Cut where a sentence surely ends: rather two are dropped than a part of one is left."""
     cuts = [0]
     for end in _SENTENCE_END.finditer(line):
-        word, stop, after = end[1], end[2], line[end.end() : end.end() + 2].lstrip("\"“«„(['‘")[:1]
+        word = _LAST_WORD.search(line[max(0, end.start() - _LONGEST_WORD) : end.start()])[0]  # type: ignore[index]
+        stop, after = end[1], line[end.end() : end.end() + 2].lstrip("\"“«„(['‘")[:1]
         if stop == "." and (len(word) == 1 or word.lower() in _ABBREVIATIONS or (word.isdecimal() and len(word) < 3)):
             continue  # an initial, an abbreviation, or the number of a day
         if after and not (after.isupper() or after.isdigit() or ord(after) > 0x2E80 or after == HOLE):

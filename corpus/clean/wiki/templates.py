@@ -6,7 +6,7 @@ from. Names are in lower case, "*" in a name stands for anything.
 
 | source | what it is |
 |---|---|
-| dbpedia | template names and redirects of each Wikipedia (`mappingstats_*.txt`), parsers' settings: DBpedia's framework |
+| dbpedia | names and redirects of each Wikipedia (`mappingstats_*.txt`), settings of parsers: extraction framework |
 | wtf_wikipedia | the templates of spencermountain/wtf_wikipedia |
 | article, used in | a real page or a test of a public project that uses it so |
 | mediawiki.org | Help:Magic words, Help:Extension:ParserFunctions |
@@ -28,7 +28,7 @@ COMPUTED = "computed"
 """The rule of a `drop` whose value readers see and the page does not hold."""
 
 _COMMON_PREFIXES = ("subst", "safesubst", "msg", "template", "t")
-_ARGUMENT_NAME = re.compile(r"\s*[\w \-()/.]+\s*")
+_ARGUMENT_NAME = re.compile(r"[\w \-()/.]+")
 _CODE = re.compile(r"[A-Z]{3}")
 _SHORT_NAME = re.compile(r"(?=\w{0,5}[A-Z])\w{2,6}")
 _NUMBER = re.compile(r"[-−+]?\d[\d.,]*")
@@ -154,7 +154,7 @@ def _arguments(parts: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     named: dict[str, str] = {}
     for part in parts:
         key, equals, content = part.partition("=")
-        if equals and _ARGUMENT_NAME.fullmatch(key):
+        if equals and _ARGUMENT_NAME.fullmatch(key.strip()):
             named[key.strip().lower()] = content.strip()
         else:
             positional.append(part.strip())
