@@ -74,9 +74,13 @@ class Wikipedia(Source):
     encoding, and `raw` gives those bytes; in a multistream dump they count in the stream that `member` names by the
     byte it begins at.
 
-    Reasons: language, unknown_language (neither path nor header names one), other_project (a dump of Wiktionary, say, by
-    the name of the file or in the header), namespace (not an article), redirect, content_model (not wikitext), empty, damaged_xml (also a place where compressed data are damaged), page_too_long,
-    unsupported_file.
+    Metadata beside the title, for the cleaner: `hidden_namespaces`, where <siteinfo> names some that its tables lack,
+    and `template_redirects`, of those that the page uses and its table lacks, in dumps of up to 64 MiB of XML in one
+    stream: larger ones would have to be read twice.
+
+    Reasons: language, unknown_language (neither path nor header names one), other_project (a dump of Wiktionary, say,
+    by the name of the file or in the header), namespace (not an article), redirect, content_model (not wikitext),
+    empty, damaged_xml (also a place where compressed data are damaged), page_too_long, unsupported_file.
 
     Attributes:
         languages: Wikipedias to keep; default: LLaMA-1, section 2.1.
@@ -336,11 +340,10 @@ def _template_redirects(chunks: list[bytes | None], encoding: str, dump: "_Dump"
         return {}
     language = dump.language or ""
     prefixes = "|".join(map(re.escape, sorted({"template", *names(language, "template")})))
-    page = re.compile(
-        rf"<title>(?:{prefixes}):([^<]+)</title>(?:(?!<text|</page>).)*?"
-        rf"(?:<redirect title=\"(?:{prefixes}):([^\"]+)\"|<text[^>]*>{_redirect(language).pattern}(?:{prefixes}):([^\]|#]+))",
-        re.IGNORECASE | re.DOTALL,
-    )
+    tag = rf"<redirect title=\"(?:{prefixes}):([^\"]+)\""
+    word = rf"<text[^>]*>{_redirect(language).pattern}(?:{prefixes}):([^\]|#]+)"
+    title = rf"<title>(?:{prefixes}):([^<]+)</title>"
+    page = re.compile(rf"{title}(?:(?!<text|</page>).)*?(?:{tag}|{word})", re.IGNORECASE | re.DOTALL)
     found: dict[str, str] = {}
     for span in _spans(iter(chunks), encoding):
         if b"<redirect" in span.page or b"[[" in span.page[:2000]:

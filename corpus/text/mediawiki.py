@@ -105,8 +105,8 @@ _END_TITLES = {
     "nl": "zie ook|referenties|noten|voetnoten|bronnen, noten en/of referenties|externe links|externe link|"
     "externe koppelingen|bronnen en referenties|noten en referenties|verder lezen|externe verwijzingen|"
     "bronvermelding|bronnen en noten|bronnen en externe links//bronnen|bron|literatuur|bibliografie",
-    "pl": "zobacz też|przypisy|linki zewnętrzne|uwagi i przypisy|przypisy i uwagi//uwagi|bibliografia|literatura|źródła|"
-    "literatura przedmiotu",
+    "pl": "zobacz też|przypisy|linki zewnętrzne|uwagi i przypisy|przypisy i uwagi//uwagi|bibliografia|literatura|"
+    "źródła|literatura przedmiotu",
     "pt": "ver também|referências|notas|notas e referências|leitura adicional|ligações externas|links externos|"
     "leitura complementar|referências e notas|notas e bibliografia|ligação externa|referências bibliográficas//"
     "bibliografia|fontes",
@@ -149,7 +149,8 @@ _END_TITLES = {
     "id": "lihat pula|lihat juga|referensi|pranala luar|catatan kaki|catatan|bacaan lanjutan|rujukan|"
     "bacaan lebih lanjut//sumber|daftar pustaka|pustaka",
     "is": "tenglar|tilvísanir|neðanmálsgreinar|tengt efni|sjá einnig//heimildir",
-    "ja": "脚注|注釈|出典|参考文献|外部リンク|関連項目|関連文献|注|注釈・出典|脚注・出典|参照|出典・脚注|注記|関連記事//文献|資料",
+    "ja": "脚注|注釈|出典|参考文献|外部リンク|関連項目|関連文献|注|注釈・出典|脚注・出典|参照|"
+    "出典・脚注|注記|関連記事//文献|資料",
     "ka": "იხილეთ აგრეთვე|სქოლიო|რესურსები ინტერნეტში|შენიშვნები//ლიტერატურა|წყაროები",
     "kk": "дереккөздер|тағы қараңыз|сыртқы сілтемелер|сілтемелер//әдебиет|пайдаланылған әдебиет",
     "ko": "같이 보기|각주|외부 링크|참고 문헌|주해|주석|참고문헌|내용주|출처주|각주와 참고 문헌|같이 읽기//출처|문헌",
@@ -171,7 +172,8 @@ _END_TITLES = {
     "ur": "مزید دیکھیے|حوالہ جات|بیرونی روابط|حواشی|مزید دیکھیے//مآخذ",
     "uz": "yana qarang|manbalar|havolalar|izohlar//adabiyot|adabiyotlar",
     "vi": "xem thêm|tham khảo|liên kết ngoài|chú thích|ghi chú|đọc thêm|chú giải//thư mục|nguồn",
-    "zh": "参考文献|參考文獻|参考资料|參考資料|外部链接|外部連結|外部鏈接|注释|註釋|注釋|参见|參見|注解|註解|脚注|腳註|延伸阅读|"
+    "zh": "参考文献|參考文獻|参考资料|參考資料|外部链接|外部連結|外部鏈接|注释|註釋|注釋|参见|參見|"
+    "注解|註解|脚注|腳註|延伸阅读|"
     "延伸閱讀|相关条目|相關條目|扩展阅读|擴展閱讀|參看|参看|參考|参考|備註|备注|參考來源|参考来源//来源|來源|书目|書目",
 }
 """Own list, from the headings of articles: titles that are never a topic, and behind "//" those that can be one."""

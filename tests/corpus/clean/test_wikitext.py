@@ -31,8 +31,10 @@ from corpus.text.mediawiki import end_titles, hidden_namespaces
         ("[1] a[b]c", "[1] a[b]c"),
         # templates
         ("a.{{b|c={{d}}|e}} F", "a. F"),
-        ("a {{lang|fr|bon}} {{Lang-de|gut|x=y}} {{langx|la|bonum}} {{nowrap|1 km}} {{{p|q}}}", "a bon gut bonum 1 km q"),
-        ("Berlin ({{IPA|x}}; {{lang|de|y}}, {{cn}}) is ({{cn}}) [{{cn}}] big {{cn}}, ok .", "Berlin (x; y) is big, ok ."),
+        ("a {{lang|fr|bon}} {{Lang-de|gut|x=y}} {{langx|la|bonum}} {{nowrap|1 km}} {{{p|q}}}",
+         "a bon gut bonum 1 km q"),
+        ("Berlin ({{IPA|x}}; {{lang|de|y}}, {{cn}}) is ({{cn}}) [{{cn}}] big {{cn}}, ok .",
+         "Berlin (x; y) is big, ok ."),
         ("{{a|}} b {{c\n|d\n|}} e", "b e"),
         # tables
         ("a\n{| class=x\n! h\n|-\n| b || {{c}}\n{|\n| d\n|}\n|}\ne", "a\n\ne"),
@@ -58,7 +60,8 @@ from corpus.text.mediawiki import end_titles, hidden_namespaces
         ("* a\n** b\n# c\n; d : e\n: f\n----\ng", "a\nb\nc\nd : e\nf\n\ng"),
         ("a  b&nbsp;c &amp;lt; &#8212;\n\n\n\nd", "a b c &lt; —\n\nd"),
         ("__TOC__\na __init__ __ЗМІСТ__ __FILE__ __KEIN_INHALTSVERZEICHNIS__", "a __init__ __FILE__"),
-        ("call malloc(), `int a[]`, operator() and f( ) ( ) or ( , )", "call malloc(), `int a[]`, operator() and f( ) or"),
+        ("call malloc(), `int a[]`, operator() and f( ) ( ) or ( , )",
+         "call malloc(), `int a[]`, operator() and f( ) or"),
         ("a:\n\n def f(x):\n     return x\n\nb", "a:\n\ndef f(x):\n    return x\n\nb"),
         ("-{sr-ec:да; sr-el:da}- -{x}- -{T|y}-", "да x y"),
         ("{| class=a\n{{!-}}\n{{!}} b\n{{!}}}\nc", "c"),
@@ -170,7 +173,8 @@ def test_what_the_source_says_of_a_page() -> None:
     "piece",
     ["[[", "{{a|", "\n{|\n|", "<ref>", "<ref name=", "<a ", "[http://a ", "<nowiki>", "<!--", "]]", "}}", " {|", "|}",
      "'''", "\n== a ", "-{", "__a", "( ", "&#", "{{a|[[b|", "<b><i>", "{{cn}}", "({{cn}},", "{{#if:", "{{#expr:1+",
-     " {{unknown|1|2}}", "{{lang|a|", "<sup>", "x<sub>1</sub>", "{{!}}}", "<ref a=\"b", "{{convert|1|m|", "a. ", " ( ,", "'"],
+     " {{unknown|1|2}}", "{{lang|a|", "<sup>", "x<sub>1</sub>", "{{!}}}", "<ref a=\"b", "{{convert|1|m|",
+     "a. ", " ( ,", "'"],
 )  # fmt: skip
 def test_the_longest_page_of_anything(piece: str) -> None:
     """mwparserfromhell 0.7.2 takes 240 s for 80 kB of the second; here 2 MB are steps in proportion, so this ends."""
@@ -178,7 +182,8 @@ def test_the_longest_page_of_anything(piece: str) -> None:
 
 
 MARKUP = ["[[", "]]", "{{", "}}", "{{{", "{|", "|}", "\n", "|", "<ref>", "</ref>", "<!--", "-->", "'''", "''", "==",
-          "*", "a", " b ", "c:", "File:", "<br>", "<nowiki>", "</nowiki>", "[http://x ", "]", "&lt;", "0", "{{convert|", "{{lang|", "{{#if:", "{{cn}}", "(", ")",
+          "*", "a", " b ", "c:", "File:", "<br>", "<nowiki>", "</nowiki>", "[http://x ", "]", "&lt;", "0",
+          "{{convert|", "{{lang|", "{{#if:", "{{cn}}", "(", ")",
           "<sup>", "</sup>", ". A", "{{x|1|2}}", "="]  # fmt: skip
 
 

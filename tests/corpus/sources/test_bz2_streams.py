@@ -2,6 +2,7 @@
 
 import bz2
 import io
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def test_ranges_share_out_the_streams(contents: list[bytes], cuts: list[int], ch
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bz2_streams, "CHUNK", chunk)
-        found = [s for a, b in zip(edges, edges[1:], strict=False) for s in streams(io.BytesIO(data), a, b)]
+        found = [s for a, b in pairwise(edges) for s in streams(io.BytesIO(data), a, b)]
     assert found == expected
     for stream, content in zip(found, contents, strict=True):
         file = opened(io.BytesIO(data), stream)

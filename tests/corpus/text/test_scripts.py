@@ -24,7 +24,8 @@ def test_superscript(before: str, raised: str, text: str) -> None:
     ("before", "lowered", "text"),
     [
         ("H", "2", "2"), ("CO", "2", "2"), ("Fe", "3", "3"), ("(OH)", "2", "2"), ("x", "1", "_1"), ("log", "2", "_2"),
-        ("10", "2", "_2"), ("v", "max", "_max"), ("a", "i, j", "_(i, j)"), ("", "2", "2"), ("x_", "1", "1"), ("x", "", ""),
+        ("10", "2", "_2"), ("v", "max", "_max"), ("a", "i, j", "_(i, j)"), ("", "2", "2"), ("x_", "1", "1"), ("x", "",
+         ""),
     ],
 )  # fmt: skip
 def test_subscript(before: str, lowered: str, text: str) -> None:

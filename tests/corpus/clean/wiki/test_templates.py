@@ -17,7 +17,8 @@ from corpus.text.mediawiki import LANGUAGES
     [
         # measures
         ("en", "{{convert|1300|mi|km}}", "1,300 miles"),
-        ("en", "{{convert|1|mi}} {{convert|5|to|10|km}} {{convert|5|-|10|km}}", "1 mile 5 to 10 kilometres 5–10 kilometres"),
+        ("en", "{{convert|1|mi}} {{convert|5|to|10|km}} {{convert|5|-|10|km}}",
+         "1 mile 5 to 10 kilometres 5–10 kilometres"),
         ("en", "a {{convert|100|km|mi|adj=on}} {{cvt|468|km2}} {{convert|6|ft|2|in|m}}",
          "a 100-kilometre 468 km² 6 feet 2 inches"),
         ("en", "{{convert|52,419|sqmi|km2|abbr=on}} {{convert|7|unitless}}", "52,419 sq mi 7 unitless"),
@@ -29,7 +30,8 @@ from corpus.text.mediawiki import LANGUAGES
         ("sv", "{{formatnum:18.5}} {{formatnum:-10}} {{nts|1250}}", "18,5 -10 1 250"),
         ("hu", "{{szám|100000}} {{formatnum:1234}}", "100 000 1234"),
         # dates and ages
-        ("en", "{{birth date|1850|1|2}} {{Birth date|1850|1|2|df=y}} {{start date|1900|5}}", "January 2, 1850 2 January 1850 May 1900"),
+        ("en", "{{birth date|1850|1|2}} {{Birth date|1850|1|2|df=y}} {{start date|1900|5}}",
+         "January 2, 1850 2 January 1850 May 1900"),
         ("fr", "{{date|11|novembre|1866}} {{date de naissance|17|octobre|1973}} {{date-|19 janvier}}",
          "11 novembre 1866 17 octobre 1973 19 janvier"),
         ("en", "{{date|11|novembre|1866}} {{date|2001-05-03|dmy}}", "11 novembre 1866 3 May 2001"),
@@ -38,11 +40,13 @@ from corpus.text.mediawiki import LANGUAGES
         ("en", "{{age|1900|1|2|1950|1|1}}", "49"),
         ("fr", "{{s|XIX|e}} {{XXe siècle}} {{1er}} {{2e|fois}}", "XIXe siècle XXe siècle 1er 2e fois"),
         # names, languages, scripts
-        ("en", "{{nihongo|'''Emiya'''|エミヤ|Emiya}} {{nihongo|Archer|アーチャー}}", "Emiya (エミヤ, Emiya) Archer (アーチャー)"),
+        ("en", "{{nihongo|'''Emiya'''|エミヤ|Emiya}} {{nihongo|Archer|アーチャー}}",
+         "Emiya (エミヤ, Emiya) Archer (アーチャー)"),
         ("en", "{{lang-ru|да}} {{lang|fr|bon}} {{transl|ja|kana}} {{IPAc-en|lang|p|ɪər}}", "да bon kana /pɪər/"),
         ("fr", "{{lang|la|mare nostrum}} {{citation|la mer}} {{nobr|35 ans}}", "mare nostrum « la mer » 35 ans"),
         ("ru", "{{нп5|Институт}} {{lang-de|Ortsteil}}", "Институт Ortsteil"),
-        ("en", "{{ill|Some Person|de}} {{HMS|Exeter|68|6}} {{USS|Hornet|CV-12}}", "Some Person Exeter USS Hornet (CV-12)"),
+        ("en", "{{ill|Some Person|de}} {{HMS|Exeter|68|6}} {{USS|Hornet|CV-12}}",
+         "Some Person Exeter USS Hornet (CV-12)"),
         ("it", "{{Bio|Nome=Ada|Cognome=Neri|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=1º marzo|AnnoNascita=1900"
          "|LuogoMorte=Pisa|AnnoMorte=1950|Attività=attrice|Nazionalità=italiana}}",
          "Ada Neri (Roma, 1º marzo 1900 – Pisa, 1950) è stata un'attrice italiana."),
@@ -51,13 +55,15 @@ from corpus.text.mediawiki import LANGUAGES
         ("en", "{{US$|1200}} {{INR}}50 5{{e|23}} {{chem|Pb|9|4-}} {{nth|3}}", "US$1,200 ₹50 5×10^23 Pb9^4- 3rd"),
         ("en", "a{{snd}}b{{'}}s {{ndash}} c{{nbsp}}d{{em dash}}e", "a – b's – c d—e"),
         ("en", "{{abbr|TLA|three}} {{tooltip|x|y}} {{code|x()}} {{math|1=a = b}} {{music|flat}}", "TLA x x() a = b ♭"),
-        ("en", "He wrote: {{quote|All happy families are alike.}} {{cquote|text=So.}}", "He wrote: All happy families are alike. So."),
+        ("en", "He wrote: {{quote|All happy families are alike.}} {{cquote|text=So.}}",
+         "He wrote: All happy families are alike. So."),
         ("en", "{{convert|{{formatnum:5|R}}|km}} {{lang|de|a{{!}}b}} {{nowrap|1=a=b}}", "5 kilometres a|b a=b"),
         # one name, another meaning
         ("en", "{{PHI}} {{phi}}", "PHI φ"),
         ("de", "{{lang|en|pier}} ({{enS|pier}})", "pier (pier)"),
         # names in other ways of writing
-        ("en", "{{Template:Convert|5|km}} {{ convert |5|km}} {{Convert<!-- x -->|5|km}}", "5 kilometres 5 kilometres 5 kilometres"),
+        ("en", "{{Template:Convert|5|km}} {{ convert |5|km}} {{Convert<!-- x -->|5|km}}",
+         "5 kilometres 5 kilometres 5 kilometres"),
         ("de", "{{Vorlage:Nowrap|93 m}} {{Höhe_|12}}", "93 m 12 m"),
     ],
 )  # fmt: skip
