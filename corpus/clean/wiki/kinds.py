@@ -222,6 +222,13 @@ def _convert(rule: str, call: Call) -> str:
     return re.sub(r"(?<=\d) – (?=\d)", "–", " ".join(out or p[:2]))
 
 
+def _density(rule: str, call: Call) -> str | None:
+    """`{{pop density|people|area|unit|prec=1}}`."""
+    people, area, unit = (*call.positional, "", "", "")[:3]
+    share = expression(f"({people}) / ({area}) round {call.given.get('prec') or 0}".replace(",", ""))
+    return share and f"{number(share, call.language, exact=True)}/{unit_symbol(unit)}"
+
+
 def _biography(rule: str, call: Call) -> str:
     """The first sentence of a biography, which the template Bio of the Italian Wikipedia writes."""
 
@@ -346,6 +353,7 @@ KINDS: dict[str, Kind] = {
     **{"rest": _rest, "join": _join, "music": _music, "langname": _language_name, "ordinal": _ordinal},
     **{"ipac": _ipa_parts, "ship": _ship, "shipx": _ship_with_prefix, "chem": _chemistry, "fraction": _fraction},
     **{"percent": _percent, "country": _country, "date": _date, "asof": _as_of, "age": _age, "convert": _convert},
+    "density": _density,
     **{"bio": _biography, "function": _function, "format": _format},
 }
 """Every kind of the table but `drop`, which has no text."""

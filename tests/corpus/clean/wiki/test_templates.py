@@ -29,6 +29,7 @@ from corpus.text.mediawiki import LANGUAGES
         ("de", "{{Höhe|12|DE-NN}} {{formatnum:12345}} {{nowrap|93 m}}", "12 m 12.345 93 m"),
         ("sv", "{{formatnum:18.5}} {{formatnum:-10}} {{nts|1250}}", "18,5 -10 1 250"),
         ("hu", "{{szám|100000}} {{formatnum:1234}}", "100 000 1234"),
+        ("en", "{{Pop density|3,645,257|640081.87|km2|sqmi|prec=1}} {{pop density|10|2|km2}}", "5.7/km² 5/km²"),
         # dates and ages
         ("en", "{{birth date|1850|1|2}} {{Birth date|1850|1|2|df=y}} {{start date|1900|5}}",
          "January 2, 1850 2 January 1850 May 1900"),
