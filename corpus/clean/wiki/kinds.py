@@ -41,6 +41,11 @@ class Call:
 
 Kind = Callable[[str, Call], str | None]
 
+_DATE_PART = re.compile(r"[-\w'’ .,]+")
+_ISO_DATE = re.compile(r"\d{3,4}-\d\d?(?:-\d\d?)?")
+_MONTH = re.compile(r"\d{1,2}|[^\W\d]+\.?")
+_YEAR = re.compile(r"-?\d{3,4}")
+
 
 def _text(rule: str, call: Call) -> str:
     return rule[1:-1].replace('\\"', '"').replace("|", BAR).replace("=", EQUALS)
@@ -166,12 +171,12 @@ def _country(rule: str, call: Call) -> str:
 def _date(rule: str, call: Call) -> str:
     """Year, month and day in whatever order they stand in; the names of months stay as written."""
     p = [value.replace("&nbsp;", " ") for value in call.positional[:3]]
-    p = [value for value in p if re.fullmatch(r"[-\w'’ .,]+", value)]
-    if p and re.fullmatch(r"\d{3,4}-\d\d?(?:-\d\d?)?", p[0]):
+    p = [value for value in p if _DATE_PART.fullmatch(value)]
+    if p and _ISO_DATE.fullmatch(p[0]):
         return iso_date(p[0], call.language, "dmy" in p[1:])
-    if len(p) < 2 or not re.fullmatch(r"\d{1,2}|[^\W\d]+\.?", p[1]):
+    if len(p) < 2 or not _MONTH.fullmatch(p[1]):
         return p[0] if p else ""
-    place = next((n for n, v in enumerate(p) if re.fullmatch(r"-?\d{3,4}", v) or (v.isdecimal() and int(v) > 31)), None)
+    place = next((n for n, v in enumerate(p) if _YEAR.fullmatch(v) or (v.isdecimal() and int(v) > 31)), None)
     year_first = place == 0 or (place is None and len(p) == 3 and rule.startswith("ymd"))
     ordered = p if year_first else p[::-1]
     year, month, day = (*ordered, "", "")[:3] if place is not None or len(p) == 3 else ("", *ordered[:2])
