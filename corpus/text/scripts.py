@@ -3,53 +3,11 @@
 import re
 
 _ORDINAL = frozenset(
-    [
-        "st",
-        "nd",
-        "rd",
-        "th",
-        "er",
-        "re",
-        "e",
-        "è",
-        "ème",
-        "eme",
-        "ère",
-        "ier",
-        "ieme",
-        "ième",
-        "nd",
-        "nde",
-        "o",
-        "os",
-        "a",
-        "as",
-        "º",
-        "ª",
-        "me",
-        "lle",
-        "le",
-        "rs",
-        "ers",
-        "res",
-        "es",
-        "te",
-        "de",
-        "do",
-        "ra",
-        "ro",
-        "va",
-        "vo",
-        "to",
-        "ta",
-        "go",
-        "ga",
-        "ter",
-        "bis",
-        "n",
-        "no",
-        "da",
-    ]
+    {
+        *("st", "nd", "rd", "th", "er", "re", "e", "è", "ème", "eme", "ère", "ier", "ieme", "ième", "nd", "nde"),
+        *("o", "os", "a", "as", "º", "ª", "me", "lle", "le", "rs", "ers", "res", "es", "te", "de", "do", "ra"),
+        *("ro", "va", "vo", "to", "ta", "go", "ga", "ter", "bis", "n", "no", "da"),
+    }
 )
 _MARK = frozenset(["®", "™", "©", "℠", "TM", "SM", "R"])
 _POWER = re.compile(r"[-−–+]?[\d.,]+|\d*[-−–+]|\w|[-−–+]\w")

@@ -12,40 +12,13 @@ _QUOTES = re.compile(r"'{2,}")
 _MARK_QUOTES = {2: 2, 3: 3, 4: 3}  # run -> quotes of it that are a mark; of longer runs 5
 _DOUBLE_UNDERSCORE = re.compile(r"__([^\W\d_]+(?:_[^\W\d_]+)*)__")
 _SWITCHES = frozenset(
-    [
-        "NOTOC",
-        "FORCETOC",
-        "TOC",
-        "NOEDITSECTION",
-        "NEWSECTIONLINK",
-        "NONEWSECTIONLINK",
-        "NOGALLERY",
-        "HIDDENCAT",
-        "EXPECTUNUSEDCATEGORY",
-        "EXPECTUNUSEDTEMPLATE",
-        "NOCONTENTCONVERT",
-        "NOCC",
-        "NOTITLECONVERT",
-        "NOTC",
-        "START",
-        "END",
-        "INDEX",
-        "NOINDEX",
-        "STATICREDIRECT",
-        "NOGLOBAL",
-        "DISAMBIG",
-        "NOTALK",
-        "ARCHIVEDTALK",
-        "INHALTSVERZEICHNIS",
-        "SOMMAIRE",
-        "TDC",
-        "NOTDC",
-        "INDICE",
-        "SPIS",
-        "INHOUD",
-        "KAZALO",
-        "OBSAH",
-    ]
+    {
+        *("NOTOC", "FORCETOC", "TOC", "NOEDITSECTION", "NEWSECTIONLINK", "NONEWSECTIONLINK", "NOGALLERY"),
+        *("HIDDENCAT", "EXPECTUNUSEDCATEGORY", "EXPECTUNUSEDTEMPLATE", "NOCONTENTCONVERT", "NOCC"),
+        *("NOTITLECONVERT", "NOTC", "START", "END", "INDEX", "NOINDEX", "STATICREDIRECT", "NOGLOBAL", "DISAMBIG"),
+        *("NOTALK", "ARCHIVEDTALK", "INHALTSVERZEICHNIS", "SOMMAIRE", "TDC", "NOTDC", "INDICE", "SPIS", "INHOUD"),
+        *("KAZALO", "OBSAH"),
+    }
 )
 """https://www.mediawiki.org/wiki/Help:Magic_words#Behavior_switches, and names of the table of contents."""
 _LOCAL_SWITCH = re.compile(
