@@ -27,7 +27,8 @@ from corpus.sources.archive import (
 )
 from corpus.sources.compressed import read_range
 from corpus.sources.decode import decode_text, is_opaque
-from corpus.sources.licenses import SPDX, Spdx, is_license_file, repository_licenses
+from corpus.sources.license_texts import SPDX, Spdx
+from corpus.sources.licenses import is_license_file, repository_licenses
 from corpus.sources.raw import Split, open_raw
 from corpus.sources.source import Source
 

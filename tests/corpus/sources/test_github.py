@@ -46,7 +46,7 @@ def tar(files: dict[str, bytes], comment: str | None = COMMIT) -> bytes:
 
 def read(root: Path, source: Github | None = None) -> list[Document | Rejected]:
     source = source or Github()
-    return [record for split in source.plan(list_files(str(root))) for record in source.read(str(root), split)]
+    return [record for split in source.splits(list_files(str(root))) for record in source.read(str(root), split)]
 
 
 def outcome(records: list[Document | Rejected]) -> list[str]:
