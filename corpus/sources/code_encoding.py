@@ -15,6 +15,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+UNICODE_MARKS = tuple(mark for mark, _ in _BOMS)
+"""Byte order marks: a file that begins with one may hold NUL bytes and be text."""
+
 _DECLARED_ABOVE = re.compile(  # in the first two lines: PEP 263, after the ways of Emacs and Vim
     rb"^(?:[^\n]*\n)?[ \t\f]*(?:#|//|/\*|--|;|%|<!--|\"|\(\*|\{-|!|')[^\n]*?(?:coding|fenc)[:=][ \t]*([-\w.]+)"
 )
@@ -152,7 +155,7 @@ def is_plausible(text: str) -> bool:
             return False
         plain += letters - beyond if beyond else 0
         accented += beyond
-    return accented <= plain
+    return accented <= max(plain, 2)
 
 
 @lru_cache(maxsize=1 << 12)

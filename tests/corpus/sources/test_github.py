@@ -73,7 +73,7 @@ def test_a_repository(tmp_path: Path) -> None:
         f"github:ada/repo@{COMMIT}:src/a.py",
         f"github:ada/repo@{COMMIT}:Dockerfile",
         f"github:ada/repo@{COMMIT}:B.C",
-        *("extension", "too_large", "binary", "binary", "binary", "empty"),
+        *("extension", "too_large", "binary", f"github:ada/repo@{COMMIT}:utf16.py", "binary", "empty"),
     ]
     assert [r.origin for r in records] == [Origin("ada__repo.tar.gz", name, record=i) for i, name in enumerate(files)]
     _, a, _, b, *_ = records
