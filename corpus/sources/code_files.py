@@ -12,9 +12,9 @@ from typing import Literal
 NotCode = Literal["vendored", "generated", "minified", "data"]
 
 _VENDORED_FOLDER = re.compile(
-    r"""(?:^|/)(?:vendors?|third[-_]?party|3rd[-_]?party|extern(?:als?)?|node_modules|bower_components|jspm_packages|Godeps
+    r"""(?:^|/)(?:vendors?|third[-_]?party|3rd[-_]?party|node_modules|bower_components|jspm_packages|Godeps
       |Pods|Carthage|site-packages|dist-packages|gradle/wrapper|ace-builds|MathJax|tiny_mce|ckeditor|admin_media)/
-    | ^deps/ | ^dependencies/""",
+    | ^(?:deps|dependencies|extern(?:als?)?)/""",
     re.VERBOSE | re.IGNORECASE,
 )
 _VENDORED_NAME = re.compile(
@@ -59,11 +59,11 @@ DATA_SHARE = 0.5
 on it is data: StarCoder 2's number; its runs begin at 1,024, 8 and 8 with other signs between."""
 _MOST_SPACE = 0.05  # share of white space in a file of base64: a line end after 60 characters or more
 _LEAST_DIGITS = 0.15  # share of digits in a file of numbers or escapes
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{60,}+={0,2}(?:\r?\n[A-Za-z0-9+/]{4,}+={0,2})*+")
+_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{60,}+={0,2}(?:\r?\n[A-Za-z0-9+/]{4,}+={0,2})*+")
 _BASE64_RUN = 1024
 _NUMBERS = re.compile(
-    r"(?:(?:0x[0-9a-f]++|-?\d[\d.]*+(?:e[-+]?\d++)?)[ful]*+[\s,;{}()\[\]]++){64,}+"
-    r"|(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[0-7]{1,3}){64,}+",
+    rb"(?:(?:0x[0-9a-f]++|-?\d[\d.]*+(?:e[-+]?\d++)?)[ful]*+[\s,;{}()\[\]]++){64,}+"
+    rb"|(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[0-7]{1,3}){64,}+",
     re.IGNORECASE,
 )
 
@@ -95,13 +95,14 @@ def by_text(text: str, ending: str) -> NotCode | None:
 
 
 def _is_data(text: str) -> bool:
-    if len(text) < _BASE64_RUN:
+    raw = text.encode("utf-8", "replace")
+    length = len(raw)
+    if length < _BASE64_RUN:
         return False
-    length = len(text)
     in_runs = 0
-    if text.count(" ") + text.count("\n") < _MOST_SPACE * length:
-        runs = (len(match[0]) for match in _BASE64.finditer(text))
+    if raw.count(b" ") + raw.count(b"\n") < _MOST_SPACE * length:
+        runs = (len(match[0]) for match in _BASE64.finditer(raw))
         in_runs += sum(run for run in runs if run >= _BASE64_RUN)
-    if sum(map(text.count, "0123456789")) > _LEAST_DIGITS * length:
-        in_runs += sum(len(match[0]) for match in _NUMBERS.finditer(text))
+    if length - len(raw.translate(None, b"0123456789")) > _LEAST_DIGITS * length:
+        in_runs += sum(len(match[0]) for match in _NUMBERS.finditer(raw))
     return in_runs >= DATA_SHARE * length

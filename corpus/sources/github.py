@@ -387,13 +387,12 @@ class _Survey:
         """The licences of a folder that has licence files, or of the root."""
         if folder not in self._decided:
             licenses, why = repository_licenses(self._files[folder])
-            above = posixpath.dirname(folder)
-            while above and above not in self._files:
-                above = posixpath.dirname(above)
-            if folder and licenses:
-                outer, why_not = self._of_folder(above)
-                licenses, why = (licenses, why) if outer else ([], why_not)
-            self._decided[folder] = licenses, f"{folder}/{why}" if folder and not licenses else why
+            if folder and not licenses:
+                why = f"{folder}/{why}"
+            elif folder:
+                above, why_not = self.licenses(self.top + folder)
+                licenses, why = (licenses, "") if above else ([], why_not)
+            self._decided[folder] = licenses, why
         return self._decided[folder]
 
 

@@ -15,6 +15,7 @@ Spdx = Literal["Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT"]
 
 SPDX: tuple[Spdx, ...] = get_args(Spdx)
 
+_LETTERS = re.compile(r"[^\W_]+")
 _WHO = "(.{0,240}?)"  # letters of the holders' names; whether they are names is checked by who asks
 _ITEM = r"(?:\d{1,2}|[a-o]|i{1,3})?"
 
@@ -83,8 +84,9 @@ class Found(NamedTuple):
 
 def find_licenses(text: str) -> Iterator[Found]:
     """The wordings of the four licences in `text`, each whole, and Apache's notices, by where they stand."""
-    places = [place for place, character in enumerate(text) if character.isalnum()]
-    letters = "".join([text[place] for place in places]).lower()
+    words = list(_LETTERS.finditer(text))
+    places = [place for word in words for place in range(word.start(), word.end())]
+    letters = "".join([word[0] for word in words]).lower()
     if len(letters) != len(places):  # a letter whose lower case is several, such as İ
         letters = "".join([text[place].lower()[:1] for place in places])
     matches = [

@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from corpus.sources.decode import decode_text
 from corpus.sources.license_surroundings import adds_nothing, is_name, plain_text, takes_back
@@ -40,6 +41,7 @@ def is_notice_file(name: str) -> bool:
     return _NOTICE_NAME.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=64)  # many repositories have the same file
 def license_of(text: str) -> Spdx | None:
     """The licence whose whole text this is, in any layout, with any holders and a heading; None for any other text, and
     for one with further terms, wherever they stand.
