@@ -25,6 +25,7 @@ _LICENCE = re.compile(
     | \bpermission\s+is\s+hereby\s+granted\b
     | \bredistribution\s+and\s+use\s+in\s+source\b
     | \bgeneral\s+public\s+licen[cs]e\b
+    | \bunder\s+the\s+(?:[\w.-]+\s+){1,4}licen[cs]e\b
     | <copyright\b
     | @licen[cs]e\b""",
     re.VERBOSE | re.IGNORECASE,
@@ -33,14 +34,19 @@ _LICENCE = re.compile(
 _GOES_ON = re.compile(
     r"""\bcopyrigh | \blicen[cs] | \bwarrant | \bliab(?:le|ility) | \bas\s+is\b | \bfree\s+software\b
     | \bpublic\s+domain\b | \bredistribut | \bpermi(?:t|ss) | \bconditions?\b | \bnotices?\b | \breserved\b
-    | \bapplicable\s+law\b | \bno\s+event\b | \boriginal\s+code\b | \binitial\s+developer\b | \bneither\s+the\s+name | \bfoundation,?\s+inc | \bshould\s+have\s+received\b | \btrademark | \bpatent""",
+    | \bapplicable\s+law\b | \bno\s+event\b | \boriginal\s+code\b | \binitial\s+developer\b
+    | \bneither\s+the\s+name | \bfoundation,?\s+inc | \bshould\s+have\s+received\b | \btrademark | \bpatent
+    | \A\W*(?:https?://\S+|\S+@\S+)\W*\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
 """What a paragraph behind a licence's says when it goes on with it."""
 _HOLDER_LINE = re.compile(
-    r"\W*(?:portions\s+)?(?:copyright\b|\(c\)|©|spdx-|@copyright\b|<copyright\b|</copyright)", re.IGNORECASE
+    r"""\W*(?:portions\s+)?(?:copyright\b(?!\s+(?:notices?|holders?|owners?|licen[cs]es?|statements?|laws?)\b)|\(c\)|©|spdx-
+    |@copyright\b|<copyright\b|</copyright)""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _UNFINISHED = re.compile(r"(?:,|&|\band|\d{4})\s*$", re.IGNORECASE)
+_LOWER_CASE = re.compile(r"[^\w]*[a-z]")
 _DECORATION = re.compile(
     r"\n[ \t]*(?:/{2,}|\#+|-{2,}|;+|%+|\*+|!+|'+|\"+|::+|rem\b)?", re.IGNORECASE
 )  # inside a sentence
@@ -173,7 +179,7 @@ def _paragraphs(lines: list[str]) -> list[list[str]]:
     for line in lines:
         kind = "words" if _LETTER.search(line) else "none"
         if kind == "words" and (
-            _HOLDER_LINE.match(line) or (before == "holders" and _UNFINISHED.search(paragraphs[-1][-1]))
+            _HOLDER_LINE.match(line) or (before == "holders" and _goes_on(paragraphs[-1][-1], line))
         ):
             kind = "holders"
         if kind != before:
@@ -181,3 +187,8 @@ def _paragraphs(lines: list[str]) -> list[list[str]]:
         paragraphs[-1].append(line)
         before = kind
     return paragraphs
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Whether a sentence that names holders is not at its end with the line."""
+    return _UNFINISHED.search(line) is not None or _LOWER_CASE.match(following) is not None

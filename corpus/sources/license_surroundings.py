@@ -15,6 +15,9 @@ MAX_WORDS = 600
 NICKNAMES = 2
 """So many words of a line that names holders may be unknown in lower case: "sindresorhus", "the gRPC authors"."""
 
+SHOUTED = 3
+"""So many words in capitals may be unknown in a line: more are a sentence, not the name of an institution."""
+
 _INLINE = r"a|abbr|b|code|em|font|i|kbd|small|span|strong|sub|sup|tt|u"
 _BLOCK = (
     r"article|blockquote|body|br|center|div|footer|h[1-6]|head|header|hr|html|img|li|link|main|meta|nav|ol|p|pre|section"
@@ -130,7 +133,10 @@ def is_name(text: str) -> bool:
     """Whether `text`, from a place where a licence has its holders' names, may be names."""
     names = _words()["names"]
     terms = _terms().findall(text)
-    return all(term.lower() == "nor" or (not term.islower() and term.title() in names) for term in terms)
+    unknown = sum(not _is_known(word, names=True) for word in _WORD.findall(text))
+    return unknown <= NICKNAMES and all(
+        term.lower() == "nor" or (not term.islower() and term.title() in names) for term in terms
+    )
 
 
 def adds_nothing(text: str) -> bool:
@@ -162,6 +168,9 @@ def _line_adds_nothing(line: str, *, names: bool, unknown: int) -> bool:
     if terms and not (names and all(word in _words()["names"] for word in terms)):
         return False
     words = _WORD.findall(_BRACKETED.sub(" ", line) if names else line)
+    shouted = [word for word in words if word.isupper() and len(word) > 1 and word.lower() not in _words()["harmless"]]
+    if len(shouted) > SHOUTED:
+        return False
     return sum(not _is_known(word, names=names) for word in words) <= unknown
 
 

@@ -52,7 +52,7 @@ to (?:the)? implied warranties of merchantability (?:and|or) fitness for a parti
 shall {_WHO} be liable for any direct indirect incidental special exemplary or consequential damages including but not
 limited to procurement of substitute goods or services loss of use data or profits or business interruption however
 caused and on any theory of liability whether in contract strict liability or tort including negligence or otherwise
-arising in any way out of the use of this software even if advised of the possibility of such damages?
+arising in any way out of the use of this software even if advised of the possibility of such damage
 """
 _APACHE_TITLE = "(?: apache license version 2 0 january 2004 (?: https? www apache org licenses )? )?"
 _APACHE_END = "end of terms and conditions"
