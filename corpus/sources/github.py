@@ -62,6 +62,7 @@ _BY_LOWER_CASE = {spdx.lower(): spdx for spdx in SPDX}
 _PAGE = re.compile(r"[a-z_-]+\.(?:md|markdown|rst|html?)")  # of a manual, below the root: "docs/license.md"
 _JSON_LINES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _ROWS = 64  # of a Parquet file in memory at once
+_PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError)  # the last: names that are not UTF-8
 _COLUMNS = ("repo_name", "path", "content", "license", "commit", "ref")
 
 
@@ -116,13 +117,19 @@ class Github(Source):
             if origin.offset is not None:
                 return read_range(file, origin.offset, origin.length or 0)
             if file.read(4) == b"PAR1":
-                row = next(islice(_parquet_rows(file), origin.record or 0, None), {})
+                try:
+                    row = next(islice(_parquet_rows(file), origin.record or 0, None), {})
+                except _PARQUET_ERRORS:
+                    row = {}
                 return _bytes(row.get("content")) or b""
-            archive = self._open(file)
-            if archive is None or origin.record is None:
-                file.seek(0)
+            file.seek(0)
+            if origin.record is None:
                 return file.read()
-            return member_content(archive, origin)
+            try:
+                archive = self._open(file)
+                return b"" if archive is None else member_content(archive, origin)
+            except (Damaged, *READ_ERRORS):
+                return b""
 
     def _file(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
         head = file.read(4)
@@ -220,7 +227,7 @@ class Github(Source):
             for row in _parquet_rows(file):
                 yield self._row(row, Origin(path, record=record))
                 record += 1
-        except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are not UTF-8
+        except _PARQUET_ERRORS as error:
             yield Rejected(Origin(path, record=record), "damaged", str(error))
 
     def _json_lines(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
