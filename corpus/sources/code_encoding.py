@@ -68,8 +68,7 @@ _TELLING_WORDS = 3
 
 
 _ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
-_LINE_BEYOND_ASCII = re.compile(rb"[^\n]*[\x80-\xff][^\n]*")
-_WORD_BEYOND_ASCII = re.compile(r"[^ \t\r\n\f\v]*[^\x00-\x7f][^ \t\r\n\f\v]*")
+_ASCII_SPACE = re.compile(r"[ \t\r\n\f\v]+")
 _WRONG = re.compile(
     r"!|[lL][s~][lL]|[cCgG][s~][cCgG]|[lL]~|q[lLcCgG]|[lLcCgGx]b|b[lLcCgGx]|[lcg][LCG][lcg]*[LCG]|[lL]?(?<=[cg])[CG]"
 )
@@ -113,7 +112,7 @@ def decode_source(data: bytes) -> Decoded | None:
     good = len(_not_ascii(text)) - bad
     if good >= bad:
         return Decoded(text, "utf-8", bad)
-    lines = b"\n".join(_LINE_BEYOND_ASCII.findall(data))
+    lines = b"\n".join([line for line in data.split(b"\n") if not line.isascii()])
     declared = declared_encoding(data)
     if declared is not None and declared != "utf-8" and _is_plausible_in(lines, declared):
         recognised: str | None = declared
@@ -142,7 +141,9 @@ def is_plausible(text: str) -> bool:
     letters, a frame beside one, two alphabets, a capital behind small letters, or, of Latin words, letters with accents
     alone or for the most part."""
     plain = accented = 0
-    for word in _WORD_BEYOND_ASCII.findall(text):
+    for word in _ASCII_SPACE.split(text):
+        if word.isascii():
+            continue
         kinds = "".join([_kind(character) for character in word])
         if _WRONG.search(kinds):
             return False

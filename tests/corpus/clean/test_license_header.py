@@ -135,7 +135,8 @@ BLOCKS = {
 LINES = {
     "//": ".c .h .cc .java .kt .scala .go .rs .zig .js .ts .swift .dart .cs .fs .d .m .v .php .proto .asm Jenkinsfile",
     "#": (".zsh .fish .awk .tcl .py .pyi .pyx .bzl .rb .pl .pm .r .jl .nim .coffee .ex .exs .cmake .mk .am .php "
-          ".sh .bash .nix .tf .graphql .ps1 .sql .smali Makefile Dockerfile Rakefile Gemfile BUILD SConstruct CMakeLists.txt"),
+          ".sh .bash .nix .tf .graphql .ps1 .sql .smali Makefile Dockerfile Rakefile Gemfile BUILD SConstruct "
+          "CMakeLists.txt"),
     "--": ".sql .lua .hs .ada .adb .ads .vhd .vhdl",
     ";": ".el .lisp .scm .rkt .clj .ll .asm .s",
     "%": ".tex .erl .hrl .m",
