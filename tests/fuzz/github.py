@@ -3,10 +3,10 @@ licence that is not one, bounded memory.
 
     python -m tests.fuzz.github [--inputs 10000] [--seed 0] [FILE...]
 
-(From the root of the checkout.) Files are archives whose members are mutated beside those made here: pieces of
-licences, comments and declarations are put in, taken out, doubled up to 100,000 times and encoded in one way and another; then
-the archive around them gets a few bytes changed. With `atheris` installed, the choices come from its coverage-guided
-engine instead of a random number generator.
+(From the root of the checkout.) Files are .tar.gz archives whose members are mutated beside those made here: pieces of
+licences, comments and declarations are put in, taken out, doubled up to 100,000 times and encoded in one way and
+another; then the archive around them gets a few bytes changed. With `atheris` installed, the choices come from its
+coverage-guided engine instead of a random number generator.
 """
 
 import argparse
