@@ -119,7 +119,7 @@ ENDINGS = (
 
 def mutated(texts: list[str], below: Callable[[int], int]) -> tuple[str, bytes]:
     """An archive's name and bytes; `below(n)` chooses one of n."""
-    members: list[tuple[str, bytes]] = [("repo/LICENSE", APACHE.encode())] if below(4) else []
+    members = {"repo/LICENSE": APACHE.encode()} if below(4) else {}
     for number in range(1 + below(6)):
         text = texts[below(len(texts))] if texts and below(2) else ""
         for _ in range(below(20)):
@@ -136,16 +136,16 @@ def mutated(texts: list[str], below: Callable[[int], int]) -> tuple[str, bytes]:
         data = bytearray(text.encode(ENCODINGS[below(len(ENCODINGS))], "replace"))
         for _ in range(below(4) if data and below(3) == 0 else 0):
             data[below(len(data))] = below(256)
-        members.append((f"repo/{name}", bytes(data)))
+        members[f"repo/{name}"] = bytes(data)
     out = io.BytesIO()
     zipped = below(3) == 0
     if zipped:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
-            for name, content in members:
+            for name, content in members.items():
                 package.writestr(name, content)
     else:
         with tarfile.open(fileobj=out, mode="w") as archive:
-            for name, content in members:
+            for name, content in members.items():
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
