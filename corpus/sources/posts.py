@@ -191,6 +191,12 @@ def question_of(row: Row) -> int | None:
     return post.question if isinstance(post, Post) else None
 
 
+def id_of(row: Row) -> int | None:
+    """The id of a post at a glance, or None."""
+    number = _GLANCE["Id"].search(row.data)
+    return int(number[1]) if number else None
+
+
 def _closed(row: bytes) -> bytes:
     return row if row.endswith(b"/>") or not row.endswith(b">") else row[:-1] + b"/>"
 

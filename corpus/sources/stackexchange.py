@@ -15,7 +15,7 @@ from corpus.rules import Block
 from corpus.schema import Document, Origin, Rejected
 from corpus.sources.archive import Damaged, TooLarge
 from corpus.sources.external_sort import Entry, ExternalSort
-from corpus.sources.posts import NoPost, Post, Row, Rows, encoding_of, parse, question_of, to_utf8
+from corpus.sources.posts import NoPost, Post, Row, Rows, encoding_of, id_of, parse, question_of, to_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
 from corpus.sources.sevenzip import read_members
 from corpus.sources.source import Source
@@ -131,7 +131,7 @@ class StackExchange(Source):
         siblings = [(k, other) for k, split in enumerate(splits) for other in split.pieces if other.path == piece.path]
         mine = siblings.index((number, piece))
         with open_raw(root, piece.path) as file:
-            firsts = [_ALL.start, *accumulate((_first_question(file, other) for _, other in siblings[1:]), max)]
+            firsts = [_ALL.start, *accumulate((_first_id(file, other) for _, other in siblings[1:]), max)]
             stop = firsts[mine + 1] if mine + 1 < len(firsts) else _ALL.stop
             yield number, _block([], range(firsts[mine], stop))
             held: dict[int, list[Row]] = {}
@@ -230,7 +230,7 @@ class _Site:
             for block in handed:
                 some, told = _unblock(block)
                 yield from self._add(some, posts)
-                mine = told or mine
+                mine = mine if told is None else told
             own = rows if mine == _ALL else (row for row in rows if _is_of(row, mine))
             try:
                 yield from self._add(own, posts)
@@ -356,10 +356,9 @@ def _encoding(file: IO[bytes]) -> str:
     return encoding_of(file.read(_HEAD))
 
 
-def _first_question(file: IO[bytes], piece: Piece) -> int:
-    """The question of the first post of a piece; the largest number where there is none."""
-    questions = (question_of(row) for row in _rows(file, piece))
-    return next((question for question in questions if question is not None), _ALL.stop)
+def _first_id(file: IO[bytes], piece: Piece) -> int:
+    """The id of the first post of a piece; the largest number where there is none."""
+    return next((number for row in _rows(file, piece) if (number := id_of(row)) is not None), _ALL.stop)
 
 
 def _is_of(row: Row, questions: range) -> bool:

@@ -10,7 +10,7 @@ and `innerText` loses, is written in the marks of Markdown, with which such text
 - `<blockquote>`: `> ` in front of each line;
 - `<td>`, `<th>`: a row on one line, ` | ` between its cells;
 - `<sup>`, `<sub>`: `10^5`, `x_i`, `2^(n+1)`; as they are where no character stands in front (small print), and for
-  `1st`, `[1]`, `®` and the like;
+  `1st`, `nth`, `[1]`, `®` and the like;
 - `<q>`: `"` on both sides.
 
 Images, scripts, styles and form fields give nothing, and links their text. Tags that are never closed lose no text.
@@ -247,6 +247,14 @@ def _declaration_end(data: Any, i: Any, last: Any, never_closed: Any) -> Any:
     """Behind the comment, `<!...>`, `<?...>` or `</...>` without a name that begins at byte i; 0 where none does. Of a
     comment that is never closed only its `<!--` goes."""
     end = len(data)
+    if i + 3 < end and data[i + 1] == ord("!") and data[i + 2] == ord("-") and data[i + 3] == ord("-"):
+        at = i + 2  # the dashes that open a comment may close it: <!-->
+        while not never_closed[-3] and at + 2 < end:
+            if data[at] == ord("-") and data[at + 1] == ord("-") and data[at + 2] == ord(">"):
+                return at + 3
+            at += 1
+        never_closed[-3] = True
+        return i + 4
     if i + 1 >= last:
         return 0
     second = data[i + 1]
@@ -256,16 +264,6 @@ def _declaration_end(data: Any, i: Any, last: Any, never_closed: Any) -> Any:
     elif second != ord("!") and second != ord("?"):
         return 0
     at = i + 2
-    if second == ord("!") and i + 3 < end and data[i + 2] == ord("-") and data[i + 3] == ord("-"):
-        if never_closed[-3]:
-            return i + 4
-        # The dashes that open a comment may close it: <!-->.
-        while at + 2 < end:
-            if data[at] == ord("-") and data[at + 1] == ord("-") and data[at + 2] == ord(">"):
-                return at + 3
-            at += 1
-        never_closed[-3] = True
-        return i + 4
     while data[at] != ord(">"):
         at += 1
     return at + 1
@@ -471,6 +469,7 @@ def _end(out: Any, s: Any, stack: Any, raised: Any, kind: Any) -> None:
     elif kind != _CODE:
         _leave_cell(s)
         _close(s, stack, _CELL if kind == _ROW else kind)
+        s[_LINE_QUOTES] = min(s[_LINE_QUOTES], _quotes(s, stack))  # the next quote is another one
         inner = kind != _QUOTE and (_is_in(s, stack, _ITEM) or _is_in(s, stack, _CELL))
         _due(s, 1 if inner or kind in (_ITEM, _ROW) else 2)
 
@@ -584,18 +583,22 @@ def _lower_again(out: Any, s: Any, raised: Any, kind: Any) -> None:
     start, end = raised[s[_RAISED], 1], s[_AT]
     if start < 0 or start == end or raised[s[_RAISED], 0] != kind:
         return
-    while out[start] == _BLANK:
-        start += 1
-    if _reads_well_on_the_line(out, start, end) or (kind == _SUPERSCRIPT and _is_ordinal(out, start, end)):
+    first = start + (out[start] == _BLANK)
+    if _reads_well_on_the_line(out, first, end) or (kind == _SUPERSCRIPT and _is_ordinal(out, first, end)):
         return
-    parentheses = not _is_one(out, start, end)
-    for i in range(end - 1, start - 1, -1):
-        out[i + 1 + parentheses] = out[i]
+    parentheses = not _is_one(out, first, end)
+    moved = start + 1 + parentheses - first
+    for i in range(end - 1, first - 1, -1):
+        out[i + moved] = out[i]
     out[start] = ord("^") if kind == _SUPERSCRIPT else ord("_")
+    end += moved
     if parentheses:
         out[start + 1] = ord("(")
-        out[end + 2] = ord(")")
-    s[_AT] = end + 1 + 2 * parentheses
+        out[end] = ord(")")
+        end += 1
+    s[_AT] = end
+    if s[_IN_CODE]:
+        s[_CODE_END] = end
 
 
 @njit(nogil=True, cache=True)
@@ -616,11 +619,13 @@ def _is_one(out: Any, start: Any, end: Any) -> Any:
 
 @njit(nogil=True, cache=True)
 def _is_ordinal(out: Any, start: Any, end: Any) -> Any:
-    """st, nd, rd or th behind a digit."""
-    if end - start != 2 or not ord("0") <= out[start - 1] <= ord("9"):
+    """st, nd, rd or th behind a digit, or th behind a letter."""
+    if end - start != 2:
         return False
     pair = _lower(out[start]) * 256 + _lower(out[start + 1])
-    return pair == 0x7374 or pair == 0x6E64 or pair == 0x7264 or pair == 0x7468
+    if pair == 0x7468:
+        return ord("0") <= out[start - 1] <= ord("9") or _is_letter(out[start - 1])
+    return ord("0") <= out[start - 1] <= ord("9") and (pair == 0x7374 or pair == 0x6E64 or pair == 0x7264)
 
 
 @njit(nogil=True, cache=True)
@@ -678,10 +683,17 @@ def _begin(out: Any, s: Any, stack: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _new_line(out: Any, s: Any, stack: Any) -> None:
-    quotes = 0
+def _quotes(s: Any, stack: Any) -> Any:
+    """How many are open."""
+    count = 0
     for depth in range(s[_DEPTH]):
-        quotes += stack[depth, _KIND] == _QUOTE
+        count += stack[depth, _KIND] == _QUOTE
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _new_line(out: Any, s: Any, stack: Any) -> None:
+    quotes = _quotes(s, stack)
     if s[_AT]:
         _write(out, s, _LINE_FEED)
         if s[_BREAKS] > 1:  # an empty line, inside the quotes that go on
