@@ -11,6 +11,7 @@ from typing import IO
 import py7zr
 from py7zr.exceptions import DecompressionBombError
 from py7zr.io import Py7zIO, WriterFactory
+from py7zr.properties import MAGIC_7Z
 
 from corpus.sources.archive import Damaged, TooLarge
 
@@ -71,6 +72,10 @@ def _unpack(
 
     try:
         try:
+            file.seek(0)
+            if file.read(len(MAGIC_7Z)) != MAGIC_7Z:  # py7zr says this of an error of the storage too
+                raise Damaged("not a 7z archive")
+            file.seek(0)
             with py7zr.SevenZipFile(file, max_extract_size=limit) as archive:
                 names = {entry.filename for entry in archive.list() if entry.is_file and wanted(entry.filename)}
                 if names:
@@ -85,8 +90,8 @@ def _unpack(
 def _named(error: Exception) -> Exception:
     if isinstance(error, DecompressionBombError):
         return TooLarge(str(error))
-    if isinstance(error, OSError) and error.errno is not None:
-        return error  # the storage's; that of damaged data has no number
+    if isinstance(error, Damaged) or (isinstance(error, OSError) and error.errno is not None):
+        return error  # an OSError of damaged data has no number, that of the storage has
     return Damaged(f"{type(error).__name__}: {error}")
 
 
