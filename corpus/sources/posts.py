@@ -131,7 +131,7 @@ class Rows:
         buffer = b""
         start = self._start  # offset of buffer[0]
         at = 0  # where in the buffer to go on
-        closed, whole = False, True
+        closed, whole = False, start == 0
         more = True
         while True:
             row = _ROW.search(buffer, at)

@@ -325,17 +325,20 @@ def _said(letter: str, text: str, body: str) -> str:
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows of about `_CHUNK` bytes together."""
+    """Rows of about `_CHUNK` bytes together, also those in front of damage."""
     held: list[Row] = []
     size = 0
-    for row in rows:
-        held.append(row)
-        size += len(row.data)
-        if size >= _CHUNK:
-            yield held
-            held, size = [], 0
-    if held:
+    try:
+        for row in rows:
+            held.append(row)
+            size += len(row.data)
+            if size >= _CHUNK:
+                yield held
+                held, size = [], 0
+    except (Damaged, TooLarge):
         yield held
+        raise
+    yield held
 
 
 def _rows(file: IO[bytes], piece: Piece) -> Rows:
