@@ -9,7 +9,6 @@ import pytest
 from corpus.dataset import StepFolder
 from corpus.parts import read_part
 from corpus.recipe.load import load
-from corpus.storage import names
 from pipelines.engine.runner import Runner
 from pipelines.run import run
 from pipelines.stages.extract import Extract
@@ -93,4 +92,4 @@ def test_a_finished_part_is_left_and_a_lost_one_done_again(raw: Path, tmp_path: 
     assert contents(tmp_path / "run" / "run") == before
     assert Path(step.data(4)).stat().st_mtime_ns == kept
     assert json.loads(manifest.read_text())["documents"]["in"] == 1999 + 1 + 4 + 1
-    assert ".work" not in names(str(tmp_path / "run" / "run"))
+    assert not list((tmp_path / "run" / "run" / ".work").rglob("*.spill"))
