@@ -14,10 +14,10 @@ from corpus.errors import UserError
 from corpus.rules import Block
 from corpus.schema import Document, Origin, Rejected
 from corpus.sources.archive import Damaged, TooLarge
-from corpus.sources.external_sort import Entry, ExternalSort
 from corpus.sources.posts import NoPost, Post, Row, Rows, encoding_of, id_of, parse, question_of, to_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
 from corpus.sources.sevenzip import read_members
+from corpus.sources.sorting import Entry, ExternalSort
 from corpus.sources.source import Source
 from corpus.sources.times import utc_time
 from corpus.text.html_blocks import html_texts

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.sources.external_sort import ExternalSort
+from corpus.sources.sorting import ExternalSort
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.binary(max_size=20)), max_size=60), st.integers(1, 200))
