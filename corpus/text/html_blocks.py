@@ -83,6 +83,10 @@ _NUMBER = 1  # of an item, or `_BULLET`; of a list: of its next item; of a table
 _UNWRITTEN = 2  # 1: the item's mark is not written yet
 
 _BULLET = -(1 << 62)
+_ENDINGS = "e è o a st nd rd th er re ers res nde eme ème ère ier ième me os as ra ro ta to te de"
+"""Of English and Romance ordinals."""
+_ENDING_KEYS = np.array([int.from_bytes(ending.encode(), "big") for ending in _ENDINGS.split()], np.int64)
+_TH = int.from_bytes(b"th", "big")
 _LARGEST_NUMBER = 999_999_999
 _WIDEST_INDENT = 4
 _MAX_RAISED = 4
@@ -366,7 +370,7 @@ def _read_integer(data: Any, i: Any, end: Any, default: Any) -> Any:
         i += 1
     first = i
     number = 0
-    while i < end and ord("0") <= data[i] <= ord("9"):
+    while i < end and _is_digit(data[i]):
         number = min(number * 10 + data[i] - ord("0"), _LARGEST_NUMBER)
         i += 1
     if i == first:
@@ -584,7 +588,7 @@ def _lower_again(out: Any, s: Any, raised: Any, kind: Any) -> None:
     if start < 0 or start == end or raised[s[_RAISED], 0] != kind:
         return
     first = start + (out[start] == _BLANK)
-    if _reads_well_on_the_line(out, first, end) or (kind == _SUPERSCRIPT and _is_ordinal(out, first, end)):
+    if _has_its_mark(out, first, end) or _is_joined(out, first, end, kind):
         return
     parentheses = not _is_one(out, first, end)
     moved = start + 1 + parentheses - first
@@ -603,33 +607,48 @@ def _lower_again(out: Any, s: Any, raised: Any, kind: Any) -> None:
 
 @njit(nogil=True, cache=True)
 def _is_one(out: Any, start: Any, end: Any) -> Any:
-    """One character; letters and digits with at most a sign in front; or what is in parentheses already."""
+    """One character; letters and digits with at most a sign in front, or, of digits, behind; or what is in parentheses
+    already."""
     if out[start] == ord("(") and out[end - 1] == ord(")"):
         return True
     size = 0
-    plain = True
+    plain = digits = True
     for i in range(start, end):
         byte = out[i]
         size += byte & 0xC0 != 0x80
-        letter = byte >= 0x80 or ord("0") <= byte <= ord("9") or _is_letter(byte)
-        sign = i == start and (byte == ord("+") or byte == ord("-"))
-        plain = plain and (letter or sign)
-    return plain or size == 1
+        digit = _is_digit(byte)
+        sign = byte == ord("+") or byte == ord("-")
+        digits = digits and (digit or (sign and i == end - 1))
+        plain = plain and (byte >= 0x80 or digit or _is_letter(byte) or (sign and i == start))
+    return plain or digits or size == 1
 
 
 @njit(nogil=True, cache=True)
-def _is_ordinal(out: Any, start: Any, end: Any) -> Any:
-    """st, nd, rd or th behind a digit, or th behind a letter."""
-    if end - start != 2:
-        return False
-    pair = _lower(out[start]) * 256 + _lower(out[start + 1])
-    if pair == 0x7468:
-        return ord("0") <= out[start - 1] <= ord("9") or _is_letter(out[start - 1])
-    return ord("0") <= out[start - 1] <= ord("9") and (pair == 0x7374 or pair == 0x6E64 or pair == 0x7264)
+def _is_joined(out: Any, start: Any, end: Any, kind: Any) -> Any:
+    """What is written on the line as it is: the number behind a chemical element (H2O), and endings of ordinals (1st,
+    nth, XIXe)."""
+    before = out[start - 1]
+    if kind == _SUBSCRIPT:
+        capital = ord("A") <= before <= ord("Z")
+        if not capital and start > 1 and ord("a") <= before <= ord("z"):
+            capital = ord("A") <= out[start - 2] <= ord("Z")
+        return _is_digit(out[start]) and (capital or before == ord(")") or before == ord("]"))
+    key = 0
+    for i in range(start, min(end, start + 7)):
+        key = key * 256 + _lower(out[i])
+    numeral = _is_digit(before)
+    for letter in b"IVXLCDMN":  # Roman, or No
+        numeral = numeral or before == letter
+    return (numeral and (_ENDING_KEYS == key).any()) or (key == _TH and _is_letter(before))
 
 
 @njit(nogil=True, cache=True)
-def _reads_well_on_the_line(out: Any, start: Any, end: Any) -> Any:
+def _is_digit(byte: Any) -> Any:
+    return ord("0") <= byte <= ord("9")
+
+
+@njit(nogil=True, cache=True)
+def _has_its_mark(out: Any, start: Any, end: Any) -> Any:
     """`[1]`, `*`, what has its mark already, and the lone signs © ® ° º ª † ‡ ′ ″ ℠ ™."""
     first = out[start]
     if first == ord("[") or first == ord("^") or first == ord("_") or first == ord("*"):
