@@ -639,7 +639,7 @@ def _is_joined(out: Any, start: Any, end: Any, kind: Any) -> Any:
     numeral = _is_digit(before)
     for letter in b"IVXLCDMN":  # Roman, or No
         numeral = numeral or before == letter
-    return (numeral and (_ENDING_KEYS == key).any()) or (key == _TH and _is_letter(before))
+    return (numeral and (key == _ENDING_KEYS).any()) or (key == _TH and _is_letter(before))
 
 
 @njit(nogil=True, cache=True)
