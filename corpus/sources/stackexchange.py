@@ -415,7 +415,9 @@ def _cut(chunks: Iterable[bytes], offset: int, length: int) -> bytes:
 
 
 def _broken(origin: Origin, error: Exception) -> Rejected:
-    return Rejected(origin, "too_large" if isinstance(error, TooLarge) else "damaged", str(error))
+    if isinstance(error, TooLarge):
+        return Rejected(origin, "too_large", f"{error}: if it is sound, unpack it yourself")
+    return Rejected(origin, "damaged", f"{error}: fetch it again, or unpack it yourself")
 
 
 def _is_posts(path: str) -> bool:
