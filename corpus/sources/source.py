@@ -67,7 +67,7 @@ class Source(Settings):
 
     @abstractmethod
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
-        """Documents and rejected records in the order of the raw bytes."""
+        """Documents and rejected records, in the order of the raw bytes as far as a document is one record."""
 
     def hand_over(self, root: str, splits: Sequence[Split], number: int) -> Iterator[Block]:
         """Rows of split `number` for other splits, each block with the number of the split it is for, all of one
