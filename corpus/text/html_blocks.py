@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text.hashing import Hashes, hash_bytes
 from corpus.text.html_references import LONGEST_REFERENCE, read_reference, references
 
@@ -135,7 +135,7 @@ def html_texts(fragments: Sequence[str]) -> list[str]:
     return [text[start:end].decode("utf-8", "replace").rstrip() for start, end in pairwise(ends.tolist())]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _convert_rows(data: Any, offsets: Any, out: Any, ends: Any, tags: Any, references: Any) -> Any:
     """Writes the text of each data[offsets[row]:offsets[row + 1]] to out[ends[row]:ends[row + 1]]. False where `out` is
     too small."""
@@ -147,7 +147,7 @@ def _convert_rows(data: Any, offsets: Any, out: Any, ends: Any, tags: Any, refer
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _convert(data: Any, out: Any, tags: Any, references: Any) -> Any:
     """Writes the text of `data` to `out`; gives how many bytes, or -1 where `out` is too small."""
     s = np.zeros(_SIZE, np.int64)
@@ -218,7 +218,7 @@ def _convert(data: Any, out: Any, tags: Any, references: Any) -> Any:
     return s[_AT]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _copy_line(data: Any, i: Any, end: Any, out: Any, s: Any) -> Any:
     """Copies what needs no second look: the characters and single spaces behind a visible character. Gives where it
     stopped."""
@@ -246,7 +246,7 @@ def _copy_line(data: Any, i: Any, end: Any, out: Any, s: Any) -> Any:
 # ---- Tags
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _declaration_end(data: Any, i: Any, last: Any, never_closed: Any) -> Any:
     """Behind the comment, `<!...>`, `<?...>` or `</...>` without a name that begins at byte i; 0 where none does. Of a
     comment that is never closed only its `<!--` goes."""
@@ -273,7 +273,7 @@ def _declaration_end(data: Any, i: Any, last: Any, never_closed: Any) -> Any:
     return at + 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _tag_end(data: Any, i: Any, last: Any, never_closed: Any) -> Any:
     """Behind the `>` of the tag whose name begins at byte i, or 0 where none does. A `>` in a quoted value does not
     count, unless the quotes are never closed."""
@@ -296,7 +296,7 @@ def _tag_end(data: Any, i: Any, last: Any, never_closed: Any) -> Any:
     return i + 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _find_tag(data: Any, i: Any, end: Any, name: Any, tags: Any) -> Any:
     """Row of the element whose name begins at byte i, or -1."""
     size = 0
@@ -311,7 +311,7 @@ def _find_tag(data: Any, i: Any, end: Any, name: Any, tags: Any) -> Any:
     return row if row < len(tags.names) and tags.names[row] == key else -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _element_end(data: Any, i: Any, name: Any, key: Any) -> Any:
     """Behind the next end tag of the element whose name has the hash `key`, or 0. `name` is scratch space."""
     end = len(data)
@@ -331,7 +331,7 @@ def _element_end(data: Any, i: Any, name: Any, key: Any) -> Any:
     return 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _number_of(data: Any, i: Any, end: Any, letter: Any, default: Any) -> Any:
     """The integer of the attribute of five letters that begins with `letter` (`start`, `value`), or `default`. The
     tag is data[i:end], from its name on."""
@@ -361,7 +361,7 @@ def _number_of(data: Any, i: Any, end: Any, letter: Any, default: Any) -> Any:
     return default
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _read_integer(data: Any, i: Any, end: Any, default: Any) -> Any:
     while i < end and data[i] <= _BLANK:
         i += 1
@@ -378,12 +378,12 @@ def _read_integer(data: Any, i: Any, end: Any, default: Any) -> Any:
     return -number if negative else number
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is_letter(byte: Any) -> Any:
     return ord("a") <= (byte | 32) <= ord("z")
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _lower(byte: Any) -> Any:
     return byte | 32 if ord("A") <= byte <= ord("Z") else byte
 
@@ -391,7 +391,7 @@ def _lower(byte: Any) -> Any:
 # ---- Elements
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _start(data: Any, begin: Any, after: Any, out: Any, s: Any, stack: Any, raised: Any, kind: Any) -> None:
     """What the start tag data[begin:after] does."""
     if kind in (_SUPERSCRIPT, _SUBSCRIPT):
@@ -438,7 +438,7 @@ def _start(data: Any, begin: Any, after: Any, out: Any, s: Any, stack: Any, rais
             _open(s, stack, kind, _number_of(data, begin, after, ord("s"), 1) if kind == _NUMBERS else 0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _end(out: Any, s: Any, stack: Any, raised: Any, kind: Any) -> None:
     """What an end tag does."""
     if kind == _INLINE:
@@ -478,7 +478,7 @@ def _end(out: Any, s: Any, stack: Any, raised: Any, kind: Any) -> None:
         _due(s, 1 if inner or kind in (_ITEM, _ROW) else 2)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _due(s: Any, breaks: Any) -> None:
     """At least so many line breaks before the next character; none at the start of a cell."""
     s[_SPACE] = s[_NO_BREAK_SPACES] = 0
@@ -486,19 +486,19 @@ def _due(s: Any, breaks: Any) -> None:
         s[_BREAKS] = max(s[_BREAKS], breaks)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _leave_cell(s: Any) -> None:
     """What begins now has lines of its own, in a cell too."""
     s[_CELL_STARTS] = s[_BARS] = 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is_in(s: Any, stack: Any, kind: Any) -> Any:
     """Whether the innermost of what is open is of a kind."""
     return s[_DEPTH] > 0 and stack[s[_DEPTH] - 1, _KIND] == kind
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _open(s: Any, stack: Any, kind: Any, number: Any) -> None:
     depth = s[_DEPTH]
     if depth < MAX_NESTING:
@@ -508,7 +508,7 @@ def _open(s: Any, stack: Any, kind: Any, number: Any) -> None:
         s[_DEPTH] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _close(s: Any, stack: Any, kind: Any) -> None:
     """Closes the innermost of a kind, with what is open in it."""
     depth = _innermost(s, stack, kind)
@@ -516,7 +516,7 @@ def _close(s: Any, stack: Any, kind: Any) -> None:
         s[_DEPTH] = depth
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _innermost(s: Any, stack: Any, kind: Any) -> Any:
     """Depth of the innermost of a kind, or -1. A table hides what is outside, and from items a list does."""
     for depth in range(s[_DEPTH] - 1, -1, -1):
@@ -528,7 +528,7 @@ def _innermost(s: Any, stack: Any, kind: Any) -> Any:
     return -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _start_item(data: Any, begin: Any, after: Any, s: Any, stack: Any) -> None:
     _due(s, 1)
     if _is_in(s, stack, _ITEM):
@@ -540,7 +540,7 @@ def _start_item(data: Any, begin: Any, after: Any, s: Any, stack: Any) -> None:
     _open(s, stack, _ITEM, number)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _start_cell(s: Any, stack: Any) -> None:
     table = _innermost(s, stack, _TABLE)
     if table < 0:
@@ -562,7 +562,7 @@ def _start_cell(s: Any, stack: Any) -> None:
 # ---- Superscripts and subscripts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _raise(out: Any, s: Any, raised: Any, kind: Any) -> None:
     """Notes where a superscript begins: -1 where no character stands directly in front of it."""
     if s[_RAISED] == _MAX_RAISED:
@@ -577,7 +577,7 @@ def _raise(out: Any, s: Any, raised: Any, kind: Any) -> None:
     s[_RAISED] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _lower_again(out: Any, s: Any, raised: Any, kind: Any) -> None:
     """Puts the mark in front of the superscript that ends here, and parentheses around it where it would not be seen
     how far it goes."""
@@ -605,7 +605,7 @@ def _lower_again(out: Any, s: Any, raised: Any, kind: Any) -> None:
         s[_CODE_END] = end
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is_one(out: Any, start: Any, end: Any) -> Any:
     """One character; letters and digits with at most a sign in front, or, of digits, behind; or what is in parentheses
     already."""
@@ -623,7 +623,7 @@ def _is_one(out: Any, start: Any, end: Any) -> Any:
     return plain or digits or size == 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is_joined(out: Any, start: Any, end: Any, kind: Any) -> Any:
     """What is written on the line as it is: the number behind a chemical element (H2O), and endings of ordinals (1st,
     nth, XIXe)."""
@@ -639,15 +639,18 @@ def _is_joined(out: Any, start: Any, end: Any, kind: Any) -> Any:
     numeral = _is_digit(before)
     for letter in b"IVXLCDMN":  # Roman, or No
         numeral = numeral or before == letter
-    return (numeral and (key == _ENDING_KEYS).any()) or (key == _TH and _is_letter(before))
+    ordinal = False
+    for ending in _ENDING_KEYS:
+        ordinal = ordinal or key == ending
+    return (numeral and ordinal) or (key == _TH and _is_letter(before))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is_digit(byte: Any) -> Any:
     return ord("0") <= byte <= ord("9")
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _has_its_mark(out: Any, start: Any, end: Any) -> Any:
     """`[1]`, `*`, what has its mark already, and the lone signs © ® ° º ª † ‡ ′ ″ ℠ ™."""
     first = out[start]
@@ -667,7 +670,7 @@ def _has_its_mark(out: Any, start: Any, end: Any) -> Any:
 # ---- Characters
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _put(out: Any, s: Any, stack: Any, byte: Any) -> None:
     """One byte of text."""
     if s[_IN_CODE]:
@@ -679,13 +682,13 @@ def _put(out: Any, s: Any, stack: Any, byte: Any) -> None:
         s[_SPACE] = 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _write(out: Any, s: Any, byte: Any) -> None:
     out[s[_AT]] = byte
     s[_AT] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _begin(out: Any, s: Any, stack: Any) -> None:
     """Writes what is due in front of a character: a new line with its margin, bars, or spaces."""
     if s[_BREAKS] or not s[_AT]:
@@ -701,7 +704,7 @@ def _begin(out: Any, s: Any, stack: Any) -> None:
     s[_BREAKS] = s[_BARS] = s[_SPACE] = s[_NO_BREAK_SPACES] = s[_CELL_STARTS] = s[_ROW_STARTS] = 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _quotes(s: Any, stack: Any) -> Any:
     """How many are open."""
     count = 0
@@ -710,7 +713,7 @@ def _quotes(s: Any, stack: Any) -> Any:
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _new_line(out: Any, s: Any, stack: Any) -> None:
     quotes = _quotes(s, stack)
     if s[_AT]:
@@ -722,7 +725,7 @@ def _new_line(out: Any, s: Any, stack: Any) -> None:
     s[_LINE_QUOTES] = quotes
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _margin(out: Any, s: Any, stack: Any, quotes: Any, whole: Any) -> None:
     """What a line begins with: marks and indentation of all that is open, or as far as the last of so many quotes."""
     for depth in range(s[_DEPTH]):
@@ -745,7 +748,7 @@ def _margin(out: Any, s: Any, stack: Any, quotes: Any, whole: Any) -> None:
             s[_AT] -= 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _mark(out: Any, s: Any, number: Any) -> None:
     if number < 0:
         _write(out, s, ord("-"))
@@ -761,7 +764,7 @@ def _mark(out: Any, s: Any, number: Any) -> None:
     _write(out, s, _BLANK)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _indent(number: Any) -> Any:
     """Columns that the other lines of an item begin with."""
     if number == _BULLET:
@@ -772,7 +775,7 @@ def _indent(number: Any) -> Any:
 # ---- Code
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _start_code(out: Any, s: Any, stack: Any) -> None:
     _due(s, 2)
     for depth in range(s[_DEPTH]):
@@ -785,7 +788,7 @@ def _start_code(out: Any, s: Any, stack: Any) -> None:
     s[_CODE_END] = s[_CODE_LINE] = s[_CODE_BEGUN] = 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _put_code(out: Any, s: Any, stack: Any, byte: Any) -> None:
     """One byte of code. Empty lines in front of it are left out."""
     if byte == _LINE_FEED:
@@ -810,14 +813,14 @@ def _put_code(out: Any, s: Any, stack: Any, byte: Any) -> None:
         s[_CODE_END] = s[_AT]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _edge_in_code(out: Any, s: Any, stack: Any) -> None:
     """A block in code begins or ends: what follows is on another line."""
     if s[_CODE_LINE]:
         _put_code(out, s, stack, _LINE_FEED)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _take_back(s: Any) -> None:
     """Undoes what was written of the code, which was white space."""
     if s[_CODE_BEGUN]:
@@ -825,7 +828,7 @@ def _take_back(s: Any) -> None:
     s[_CODE_BEGUN] = s[_CODE_LINE] = 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _end_code(s: Any) -> None:
     if s[_CODE_END]:
         s[_AT] = s[_CODE_END]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text.buffers import Bytes
 from corpus.text.hashing import Hashes, hash_bytes
 from corpus.text.unicode import encode
@@ -54,7 +54,7 @@ def references() -> References:
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def read_reference(data: Any, i: Any, end: Any, table: Any, out: Any) -> Any:
     """(bytes read, bytes written to `out`) of the reference at the `&` at byte i of data[:end]; (0, 0) where it is
     none and the `&` is text.
@@ -81,7 +81,7 @@ def read_reference(data: Any, i: Any, end: Any, table: Any, out: Any) -> Any:
     return 0, 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _read_number(data: Any, i: Any, end: Any, table: Any, out: Any) -> Any:
     at = i + 2
     base = 10
@@ -107,7 +107,7 @@ def _read_number(data: Any, i: Any, end: Any, table: Any, out: Any) -> Any:
     return at - i, encode(point, out, 0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _find(data: Any, start: Any, end: Any, table: Any) -> Any:
     """Row of the name data[start:end], or -1."""
     key = hash_bytes(data, start, end, 0)
@@ -115,7 +115,7 @@ def _find(data: Any, start: Any, end: Any, table: Any) -> Any:
     return row if row < len(table.names) and table.names[row] == key else -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _write(value: Any, out: Any) -> Any:
     size = 0
     while size < len(value) and value[size]:
@@ -124,7 +124,7 @@ def _write(value: Any, out: Any) -> Any:
     return size
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _digit(byte: Any) -> Any:
     """Value of a hexadecimal digit, or 16."""
     if ord("0") <= byte <= ord("9"):
@@ -133,6 +133,6 @@ def _digit(byte: Any) -> Any:
     return lower - ord("a") + 10 if ord("a") <= lower <= ord("f") else 16
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is_alphanumeric(byte: Any) -> Any:
     return ord("0") <= byte <= ord("9") or ord("a") <= (byte | 32) <= ord("z")

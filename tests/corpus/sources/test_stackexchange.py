@@ -168,7 +168,7 @@ def test_characters_that_xml_forbids_are_replaced_and_counted(tmp_path: Path) ->
     assert second.text.endswith("A: \ufffd")
     assert first.metadata["replaced"]
     assert second.metadata["replaced"]
-    assert batched([first, second], "")
+    assert batched([first, second], "stackexchange")
 
 
 def test_rows_need_not_stand_on_lines_of_their_own(tmp_path: Path) -> None:
@@ -510,4 +510,5 @@ def test_real_files_give_every_row_once(shared_data: Path) -> None:
             assert raw.endswith(b"/>")
             assert raw in data
             assert document.metadata["answers"] == document.records - 1
-    assert sum(batch.num_rows for batch in batched([one for some in documents.values() for one in some], "")) == 1326
+    every = [one for some in documents.values() for one in some]
+    assert sum(batch.num_rows for batch in batched(every, "stackexchange")) == 1326

@@ -1,5 +1,3 @@
-"""Extract, where rows are handed from split to split: a Stack Exchange site in pieces."""
-
 import json
 import random
 from pathlib import Path
@@ -7,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from corpus.dataset import StepFolder
+from corpus.errors import UserError
 from corpus.parts import read_part
-from corpus.recipe.load import load
+from corpus.recipe.load import load, source_entry
 from pipelines.engine.runner import Runner
 from pipelines.run import run
 from pipelines.stages.extract import Extract
+from tests.pipelines.stages.alone import extracted
 from tests.small_run import files_of
 
 RECIPE = """\
@@ -23,6 +23,19 @@ sources:
     split_bytes: {split_bytes}
     steps: []
 """
+
+
+def test_an_input_without_a_record_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "empty.jsonl").touch()
+    with pytest.raises(UserError, match="nothing came in"):
+        extracted(source_entry("c4", str(tmp_path / "raw"), "{}"), tmp_path / "step")
+
+
+def test_an_input_that_is_not_there_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="input /nowhere does not exist: set `input` to the folder"):
+        extracted(source_entry("c4", "/nowhere", "{}"), tmp_path / "step")
+    assert not (tmp_path / "step").exists()
 
 
 @pytest.fixture(scope="module")
