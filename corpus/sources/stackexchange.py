@@ -35,6 +35,7 @@ MAX_TEXT_BYTES = 64 << 20
 """Of one document: no more answers are taken then. Real ones have a few MiB at most."""
 
 _CHUNK = 1 << 20
+_LOOK = 1 << 16  # bytes read for the first row of a piece: each piece looks at those of all others
 _HEAD = 4096  # bytes that tell the encoding
 _ENTRY_BYTES = 500  # of an entry in memory, beside its text
 _ALL = range(-(1 << 63), (1 << 63) - 1)
@@ -341,16 +342,16 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     yield held
 
 
-def _rows(file: IO[bytes], piece: Piece) -> Rows:
+def _rows(file: IO[bytes], piece: Piece, chunk_bytes: int = _CHUNK) -> Rows:
     """The rows of a piece. One that is not in UTF-8 is not cut: its first piece is all of it."""
     if _encoding(file) == "utf-8":
-        return Rows(_chunks(file, piece.start), piece.start, piece.end)
+        return Rows(_chunks(file, piece.start, chunk_bytes), piece.start, piece.end)
     return Rows([] if piece.start else to_utf8(_chunks(file, 0)))
 
 
-def _chunks(file: IO[bytes], start: int) -> Iterator[bytes]:
+def _chunks(file: IO[bytes], start: int, chunk_bytes: int = _CHUNK) -> Iterator[bytes]:
     file.seek(start)
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read(chunk_bytes):
         yield chunk
 
 
@@ -361,7 +362,7 @@ def _encoding(file: IO[bytes]) -> str:
 
 def _first_id(file: IO[bytes], piece: Piece) -> int:
     """The id of the first post of a piece; the largest number where there is none."""
-    return next((number for row in _rows(file, piece) if (number := id_of(row)) is not None), _ALL.stop)
+    return next((number for row in _rows(file, piece, _LOOK) if (number := id_of(row)) is not None), _ALL.stop)
 
 
 def _is_of(row: Row, questions: range) -> bool:
