@@ -17,7 +17,7 @@ from corpus.demo import github
 from corpus.demo.commoncrawl import SNAPSHOTS
 from corpus.demo.languages import LANGUAGES
 from corpus.demo.raw import make
-from corpus.registry import find_source, sources
+from corpus.registry import find_source
 from corpus.schema import Document, Rejected
 from corpus.sources.raw import list_files
 
@@ -62,7 +62,7 @@ def read(folder: Path, name: str) -> tuple[list[Document], Counter[str]]:
     return documents, reasons
 
 
-@pytest.mark.parametrize("name", [source.name for source in sources()])
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_documents_and_reasons_of_each_source(raw: Path, name: str) -> None:
     documents, reasons = read(raw / name, name)
     assert len(documents) >= DOCUMENTS[name]
