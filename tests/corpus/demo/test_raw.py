@@ -89,7 +89,7 @@ def test_wikipedia_has_six_languages_and_markup_that_goes(raw: Path) -> None:
     documents, _ = read(raw / "wikipedia", "wikipedia")
     assert {document.language for document in documents} == set(LANGUAGES)
     for document in documents:
-        text, reason = plain_text(document.text)
+        text, reason, _ = plain_text(document.text, document.language or "")
         assert reason is None
         assert not any(mark in text for mark in ("{{Infobox", "[[File", "<ref", "wikitable", "still to be"))
         assert len(text) > 100
