@@ -7,12 +7,14 @@ random number generator.
 """
 
 import argparse
+import inspect
 import random
 import resource
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 Below = Callable[[int], int]
@@ -23,16 +25,22 @@ SECONDS = 10
 """Of processor time, for a record."""
 
 
-def main(module: str, prepare: Callable[[list[Path]], Any], one: Callable[[Path, Any, Below], None]) -> None:
-    """`prepare` reads the files of the command line; `one` makes an input with them in a folder and checks it."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+def main(
+    name: str,
+    prepare: Callable[[list[Path]], Any],
+    one: Callable[[Path, Any, Below], None],
+    follow: Sequence[ModuleType],
+) -> None:
+    """`prepare` reads the files of the command line; `one` makes an input with them in a folder and checks it. atheris
+    follows the functions of the modules `follow`, kernels that `prepare` has compiled left aside."""
+    parser = argparse.ArgumentParser(prog=f"python -m tests.fuzz.{name}")
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     material = prepare(options.files)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
         try:
             import atheris
         except ImportError:
@@ -49,10 +57,18 @@ def main(module: str, prepare: Callable[[list[Path]], Any], one: Callable[[Path,
             provider = atheris.FuzzedDataProvider(data)
             _checked(one, folder, material, lambda count: provider.ConsumeIntInRange(0, count - 1))
 
-        atheris.instrument_all()
+        for module in follow:
+            for function in _functions(module):
+                atheris.instrument_func(function)
         arguments = [sys.argv[0], f"-runs={options.inputs}", f"-seed={options.seed + 1}", "-max_len=65536"]
         atheris.Setup(arguments, from_bytes)
         atheris.Fuzz()
+
+
+def _functions(module: ModuleType) -> list[Any]:
+    own = [found for found in vars(module).values() if getattr(found, "__module__", "") == module.__name__]
+    methods = [method for found in own if inspect.isclass(found) for method in vars(found).values()]
+    return [found for found in own + methods if inspect.isfunction(found)]
 
 
 def _checked(one: Callable[[Path, Any, Below], None], folder: Path, material: Any, below: Below) -> None:

@@ -16,8 +16,10 @@ import zipfile
 from importlib.resources import files
 from pathlib import Path
 
+from corpus.clean import license_header
 from corpus.clean.license_header import without_header
 from corpus.schema import Document, document_batch
+from corpus.sources import archive, github, license_texts, licenses
 from corpus.sources.archive import Damaged, Tar
 from corpus.sources.github import Github
 from corpus.sources.raw import list_files
@@ -186,4 +188,4 @@ def one(folder: Path, texts: list[str], below: Below) -> None:
 
 
 if __name__ == "__main__":
-    main("tests.fuzz.github", texts_of, one)
+    main("github", texts_of, one, [github, license_texts, licenses, archive, license_header])

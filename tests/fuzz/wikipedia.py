@@ -13,8 +13,10 @@ import time
 from html import escape
 from pathlib import Path
 
+from corpus.clean import wikitext
 from corpus.clean.wikitext import plain_text
 from corpus.schema import Document, Rejected
+from corpus.sources import wikipedia
 from corpus.sources.raw import list_files
 from corpus.sources.wikipedia import Wikipedia
 from tests.fuzz.driver import SECONDS, Below, main
@@ -84,4 +86,4 @@ def one(folder: Path, pages: list[str], below: Below) -> None:
 
 
 if __name__ == "__main__":
-    main("tests.fuzz.wikipedia", pages_of, one)
+    main("wikipedia", pages_of, one, [wikipedia, wikitext])

@@ -69,7 +69,8 @@ def test_documents_and_reasons_of_each_source(raw: Path, name: str) -> None:
     assert len({document.id for document in documents}) == len(documents)
     if name == "github":
         assert reasons["damaged"] == 1
-        assert set(reasons) <= {"damaged", "license", "extension", "empty", "binary", "too_large", "minified", "vendored"}
+        expected = {"damaged", "license", "extension", "empty", "binary", "too_large", "minified", "vendored"}
+        assert set(reasons) <= expected
     else:
         assert reasons == REASONS[name]
 
