@@ -15,6 +15,6 @@ def test_as_split(text: str, start: int) -> None:
     hashes, lengths, lasts = np.zeros(room, np.uint64), np.zeros(room, np.int64), np.zeros(room, np.int32)
     count = find_lines(data, start, len(data), classes(), hashes, lengths, lasts)
     lines = text.split("\n")
-    assert hashes[:count].tolist() == [xxhash.xxh64_intdigest(line) for line in lines]
+    assert hashes[:count].tolist() == [xxhash.xxh64_intdigest(line.encode()) for line in lines]
     assert lengths[:count].tolist() == [len(line) for line in lines]
     assert lasts[:count].tolist() == [ord(line[-1]) if line.strip() else BLANK for line in lines]
