@@ -1,6 +1,7 @@
 """Near duplicates: the invariances, and McCormick's articles with known plagiarised pairs."""
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,9 +9,11 @@ import pytest
 import xxhash
 from pydantic import ValidationError
 
+from corpus.dedup.minhash import signatures, sketches
 from corpus.dedup.near import MAX_LEADERS, Near
 from corpus.rules import PartRef
 from corpus.schema import Document, Origin, document_batch
+from corpus.text.buffers import text_buffers
 from tests.corpus.dedup.driver import SHAPES, documents, run
 
 WORDS = [f"word{i}" for i in range(5000)]
@@ -48,6 +51,21 @@ def test_unlike_texts_stay() -> None:
     assert {reason for reason, _, _ in run(rule, docs).values()} == {None}
 
 
+def test_a_pair_that_just_reaches_the_threshold() -> None:
+    """At 0.5, and 16 minima, 9 bytes of the sketches must agree (16 (1 + 127.5) / 256 = 8.03)."""
+    rule = Near(permutations=16, bands=16, rows=1, threshold=0.5)
+    found: Counter[tuple[int, bool]] = Counter()
+    for seed in range(60):
+        pair = documents(clusters(count=1, size=2, changed=16, seed=seed))
+        data, offsets = text_buffers(pa.array([d.text for d in pair]))
+        one, other = sketches(signatures(data, offsets, 5, 16)[0])
+        dropped = "near_duplicate" in {reason for reason, _, _ in run(rule, pair).values()}
+        found[int((one == other).sum()), dropped] += 1
+    assert {agree for agree, dropped in found if dropped} == {agree for agree, _ in found if agree >= 9}
+    assert {agree for agree, dropped in found if not dropped} == {agree for agree, _ in found if agree < 9}
+    assert found[9, True] > 0 < found[8, False]
+
+
 def test_texts_without_words_stay_and_short_equal_ones_do_not() -> None:
     result = run(Near(), documents(["", "", "...", "...", "Hi!", "hi", "ho"]))
     assert [result[f"s:{i}"][0] for i in range(4)] == [None] * 4
@@ -61,7 +79,7 @@ def test_priority_beats_the_hash_of_the_id() -> None:
         blocks = [
             block
             for index, priority in enumerate(priorities)
-            for block in rule.sign(PartRef(index, priority), iter([document_batch(documents([text]))]), 1)
+            for block in rule.sign(PartRef(index, priority), iter([document_batch(documents([text]), "s")]), 1)
         ]
         for step in rule.rounds():
             blocks = list(step.decide([block for _, block in blocks], 1))
@@ -87,7 +105,7 @@ def test_bands_and_rows_go_together_and_fit() -> None:
 
 @pytest.mark.parametrize("documents_in", [1, 500])
 def test_estimate_is_honest(documents_in: int) -> None:
-    docs = [document_batch(documents(clusters(documents_in, 1, 0)))]
+    docs = [document_batch(documents(clusters(documents_in, 1, 0)), "s")]
     given = sum(block.nbytes for _, block in Near().sign(PartRef(0), iter(docs), 4))
     assert given / 2 <= Near().estimate(documents_in, docs[0]["text"].nbytes) <= given * 2
 
@@ -97,7 +115,7 @@ def test_mccormick(shared_data: Path, name: str) -> None:
     """Each .truth line is a pair of copies: one of each pair goes, and nothing else does."""
     folder = shared_data / "labelled/MinHash/neardup-mccormick"
     lines = [line.split(" ", 1) for line in (folder / f"{name}.train").read_text("utf-8").splitlines()]
-    docs = [Document(identity, text, "m", Origin("f")) for identity, text in lines]
+    docs = [Document(identity, text, Origin("f")) for identity, text in lines]
     truth = [line.split() for line in (folder / f"{name}.truth").read_text("utf-8").splitlines()]
     for rule in (Near(), Near(bands=14, rows=8)):
         gone = {i for i, (reason, _, _) in run(rule, docs, SHAPES[1]).items() if reason}
@@ -105,7 +123,7 @@ def test_mccormick(shared_data: Path, name: str) -> None:
 
 
 def test_decisions_are_rows() -> None:
-    docs = [document_batch(documents(["a b c", "a b c"]))]
+    docs = [document_batch(documents(["a b c", "a b c"]), "s")]
     rule = Near()
     blocks = list(rule.sign(PartRef(3), iter(docs), 1))
     for step in rule.rounds():

@@ -2,8 +2,10 @@ import gzip
 import io
 import json
 import tarfile
+import threading
 import zipfile
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from corpus.errors import UserError
 from corpus.schema import Document, Origin, Rejected, document_batch
 from corpus.sources.github import EXTENSIONS, Github
 from corpus.sources.raw import list_files
+from tests.corpus.watched import Watched
 
 MIT = (
     b"Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated "
@@ -46,7 +49,7 @@ def tar(files: dict[str, bytes], comment: str | None = COMMIT) -> bytes:
 
 def read(root: Path, source: Github | None = None) -> list[Document | Rejected]:
     source = source or Github()
-    return [record for split in source.plan(list_files(str(root))) for record in source.read(str(root), split)]
+    return [record for split in source.splits(list_files(str(root))) for record in source.read(str(root), split)]
 
 
 def outcome(records: list[Document | Rejected]) -> list[str]:
@@ -171,6 +174,18 @@ def test_parquet_rows(tmp_path: Path) -> None:
     assert source.raw(str(tmp_path), records[4].origin) == b""
 
 
+def test_no_thread_of_arrow_touches_a_parquet_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS * 30), tmp_path / "a.parquet", row_group_size=10)
+    file = Watched((tmp_path / "a.parquet").read_bytes())
+    monkeypatch.setattr("corpus.sources.github.open_raw", lambda root, path: nullcontext(file))
+    source = Github(max_file_bytes=1500)
+    records = read(tmp_path, source)
+    assert outcome(records) == EXPECTED * 30
+    file.seek(0)
+    assert source.raw(str(tmp_path), records[1].origin) == "é".encode()
+    assert file.threads == {threading.get_ident()}
+
+
 def test_parquet_content_that_is_not_utf_8(tmp_path: Path) -> None:
     raw = pa.array([b"\xe9", b"a\0"], pa.binary())
     text = pa.StringArray.from_buffers(2, *raw.buffers()[1:])
@@ -228,7 +243,7 @@ def test_real_repositories(shared_data: Path) -> None:
     documents = [record for record in records if isinstance(record, Document)]
     licenses = {d.origin.file: d.license for d in documents}
     assert sorted(licenses.values()) == ["Apache-2.0", "Apache-2.0 OR MIT", "BSD-3-Clause", "MIT"]
-    assert document_batch(documents).num_rows == len({d.id for d in documents}) == 601
+    assert document_batch(documents, "github").num_rows == len({d.id for d in documents}) == 601
     assert any(
         d.id == "github:pallets/click@2c8cd3ac958a7eb316d67f2d316c27086c4c0369:src/click/core.py" for d in documents
     )
