@@ -81,7 +81,6 @@ _GUTENBERG = r"Pro(?:j|y|g|sj)[a-z]{2,7}[ ]+Gutenberg"
 """Project, Projekt, Projet, Proyecto, Progetto, Projecto, Projeto, Projektet, Prosjekt ..."""
 
 _SMALL_PRINT = r"^[ \t]*\*END[ \t]*\*?[ \t]*THE[ ]SMALL[ ]PRINT[^\n]*$"
-_SMALL_PRINT_END = re.compile(_SMALL_PRINT, re.MULTILINE | re.IGNORECASE)
 _START = re.compile(
     rf"""
     ^[ \t]*(?:
@@ -103,6 +102,7 @@ _ENDS = tuple(
         rf"\*{{2,}}[ \t]*END OF (?:(?:THE|THIS) )?(?:COPYRIGHTED )?{_GUTENBERG}",
         rf"\**[ \t]*(?:{_END_WORDS})\b(?:[ ]+[^\W\d_]{{1,8}}['’]?){{0,3}}[ ]*{_GUTENBERG}",
         rf"\**[ \t]*(?:A |La |Le )?{_GUTENBERG}\w*[^\n]{{0,100}}\b(?:loppu|vége|končí|päättyy)\W*$",
+        rf"\**[ \t]*The {_GUTENBERG} E-?(?:text|book) of [^\n]*[^.!?\s][ \t]*$",
         r"\**[ \t]*(?:End|Ende|Fin) (?:of|dieses|des|de) (?:(?:this|the|cet) )?"
         r"(?:is COPYRIGHTED|E-?(?:text|book)\w{0,2}\b)",
         r"Ce document fut pr[ée]sent[ée] en lecture",
@@ -186,7 +186,7 @@ def _footer(text: str) -> int:
     within = _last_lines(text, _FOOTER_LINES)
     # Small print of the header, and the marks of a book that another one follows, have text behind them.
     headers = [mark.end() for mark in _START.finditer(text, within)]
-    within = max((header for header in headers if text[header:].strip()), default=within)
+    within = max((header for header in headers if _has_book(text, header)), default=within)
     ends, *other_ends = ([match.start() for match in mark.finditer(text, within)] for mark in _ENDS)
     certain = sorted([*ends, *(match.start() for match in _LICENCE.finditer(text, within))])
     for mark in sorted([*certain, *chain.from_iterable(other_ends)]):
@@ -194,6 +194,12 @@ def _footer(text: str) -> int:
         if _is_short(text, mark, certain[following] if following < len(certain) else len(text)):
             return mark
     return len(text)
+
+
+def _has_book(text: str, start: int) -> bool:
+    """Whether there is more than a mark of an end behind a place."""
+    paragraph = _PARAGRAPH.search(text, start)
+    return paragraph is not None and not any(mark.match(paragraph[0]) for mark in _ENDS)
 
 
 def _is_short(text: str, start: int, stop: int) -> bool:

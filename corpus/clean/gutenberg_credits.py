@@ -57,24 +57,25 @@ _OF_FILE = re.compile(
         (?:(?:this|the)\s+)?(?:(?:PG|Project\s+Gutenberg)\s+)?{_FILE}
             (?:\s+(?:was|is|has\s+been))?(?:\s+\w+ly|\s+first)?\s+{_DONE}(?:,?\s+(?:and\s+)?{_DONE}){{0,3}}\s+(?:by|from|for|through|with)
         | credits?(?:\s+for\s+{_FILE})?(?=\s*:)
+        | (?:special|many)\s+thanks\s+(?:are\s+due\s+)?to
         | (?:this|the)\s+(?:book|text|work|edition)\s+(?:was|is|has\s+been)\s+(?:\w+ly\s+)?{_DONE}\s+(?:by|from|for)
         | die(?:ses|se|ser)\s+\S+\s+wurde\b[^.]{{0,60}}\b(?:vom|von|durch)
-        | (?:ce|cet|cette)\s+\S+\s+(?:a|fut|est)\b[^.]{{0,60}}\bpar
+        | (?:ce|cet|cette)\s+\S+(?:\s+électronique)?\s+(?:a|fut|est)\b[^.]{{0,60}}\bpar
         | quest[oa]\s+\S+\s+(?:è|e'|proviene)\b[^.]{{0,60}}\b(?:da|dal|di)
     )\b(?P<rest>.*)""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 _MAKERS = re.compile(
     r"Project\s+Gutenberg|Gutenberg\s+Proje[ck]t|gutenberg\.|ibiblio\.org|pgdp|Distributed\s+Proof|archive\.org|"
-    r"\bInternet\s+Archive\b|\be-?(?:text|book)s?\b|\bthis\s+file\b|\bHTML\b|\S@\S|https?://|www\.",
+    r"\bInternet\s+Archive\b|\blivres?\s+électroniques?\b|\be-?(?:text|book)s?\b|\bthis\s+file\b|\bHTML\b|\S@\S|https?://|www\.",
     re.IGNORECASE,
 )
 _ENGLISH = (
     "a also an and another anonymous are as assistance at available based be been book books booksmiths by can "
     "collection contact copies copy corrected correction courtesy digital digitized done edited edition editions "
-    "email e-mail e-text ebook ebooks etext etexts facsimile file files first for found from generous generously help "
-    "his her html http image images in internet is it its kindly library libraries made mail many material materials "
-    "of on online or original originally other others our page pages pdf permission plus posted prepared print "
+    "email e-mail e-text ebook ebooks etext etexts facsimile file files first for found from generous generously group "
+    "help his her html http image images in internet is it its kindly library libraries made mail many material "
+    "materials of on online or original originally other others our page pages pdf permission plus posted prepared print "
     "printed proof proofed proofing proofread proofreader proofreaders proofreading provided public domain put "
     "quality reproduced resolution scan scanned scanner scanning scans second set short site sites software source "
     "sources special submitted supplied support team text texts thank thanks that the their them these third this "
@@ -91,7 +92,9 @@ _WORDS = frozenset((_ENGLISH + _OTHERS).split())
 
 _NOTICE = re.compile(
     r"""[\W_]*(?:
-        Note:\s+(?:Project\s+Gutenberg\s+(?:also\s+)?ha[sd]\b|Images\s+of\s+the\s+original)
+        Note:\s+(?:Project\s+Gutenberg\s+(?:also\s+)?ha[sd]\b|Images\s+of\s+the\s+original
+            |Please\s+see\s+Project\s+Gutenberg['’]s)
+        | Project\s+Gutenberg\s+Editor['’]s\s+Note:\s+There\s+(?:is|are)\s+(?:also\s+)?(?:another|other|several)\b
         | (?:The\s+|This\s+is\s+(?:a|the)\s+)?(?:COPYRIGHTED\s+)?
             Proje[ck]t\s+Gutenberg(?:['’]s|-tm)?\s+e-?(?:text|book)\b
         | (?:We\s+thank|Nous\s+remercions)\s+(?:the|la)\s+Biblioth[eè]que\s+Nationale\s+de\s+France
@@ -103,6 +106,11 @@ _NOTICE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _TITLE_LINES = 4
+_FILE_SENTENCE = re.compile(
+    r"Proje[ck]t\s+Gutenberg\s+Editor['’]s|Biblioth[eè]que\s+Nationale|Gutenberg\s+Projek|Runeberg|donations|this\s+file|"
+    r"Details\s+(?:Above|Below)",
+    re.IGNORECASE,
+)
 _DONE_BY = re.compile(rf"\b{_DONE}\b[^\n]{{0,40}}\bby\b", re.IGNORECASE)
 _ASIDE = re.compile(r"\s*(?:\[(?:Illustration|Frontispiece|Cover|Image|Transcriber)[^\]]*\]|[\W_]+)\s*", re.IGNORECASE)
 _NOTE = re.compile(r"[\W_]*(?:(?:Transcriber|Producer|Editor)['’]?s?['’]?\s+)?Notes?\b", re.IGNORECASE)
@@ -139,8 +147,10 @@ def is_aside(paragraph: str) -> bool:
 
 
 def _names_file_only(paragraph: str) -> bool:
-    """A line that repeats the title of the file is short; a note is not."""
-    return paragraph.lstrip(" \t*_[(").lower().startswith("note") or paragraph.rstrip().count("\n") < _TITLE_LINES
+    """A line that repeats the title of the file is short and no sentence; a note is both."""
+    whole = paragraph.strip()
+    is_title = whole.count("\n") < _TITLE_LINES and not whole.endswith((".", "!", "?", '"', "”"))
+    return is_title or _NOTE.match(paragraph) is not None or _FILE_SENTENCE.search(paragraph) is not None
 
 
 def _is_foreign(word: str) -> bool:
