@@ -77,16 +77,16 @@ class Book(NamedTuple):
 
 _COUNTS = Book._fields[1:]
 
-_GUTENBERG = r"Pro(?:j|y|g|sj)[a-z]{2,7}[ ]+Gutenberg"
+_GUTENBERG = r"Pro(?:j|y|g|sj)[a-z]{2,7}[ ]{1,3}Gutenberg"
 """Project, Projekt, Projet, Proyecto, Progetto, Projecto, Projeto, Projektet, Prosjekt ..."""
 
-_SMALL_PRINT = r"^[ \t]*\*END[ \t]*\*?[ \t]*THE[ ]SMALL[ ]PRINT[^\n]*$"
+_SMALL_PRINT = r"^[ \t]{0,80}\*END[ \t]{0,4}\*?[ \t]{0,4}THE[ ]SMALL[ ]PRINT[^\n]*$"
 _START = re.compile(
     rf"""
-    ^[ \t]*(?:
-        \*{{2,}}[ \t]*START[ ]OF[ ](?:(?:THE|THIS)[ ])?(?:COPYRIGHTED[ ])?{_GUTENBERG}
+    ^[ \t]{{0,80}}(?:
+        \*{{2,}}[ \t]{{0,4}}START[ ]OF[ ](?:(?:THE|THIS)[ ])?(?:COPYRIGHTED[ ])?{_GUTENBERG}
             (?:[^\n]*\*{{3}} | (?:[^\n]+\n){{1,4}}[^\n]*\*{{3}} )?[^\n]*   # the title may take several lines
-        | \**[ \t]*(?:Beginning|Start)[ ]of[ ](?:(?:the|this)[ ])?(?:COPYRIGHTED[ ])?{_GUTENBERG}[^\n]*
+        | \*{{0,9}}[ \t]{{0,4}}(?:Beginning|Start)[ ]of[ ](?:(?:the|this)[ ])?(?:COPYRIGHTED[ ])?{_GUTENBERG}[^\n]*
     )$
     | {_SMALL_PRINT}
     """,
@@ -97,13 +97,13 @@ _END_WORDS = (
     r"Sfarsit\w*|Τέλος|Конец|Кінець|Wakas|Diwedd|Críoch"
 )
 _ENDS = tuple(
-    re.compile(rf"^[ \t]*{mark}", re.MULTILINE | re.IGNORECASE)
+    re.compile(rf"^[ \t*]{{0,80}}{mark}", re.MULTILINE | re.IGNORECASE)
     for mark in (
-        rf"\*{{2,}}[ \t]*END OF (?:(?:THE|THIS) )?(?:COPYRIGHTED )?{_GUTENBERG}",
-        rf"\**[ \t]*(?:{_END_WORDS})\b(?:[ ]+[^\W\d_]{{1,8}}['’]?){{0,3}}[ ]*{_GUTENBERG}",
-        rf"\**[ \t]*(?:A |La |Le )?{_GUTENBERG}\w*[^\n]{{0,100}}\b(?:loppu|vége|končí|päättyy)\W*$",
-        rf"\**[ \t]*The {_GUTENBERG} E-?(?:text|book) of [^\n]*[^.!?\s][ \t]*$",
-        r"\**[ \t]*(?:End|Ende|Fin) (?:of|dieses|des|de) (?:(?:this|the|cet) )?"
+        rf"(?<=\*)[ \t]{{0,4}}END OF (?:(?:THE|THIS) )?(?:COPYRIGHTED )?{_GUTENBERG}",
+        rf"(?:{_END_WORDS})\b(?:[ ]{{1,3}}[^\W\d_]{{1,8}}['’]?){{0,3}}[ ]{{0,3}}{_GUTENBERG}",
+        rf"(?:A |La |Le )?{_GUTENBERG}\w*[^\n]{{0,100}}\b(?:loppu|vége|končí|päättyy)\W*$",
+        rf"The {_GUTENBERG} E-?(?:text|book) of [^\n]{{0,200}}[^.!?\s][ \t]{{0,9}}$",
+        r"(?:End|Ende|Fin) (?:of|dieses|des|de) (?:(?:this|the|cet) )?"
         r"(?:is COPYRIGHTED|E-?(?:text|book)\w{0,2}\b)",
         r"Ce document fut pr[ée]sent[ée] en lecture",
     )
@@ -111,10 +111,10 @@ _ENDS = tuple(
 """Lines that end a book."""
 
 _LICENCE = re.compile(
-    r"""^[ \t\W_]*(?:
+    r"""^(?:[^\w\n]|_){0,80}(?:
         START:?[ ](?:OF[ ])?(?:THE[ ])?FULL[ ]LICENSE
         | THE[ ]FULL[ ]PROJECT[ ]GUTENBERG(?:-tm|™)?[ ]LICENSE
-        | START[ \t]*\*{0,3}[ \t]*THE[ ]SMALL[ ]PRINT
+        | START[ \t]{0,4}\*{0,3}[ \t]{0,4}THE[ ]SMALL[ ]PRINT
         | Updated[ ]editions[ ]will[ ]replace[ ]the[ ]previous[ ]one
         | Creating[ ]the[ ]works[ ]from[ ](?:public[ ]domain|print)
         | This[ ]file[ ]should[ ]be[ ]named[ ]\S+\.(?:txt|zip)
@@ -139,7 +139,7 @@ _FIELD = re.compile(
     r"Commentator|Release Date|Posting Date|First Posted|Last Updated|Most Recently Updated|Date last updated|"
     r"Original Publication|Language|Cha[rt]acter set encoding|Credits|Edition|Other information and formats):[ \t]*\S"
     r"|\[(?:Most recently updated|Date last updated|Last updated|This file was (?:first|last)|Yes, we are)|"
-    r"[\W_]*(?:\w+,? ?\d*,? \d{4} +)?\[E-?(?:text|book) ?#? ?\d+\]",
+    r"[^\w\n]{0,80}(?:\w{1,12},? ?\d{0,2},? \d{4} {1,9})?\[E-?(?:text|book) ?#? ?\d+\]",
     re.IGNORECASE,
 )
 _HEADER_SENTENCE = re.compile(
@@ -159,7 +159,7 @@ _HEADER_SENTENCE = re.compile(
 """Sentences that headers have and books do not."""
 
 _WORLD_LIBRARY = re.compile(r"<<THIS ELECTRONIC VERSION OF[^<>]{0,2000}>>[ \t]*\n?", re.IGNORECASE)
-_PARAGRAPH = re.compile(r"(?:[ \t]*\S[^\n]*\n?)+")
+_PARAGRAPH = re.compile(r"(?:^[ \t]*\S[^\n]*\n?)+", re.MULTILINE)
 
 
 def strip_book(text: str) -> Book:

@@ -71,17 +71,16 @@ _MAKERS = re.compile(
     re.IGNORECASE,
 )
 _ENGLISH = (
-    "a also an and another anonymous are as assistance at available based be been book books booksmiths by can "
-    "collection contact copies copy corrected correction courtesy digital digitized done edited edition editions "
-    "email e-mail e-text ebook ebooks etext etexts facsimile file files first for found from generous generously group "
-    "help his her html http image images in internet is it its kindly library libraries made mail many material "
-    "materials of on online or original originally other others our page pages pdf permission plus posted prepared print "
-    "printed proof proofed proofing proofread proofreader proofreaders proofreading provided public domain put "
-    "quality reproduced resolution scan scanned scanner scanning scans second set short site sites software source "
-    "sources special submitted supplied support team text texts thank thanks that the their them these third this "
-    "those through to transcribed transcription transcriptions two txt typed unknown updated used using various "
-    "version versions very volunteer volunteers was we web website were which who wife with within work works you "
-    "your zip "
+    "a also an and anonymous another are as assistance at available based be been book books booksmiths by can "
+    "collection contact copies copy corrected correction courtesy digital digitized domain done e-mail e-text ebook "
+    "ebooks edited edition editions email etext etexts facsimile file files first for found from generous generously "
+    "group help her his html http image images in internet is it its kindly libraries library made mail many material "
+    "materials of on online or original originally other others our page pages pdf permission plus posted prepared "
+    "print printed proof proofed proofing proofread proofreader proofreaders proofreading provided public put quality "
+    "reproduced resolution scan scanned scanner scanning scans second set short site sites software source sources "
+    "special submitted supplied support team text texts thank thanks that the their them these third this those "
+    "through to transcribed transcription transcriptions two txt typed unknown updated used using various version "
+    "versions very volunteer volunteers was we web website were which who wife with within work works you your zip "
 )
 _OTHERS = (
     "d'après de der des di die do dos du e el en et fournies gratuitement la las le les los mises o och og par por u "
@@ -112,7 +111,7 @@ _FILE_SENTENCE = re.compile(
     re.IGNORECASE,
 )
 _DONE_BY = re.compile(rf"\b{_DONE}\b[^\n]{{0,40}}\bby\b", re.IGNORECASE)
-_ASIDE = re.compile(r"\s*(?:\[(?:Illustration|Frontispiece|Cover|Image|Transcriber)[^\]]*\]|[\W_]+)\s*", re.IGNORECASE)
+_ASIDE = re.compile(r"\[(?:Illustration|Frontispiece|Cover|Image|Transcriber)[^\]]*\]|[\W_]+", re.IGNORECASE)
 _NOTE = re.compile(r"[\W_]*(?:(?:Transcriber|Producer|Editor)['’]?s?['’]?\s+)?Notes?\b", re.IGNORECASE)
 
 
@@ -143,7 +142,7 @@ def is_bare_credit(paragraph: str) -> bool:
 
 def is_aside(paragraph: str) -> bool:
     """Whether credits may go on behind it: a place for a picture, a rule, a note of the transcriber."""
-    return _ASIDE.fullmatch(paragraph) is not None or _NOTE.match(paragraph) is not None
+    return _ASIDE.fullmatch(paragraph.strip()) is not None or _NOTE.match(paragraph) is not None
 
 
 def _names_file_only(paragraph: str) -> bool:

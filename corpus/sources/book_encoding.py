@@ -57,7 +57,7 @@ _WRONG = re.compile(
     r"|[alcg]”(?=[alcg])"
 )
 _ACCENTED_WORD = re.compile(r"(?<![aAlL])[lL]{3,}(?![aAlL])")
-_C1 = re.compile(r"[\x80-\x9f]")
+_C1_IN_UTF8 = re.compile(rb"\xc2[\x80-\x9f]")
 _C1_IN_WINDOWS = {
     byte: character for byte in range(0x80, 0xA0) if (character := bytes([byte]).decode("cp1252", "ignore"))
 }
@@ -87,7 +87,8 @@ def decode_book(data: bytes, declared: str | None = None, language: str | None =
             return Decoded(text.removeprefix("\ufeff"), encoding, text.count("\ufffd"))
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return Decoded(_without_c1(data.decode()), "utf-8")
+        text = data.decode()
+        return Decoded(_without_c1(text) if _C1_IN_UTF8.search(data) else text, "utf-8")
     except UnicodeDecodeError:
         pass
     text = data.decode("utf-8", "replace")
@@ -137,7 +138,7 @@ def _read(data: bytes, encoding: str) -> str:
 
 
 def _without_c1(text: str) -> str:
-    return text.translate(_C1_IN_WINDOWS) if not text.isascii() and _C1.search(text) else text
+    return text.translate(_C1_IN_WINDOWS)
 
 
 def count_wrong(text: str) -> int:

@@ -42,7 +42,7 @@ _OTHER_FIELD = re.compile(r"[A-Z][\w ]{1,30}:\s|[\[*]")
 _ENCODING_FIELD = re.compile(rb"^Cha[rt]acter set encoding:([^\r\n]*)", re.MULTILINE)
 _LANGUAGE_FIELD = re.compile(rb"^Language:([^\r\n]*)", re.MULTILINE)
 _OF_GUTENBERG = re.compile(r"Project\s+Gutenberg", re.IGNORECASE)
-_CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
+_CONTROLS = bytes([*range(9), *range(14, 32)])
 _CONTROL_SHARE = 0.001
 """Of the characters: books have a stray one (DOS's end of file, an escape), other files have many."""
 
@@ -176,7 +176,8 @@ class Books(Source):
         return self._document(origin, path, book, digest.hexdigest())
 
     def _document(self, origin: Origin, path: PurePosixPath, book: _Book, digest: str) -> Document | Rejected:
-        if (controls := len(_CONTROL.findall(book.text))) > _CONTROL_SHARE * len(book.text):
+        encoded = book.text.encode("utf-8", "replace")
+        if (controls := len(encoded) - len(encoded.translate(None, _CONTROLS))) > _CONTROL_SHARE * len(book.text):
             return Rejected(origin, "not_text", f"{controls} control characters among {len(book.text)}")
         if not book.text.strip():
             return Rejected(origin, "empty")

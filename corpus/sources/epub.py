@@ -19,11 +19,11 @@ _XML_BYTES = 8 << 20
 
 _PAGE_TYPES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 _PAGE_NAME = re.compile(r"\.(?:xhtml|html|htm)$", re.IGNORECASE)
-_FIELDS = {"title": ", ", "creator": ", ", "language": ", ", "date": ", ", "identifier": " ", "rights": " "}
-"""Of the package's metadata (Dublin Core), and what stands between several."""
+_FIELDS = {"title": None, "creator": ", ", "language": ", ", "date": None, "identifier": " ", "rights": " "}
+"""Of the package's metadata (Dublin Core), and what stands between several; None where the first is taken."""
 
 
-class Epub(NamedTuple):
+class EpubText(NamedTuple):
     """A book.
 
     Attributes:
@@ -47,7 +47,7 @@ def is_epub(archive: Zip) -> bool:
     return any(member.name == _CONTAINER or member.name.endswith(".opf") for member in archive)
 
 
-def read_epub(archive: Zip, limit: int) -> Epub:
+def read_epub(archive: Zip, limit: int) -> EpubText:
     """The book in an archive. Nothing is written to disk, and of XML no entity is expanded.
 
     Raises:
@@ -69,7 +69,7 @@ def read_epub(archive: Zip, limit: int) -> Epub:
         if encrypted.issuperset(paths) and paths:
             raise Encrypted
         raise Damaged("no page of the book can be read")
-    return Epub(
+    return EpubText(
         html_book(pages, fields.get("language", "")[:2].lower() or None), fields, len(paths) - len(pages), in_order
     )
 
@@ -154,6 +154,6 @@ def _fields(package: etree._Element | None) -> dict[str, str]:
     for name, between in _FIELDS.items():
         values = package.xpath(f"//*[local-name()='metadata']//*[local-name()='{name}']")
         texts = [" ".join("".join(value.itertext()).split()) for value in values]
-        if any(texts):
-            fields[name] = between.join(filter(None, texts))
+        if found := [text for text in texts if text]:
+            fields[name] = found[0] if between is None else between.join(found)
     return fields

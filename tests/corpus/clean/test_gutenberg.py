@@ -1,6 +1,7 @@
 """What is around a book goes, the book stays."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -334,3 +335,35 @@ def test_what_was_removed_is_counted() -> None:
     assert row["footer"] == len("*** END OF THE PROJECT GUTENBERG EBOOK A TALE ***\n" + LICENCE)
     assert row["share"] == pytest.approx(1 - len(BOOK) / len(texts[0]), abs=0.01)
     assert nothing == {"header": 0, "credits": 0, "notices": 0, "footer": 0, "share": 0.0}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            " ",
+            "*",
+            " *",
+            "\n",
+            " \n",
+            "_",
+            "[",
+            "Project Gutenberg ",
+            "End of ",
+            "*** START OF THE PROJECT GUTENBERG\n",
+            "@ by ",
+        ),
+        *(
+            "Produced by A\n\n",
+            "<<THIS ELECTRONIC VERSION OF",
+            "*** END OF THE PROJECT GUTENBERG EBOOK\n",
+            "Title: a\n",
+            "a, 1 ",
+        ),
+    ],
+)
+def test_the_longest_book_of_anything(piece: str) -> None:
+    text = "The Project Gutenberg EBook of A\n\n" + piece * (1_000_000 // len(piece)) + "\nx"
+    start = time.process_time()
+    strip(text)
+    assert time.process_time() - start < 10

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.clean.gutenberg import book_text
+from corpus.clean.gutenberg import strip_book
 from corpus.clean.latex import clean_latex
 from corpus.clean.wikitext import plain_text
 from corpus.demo import github
@@ -69,7 +69,16 @@ def test_documents_and_reasons_of_each_source(raw: Path, name: str) -> None:
     assert len({document.id for document in documents}) == len(documents)
     if name == "github":
         assert reasons["damaged"] == 1
-        assert set(reasons) <= {"damaged", "license", "extension", "empty", "binary", "too_large", "minified", "vendored"}
+        assert set(reasons) <= {
+            "damaged",
+            "license",
+            "extension",
+            "empty",
+            "binary",
+            "too_large",
+            "minified",
+            "vendored",
+        }
     else:
         assert reasons == REASONS[name]
 
@@ -99,7 +108,7 @@ def test_books_lose_what_stands_around_them(raw: Path) -> None:
     documents, _ = read(raw / "books", "books")
     for document in documents:
         assert document.language == "en"
-        text = book_text(document.text)
+        text = strip_book(document.text).text
         assert text.startswith("CHAPTER 1.")
         assert "GUTENBERG" not in text
         assert "imitates an ebook" not in text

@@ -6,13 +6,13 @@ import zipfile
 import pytest
 
 from corpus.sources.archive import Damaged, TooLarge, Zip
-from corpus.sources.epub import Encrypted, Epub, is_epub, read_epub
+from corpus.sources.epub import Encrypted, EpubText, is_epub, read_epub
 from tests.corpus.sources.epubs import CONTAINER, epub, package
 
 PAGES = {"text/b.xhtml": "<h1>One</h1><p>First.</p>", "text/a.xhtml": "<p>Second.</p>", "c.xhtml": "<p>Third.</p>"}
 
 
-def read(data: bytes, limit: int = 1 << 20) -> Epub:
+def read(data: bytes, limit: int = 1 << 20) -> EpubText:
     archive = Zip(io.BytesIO(data))
     assert is_epub(archive)
     return read_epub(archive, limit)
