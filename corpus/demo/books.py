@@ -65,7 +65,7 @@ def _write(folder: Path, number: int, title: str, chapters: Sequence[Chapter], e
         "",
         _START.format(title.upper()),
         "",
-        "Produced by corpus demo",
+        "Produced by Corpus Demo",
         "",
     ]
     for place, (name, paragraphs) in enumerate(chapters, 1):

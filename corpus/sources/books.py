@@ -1,26 +1,36 @@
-"""Books as text files, as Project Gutenberg gives them."""
+"""Books as text, HTML and EPUB files, as Project Gutenberg and others give them."""
 
-import codecs
 import re
 from collections.abc import Iterator
 from hashlib import sha1
+from io import BytesIO
 from pathlib import PurePosixPath
-from typing import IO, ClassVar
+from typing import IO, ClassVar, NamedTuple
 
 from corpus.schema import Document, Origin, Rejected
-from corpus.sources.archive import Damaged, Zip, is_zip, member_content
+from corpus.sources.archive import Damaged, TooLarge, Zip, is_zip, member_content
+from corpus.sources.book_encoding import decode_book
+from corpus.sources.book_html import html_book
+from corpus.sources.epub import Encrypted, is_epub, read_epub
 from corpus.sources.raw import Split, open_raw
 from corpus.sources.source import Source
 from corpus.text.languages import ISO_639_1
 
-_BOOK_BYTES = 64 << 20
+_TEXT_BYTES = 64 << 20
 """What is longer is no book (the human genome is in Project Gutenberg too); also the limit on an archive's member."""
+_MARKUP_BYTES = 32 << 20
+"""Of HTML, all pages of an EPUB together: memory holds it several times."""
 
 _HEADER_CHARACTERS = 1 << 14
+_CHUNK = 1 << 20
 
-_TEXT_SUFFIXES = ("", ".txt", ".text", ".utf8", ".utf-8")
-
+_KINDS = {
+    **dict.fromkeys(("", ".txt", ".text", ".utf8", ".utf-8"), "text"),
+    **dict.fromkeys((".htm", ".html", ".xhtml"), "html"),
+    ".epub": "epub",
+}
 _NUMBER = re.compile(r"\[?\b(?:e-?book|e-?text)[ ]+\#[ ]*(\d+)", re.IGNORECASE | re.VERBOSE)
+_NUMBER_IN_URL = re.compile(r"gutenberg\.org/(?:ebooks/|files/|etext/)?(\d+)")
 _NUMBERED_FILE = re.compile(r"(?:pg)?(\d+)(?:[-.]|$)")
 _NUMBERED_FOLDER = re.compile(r".*_(\d+)")
 _FIELDS = {
@@ -29,30 +39,45 @@ _FIELDS = {
 }
 _FIELD = re.compile(rf"({'|'.join(_FIELDS)}|Language):\s*(.*)")
 _OTHER_FIELD = re.compile(r"[A-Z][\w ]{1,30}:\s|[\[*]")
+_ENCODING_FIELD = re.compile(rb"^Cha[rt]acter set encoding:([^\r\n]*)", re.MULTILINE)
+_LANGUAGE_FIELD = re.compile(rb"^Language:([^\r\n]*)", re.MULTILINE)
 _OF_GUTENBERG = re.compile(r"Project\s+Gutenberg", re.IGNORECASE)
-_CONTROL = re.compile(r"[\0-\x08\x0e-\x1f]")
+_CONTROLS = bytes([*range(9), *range(14, 32)])
 _CONTROL_SHARE = 0.001
 """Of the characters: books have a stray one (DOS's end of file, an escape), other files have many."""
 
 
+class _Book(NamedTuple):
+    """What a file says. `fields` and `counts` go into the metadata, but for empty ones."""
+
+    text: str
+    encoding: str
+    language: str | None
+    fields: dict[str, str | None]
+    counts: dict[str, int]
+    number: str | None = None
+
+
 class Books(Source):
-    """A raw record is one text file, or one regular file in a zip; archives are read as streams.
+    """A raw record is one book: a text file, a page of HTML, or an EPUB, loose or in a zip. Archives are read as
+    streams, their names never used as paths.
 
-    The bytes are UTF-8 if they are valid UTF-8; else what the header's "Character set encoding" says, unless that is
-    ASCII, Latin-1 or UTF-8 itself; else Windows-1252, and Latin-1 where that has no such character. A file that claims
-    UTF-8 (header or byte order mark) but is damaged stays UTF-8 with U+FFFD. `metadata` tells the `encoding` used, and
-    as `replaced` how many U+FFFD were put in. Line ends become "\\n". Header and licence stay: the cleaner `gutenberg`
-    removes them.
+    The encoding is that which the bytes show (`corpus.sources.book_encoding`); `metadata` tells the `encoding` used,
+    and as `replaced` how many U+FFFD stand for broken bytes. Line ends become "\\n". HTML becomes text in which blocks
+    stay blocks (`corpus.text.html_blocks`), without the `page_numbers` of the printed book, which are counted. Pages of
+    an EPUB come in its own order (`corpus.sources.epub`); `lost_pages` counts those that are damaged or not there.
+    Header and licence of Project Gutenberg stay: the cleaner `gutenberg` removes them.
 
-    Reasons: unsupported_file (neither .txt nor .zip by name and content), not_text (control characters), too_large,
-    damaged_archive, empty.
+    Reasons: `unsupported_file` (none of these by name and content), `not_text` (control characters), `too_large` (64
+    MiB of text, 32 MiB of HTML or pages of an EPUB; what an archive holds is not unpacked then), `damaged_archive`,
+    `encrypted`, `empty`.
 
     Attributes:
         collection: second part of the ids; of "gutenberg", numbers lead to gutenberg.org.
     """
 
-    version: ClassVar[int] = 1
-    formats: ClassVar[str] = ".txt, and .zip of them"
+    version: ClassVar[int] = 2
+    formats: ClassVar[str] = ".txt, .html, .epub, and .zip of them"
     text_per_raw: ClassVar[float] = 1.0
     document_bytes: ClassVar[int] = 450_000  # of the order that RedPajama-v1's counts give
 
@@ -64,99 +89,140 @@ class Books(Source):
                 head = file.read(4)
                 file.seek(0)
                 if is_zip(head):
-                    yield from self._archive(piece.path, file)
+                    yield from self._zip(piece.path, file)
                     continue
-                data = file.read(_BOOK_BYTES + 1)
-            yield self._book(Origin(piece.path, record=0), data if len(data) <= _BOOK_BYTES else None)
+                data = file.read(_TEXT_BYTES + 1)
+            yield self._loose(Origin(piece.path, record=0), PurePosixPath(piece.path), data)
 
     def raw(self, root: str, origin: Origin) -> bytes:
         with open_raw(root, origin.file) as file:
             return file.read() if origin.member is None else member_content(Zip(file), origin)
 
-    def _archive(self, path: str, file: IO[bytes]) -> Iterator[Document | Rejected]:
+    def _zip(self, path: str, file: IO[bytes]) -> Iterator[Document | Rejected]:
         try:
             archive = Zip(file)
         except Damaged as error:
             yield Rejected(Origin(path, record=0), "damaged_archive", str(error))
             return
+        if is_epub(archive):
+            yield self._epub(Origin(path, record=0), PurePosixPath(path), archive, file)
+            return
+        names: set[str] = set()
         for member in archive:
             origin = Origin(path, member.name, record=member.record)
-            if not _is_text_name(member.name):
+            name = f"{path}/{member.name}"
+            if _kind(member.name) is None:
                 yield Rejected(origin, "unsupported_file", member.name)
                 continue
+            if member.size > _TEXT_BYTES:
+                yield Rejected(origin, "too_large", f"{member.size} bytes, and {_TEXT_BYTES} may be")
+                continue
             try:
-                data = member.read(_BOOK_BYTES)
+                data = member.read(_TEXT_BYTES) or b""
             except Damaged as error:
                 yield Rejected(origin, "damaged_archive", str(error))
                 continue
-            yield self._book(origin, data)
+            if name in names:  # two members with one name are two books
+                name = f"{name}#{member.record}"
+            names.add(name)
+            yield self._loose(origin, PurePosixPath(name), data)
 
-    def _book(self, origin: Origin, data: bytes | None) -> Document | Rejected:
-        path = PurePosixPath(origin.file) if origin.member is None else PurePosixPath(origin.file, origin.member)
-        if not _is_text_name(path.name):
-            return Rejected(origin, "unsupported_file", "give the .txt of the book, or a .zip of it")
-        if data is None:
-            return Rejected(origin, "too_large", f"over {_BOOK_BYTES} bytes")
-        text, encoding, replaced = _decoded(data)
-        if (controls := len(_CONTROL.findall(text))) > _CONTROL_SHARE * len(text):
-            return Rejected(origin, "not_text", f"{controls} control characters among {len(text)}")
-        if not text.strip():
+    def _loose(self, origin: Origin, path: PurePosixPath, data: bytes) -> Document | Rejected:
+        """`path` is that of the file below the input, with that of the member behind it."""
+        kind = _kind(origin.member or origin.file)
+        if kind is None:
+            return Rejected(origin, "unsupported_file", "give the .txt, .html or .epub of the book, or a .zip of it")
+        if kind == "epub":
+            file = BytesIO(data)
+            try:
+                return self._epub(origin, path, Zip(file), file)
+            except Damaged as error:
+                return Rejected(origin, "damaged_archive", str(error))
+        limit = _TEXT_BYTES if kind == "text" else _MARKUP_BYTES
+        if len(data) > limit:
+            return Rejected(origin, "too_large", f"over {limit} bytes")
+        return self._document(origin, path, _plain(data) if kind == "text" else _html(data), sha1(data).hexdigest())
+
+    def _epub(self, origin: Origin, path: PurePosixPath, archive: Zip, file: IO[bytes]) -> Document | Rejected:
+        try:
+            epub = read_epub(archive, _MARKUP_BYTES)
+        except Damaged as error:
+            return Rejected(origin, "damaged_archive", str(error))
+        except Encrypted:
+            return Rejected(origin, "encrypted", "all its pages are (digital rights management)")
+        except TooLarge:
+            return Rejected(origin, "too_large", f"its pages hold over {_MARKUP_BYTES} bytes")
+        said = epub.fields
+        number = _NUMBER_IN_URL.search(said.get("identifier", ""))
+        book = _Book(
+            text=epub.pages.text,
+            encoding=epub.pages.encoding,
+            language=_language(re.sub(r"-\w+", "", said.get("language", ""))),
+            fields={
+                **{"title": said.get("title"), "author": said.get("creator"), "release": said.get("date")},
+                **{"rights": said.get("rights"), "order": None if epub.in_order else "of the archive"},
+            },
+            counts={
+                "replaced": epub.pages.replaced,
+                "page_numbers": epub.pages.page_numbers,
+                "lost_pages": epub.lost,
+            },
+            number=number[1] if number else None,
+        )
+        file.seek(0)
+        digest = sha1()
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+        return self._document(origin, path, book, digest.hexdigest())
+
+    def _document(self, origin: Origin, path: PurePosixPath, book: _Book, digest: str) -> Document | Rejected:
+        encoded = book.text.encode("utf-8", "replace")
+        if (controls := len(encoded) - len(encoded.translate(None, _CONTROLS))) > _CONTROL_SHARE * len(book.text):
+            return Rejected(origin, "not_text", f"{controls} control characters among {len(book.text)}")
+        if not book.text.strip():
             return Rejected(origin, "empty")
-        beginning = text[:_HEADER_CHARACTERS]
-        header = _header(beginning)
-        number = _number(beginning, path)
-        metadata: dict[str, str | int] = {key: header[field] for field, key in _FIELDS.items() if header.get(field)}
-        metadata["encoding"] = encoding
-        if replaced:
-            metadata["replaced"] = replaced
+        beginning = book.text[:_HEADER_CHARACTERS]
+        number = book.number or _number(beginning, path)
+        fields = {name: value for name, value in book.fields.items() if value}
+        counts = {name: count for name, count in book.counts.items() if count}
         return Document(
-            id=f"books:{self.collection}:{number or sha1(data).hexdigest()[:12]}/{path.name}",
-            text=text,
+            id=f"books:{self.collection}:{number or digest[:12]}/{path}",
+            text=book.text,
             origin=origin,
-            language=_language(header.get("Language", "")),
+            language=book.language,
             license="project-gutenberg" if _OF_GUTENBERG.search(beginning) else None,
             url=f"https://www.gutenberg.org/ebooks/{number}" if number and self.collection == "gutenberg" else None,
-            metadata=metadata,
+            metadata={**fields, "encoding": book.encoding, **counts},
         )
 
 
-def _is_text_name(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in _TEXT_SUFFIXES
+def _kind(name: str) -> str | None:
+    return _KINDS.get(PurePosixPath(name).suffix.lower())
 
 
-def _decoded(data: bytes) -> tuple[str, str, int]:
-    """The text with lines ended by "\\n", the name of its encoding, and how many U+FFFD stand for broken bytes."""
-    encodings = ["utf-8", "cp1252"]
-    found = re.search(rb"^Cha[rt]acter set encoding:([^\r\n]*)", data[:_HEADER_CHARACTERS], re.MULTILINE)
-    declared = _codec(found[1].decode("latin-1")) if found else None
-    if declared == "utf-8" or data.startswith(codecs.BOM_UTF8):
-        encodings = ["utf-8"]
-    elif declared not in (None, "ascii", "iso8859-1"):
-        encodings.insert(1, declared)
-    for encoding in encodings:
-        try:
-            return _lines(data.decode(encoding)), encoding, 0
-        except UnicodeDecodeError:
-            continue
-    if "cp1252" in encodings:
-        return _lines(data.decode("latin-1")), "latin-1", 0
-    text = data.decode("utf-8", "replace")
-    return _lines(text), "utf-8", text.count("\ufffd") - data.count("\ufffd".encode())
+def _plain(data: bytes) -> _Book:
+    beginning = data[:_HEADER_CHARACTERS]
+    declared, language = _ENCODING_FIELD.search(beginning), _LANGUAGE_FIELD.search(beginning)
+    decoded = decode_book(
+        data,
+        declared[1].decode("latin-1") if declared else None,
+        _language(language[1].decode("latin-1")) if language else None,
+    )
+    text = decoded.text.replace("\r\n", "\n").replace("\r", "\n")
+    return _of_gutenberg(text, decoded.encoding, {"replaced": decoded.replaced})
 
 
-def _codec(declared: str) -> str | None:
-    """Of "ISO-8859-1", "ISO-646-US (US-ASCII)", "Unicode UTF-8", "Codepage 1252", ...; None where unknown."""
-    for word in re.findall(r"[\w-]+", declared.lower()):
-        for name in (word, f"cp{word}"):
-            try:
-                return codecs.lookup(name).name
-            except LookupError:
-                continue
-    return None
+def _html(data: bytes) -> _Book:
+    pages = html_book([data])
+    book = _of_gutenberg(pages.text, pages.encoding, {"replaced": pages.replaced, "page_numbers": pages.page_numbers})
+    return book._replace(language=book.language or pages.language, fields={"title": pages.title, **book.fields})
 
 
-def _lines(text: str) -> str:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+def _of_gutenberg(text: str, encoding: str, counts: dict[str, int]) -> _Book:
+    """With the fields of Project Gutenberg's header."""
+    header = _header(text[:_HEADER_CHARACTERS])
+    fields: dict[str, str | None] = {key: header[field] for field, key in _FIELDS.items() if header.get(field)}
+    return _Book(text, encoding, _language(header.get("Language", "")), fields, counts)
 
 
 def _header(beginning: str) -> dict[str, str]:

@@ -82,4 +82,4 @@ def test_facts_are_those_of_the_class() -> None:
     facts = dict(describe.facts_of(find_rule("near")))
     assert facts["expected to keep"] == "80% of the text"
     assert facts["spills"].startswith("bands x")
-    assert dict(describe.facts_of(find_source("books")))["raw files"] == ".txt, and .zip of them"
+    assert dict(describe.facts_of(find_source("books")))["raw files"] == ".txt, .html, .epub, and .zip of them"

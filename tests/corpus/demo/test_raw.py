@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.clean.gutenberg import book_text
+from corpus.clean.gutenberg import strip_book
 from corpus.clean.latex import clean_latex
 from corpus.clean.wikitext import plain_text
 from corpus.demo import github
@@ -100,7 +100,7 @@ def test_books_lose_what_stands_around_them(raw: Path) -> None:
     documents, _ = read(raw / "books", "books")
     for document in documents:
         assert document.language == "en"
-        text = book_text(document.text)
+        text = strip_book(document.text).text
         assert text.startswith("CHAPTER 1.")
         assert "GUTENBERG" not in text
         assert "imitates an ebook" not in text

@@ -10,6 +10,7 @@ from corpus.schema import Document, Origin, Rejected
 from corpus.sources import books
 from corpus.sources.books import Books
 from corpus.sources.raw import Piece, Split, list_files
+from tests.corpus.sources.epubs import epub
 
 HEADER = """The Project Gutenberg EBook of A Tale, by Émile Nobody
 
@@ -86,7 +87,7 @@ def test_encodings(tmp_path: Path, declared: str, actual: str, found: str) -> No
 
 def test_fallbacks(tmp_path: Path) -> None:
     latin = book(tmp_path, b"caf\xe9 \x81")
-    assert (latin.text, latin.metadata) == ("café \x81", {"encoding": "latin-1"})
+    assert (latin.text, latin.metadata) == ("café \x81", {"encoding": "cp1252"})
     broken = book(tmp_path, b"\xef\xbb\xbfcaf\xc3\xa9 \xff \xef\xbf\xbd")
     assert (broken.text, broken.metadata) == ("café \ufffd \ufffd", {"encoding": "utf-8", "replaced": 1})
 
@@ -110,12 +111,12 @@ def test_line_ends(tmp_path: Path) -> None:
 def test_numbers(tmp_path: Path, name: str, number: str) -> None:
     """Without one, the first digits of the SHA-1 of the bytes (sha1sum)."""
     found = book(tmp_path, b"Just text, no header.", name, collection="mine")
-    assert found.id == f"books:mine:{number}/{Path(name).name}"
+    assert found.id == f"books:mine:{number}/{name}"
     assert found.url is None
 
 
 def test_zip_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "_BOOK_BYTES", 1000)
+    monkeypatch.setattr(books, "_TEXT_BYTES", 1000)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("84.txt", "A book. " * 20)
@@ -124,9 +125,9 @@ def test_zip_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         archive.writestr("12.txt", "b" * 2000)
     records = read(tmp_path, packed.getvalue(), "x.zip")
     assert [r.id if isinstance(r, Document) else r.reason for r in records] == [
-        "books:gutenberg:84/84.txt",
+        "books:gutenberg:84/x.zip/84.txt",
         "unsupported_file",
-        "books:gutenberg:11/11.txt",
+        "books:gutenberg:11/x.zip/../../11.txt",
         "too_large",
     ]
     assert [r.origin for r in records][2] == Origin("x.zip", "../../11.txt", record=2)
@@ -142,16 +143,90 @@ def test_zip_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (b"", "1.txt", "empty"),
         (b" \r\n", "1.txt", "empty"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "1.txt", "not_text"),
-        ("text".encode("utf-16"), "1.txt", "not_text"),
-        (b"<html>", "1.htm", "unsupported_file"),
+        ("text".encode("utf-16-le"), "1.txt", "not_text"),
+        (b"<html>", "1.htm", "empty"),
+        (b"%PDF-1.4", "1.pdf", "unsupported_file"),
+        (b"%PDF-1.4", "1.epub", "damaged_archive"),
         (b"a" * 2000, "1.txt", "too_large"),
     ],
 )
 def test_what_is_no_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, name: str, reason: str) -> None:
-    monkeypatch.setattr(books, "_BOOK_BYTES", 1000)
+    monkeypatch.setattr(books, "_TEXT_BYTES", 1000)
     (found,) = read(tmp_path, data, name)
     assert isinstance(found, Rejected)
     assert found.reason == reason
+
+
+def test_two_books_of_one_file_name(tmp_path: Path) -> None:
+    for shelf in ("shelf-a", "shelf-b"):
+        (tmp_path / shelf).mkdir()
+        (tmp_path / shelf / "001.txt").write_text(f"The book of {shelf}.", encoding="utf-8")
+        with zipfile.ZipFile(tmp_path / shelf / "all.zip", "w") as archive:
+            archive.writestr("001.txt", f"The book of {shelf} in a zip.")
+            archive.writestr("a/001.txt", f"The other book of {shelf} in a zip.")
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                archive.writestr("001.txt", f"One more book of {shelf} in a zip.")
+    source = Books(collection="mine")
+    found = [r for split in source.splits(list_files(str(tmp_path))) for r in source.read(str(tmp_path), split)]
+    assert [record.id for record in found if isinstance(record, Document)] == [
+        f"books:mine:001/{shelf}/{name}"
+        for shelf in ("shelf-a", "shelf-b")
+        for name in ("001.txt", "all.zip/001.txt", "all.zip/a/001.txt", "all.zip/001.txt#2")
+    ]
+    assert len(found) == 8
+
+
+def test_a_book_in_html(tmp_path: Path) -> None:
+    page = """<html lang="fr"><head><meta charset="iso-8859-1"><title>Un conte</title></head><body>
+        <pre>The Project Gutenberg EBook of Un conte\nTitle: Un conte long\nLanguage: French</pre>
+        <p>*** START OF THE PROJECT GUTENBERG EBOOK UN CONTE ***</p>
+        <p>Il &eacute;tait<span class="pagenum"><a id="Page_2"></a>[Pg 2]</span> une fois…</p></body></html>"""
+    found = book(tmp_path, page.encode("cp1252"), "84-h/84-h.htm")
+    assert found.id == "books:gutenberg:84/84-h/84-h.htm"
+    assert found.text.endswith("*** START OF THE PROJECT GUTENBERG EBOOK UN CONTE ***\n\nIl était une fois…\n")
+    assert (found.language, found.license) == ("fr", "project-gutenberg")
+    assert found.metadata == {"title": "Un conte long", "encoding": "cp1252", "page_numbers": 1}
+    plain = book(tmp_path, b"<html lang='en'><title>A &amp; B</title><p>text", "x.html")
+    assert (plain.language, plain.metadata) == ("en", {"title": "A & B", "encoding": "utf-8"})
+
+
+def test_epubs(tmp_path: Path) -> None:
+    """Loose and in a zip; the same bytes come back."""
+    data = epub({"a.xhtml": "<p>First.</p>", "b.xhtml": "<p>Second.</p>"}, language="en-GB", creator="Nobody")
+    found = book(tmp_path, data, "shelf/84.epub")
+    assert (found.id, found.text) == ("books:gutenberg:84/shelf/84.epub", "First.\n\nSecond.\n")
+    assert (found.language, found.metadata["author"]) == ("en", "Nobody")
+    assert Books().raw(str(tmp_path), found.origin) == data
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("x/84.epub", data)
+        archive.writestr("x/y.epub", data[:-40])
+    inner, broken = read(tmp_path, packed.getvalue(), "all.zip")
+    assert isinstance(inner, Document)
+    assert (inner.id, inner.text) == ("books:gutenberg:84/all.zip/x/84.epub", found.text)
+    assert Books().raw(str(tmp_path), inner.origin) == data
+    assert isinstance(broken, Rejected)
+    assert broken.reason == "damaged_archive"
+
+
+def test_bombs_end_at_a_stated_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is unpacked: of a member, and of the pages of an EPUB together."""
+    monkeypatch.setattr(books, "_TEXT_BYTES", 10_000)
+    monkeypatch.setattr(books, "_MARKUP_BYTES", 10_000)
+    pages = {f"{n}.xhtml": "<p>" + "word " * 800 for n in range(3)}
+    (found,) = read(tmp_path, epub(pages), "x.epub")
+    assert isinstance(found, Rejected)
+    assert (found.reason, found.detail) == ("too_large", "its pages hold over 10000 bytes")
+    (one,) = read(tmp_path, epub(dict(list(pages.items())[:1])), "y.epub")
+    assert isinstance(one, Document)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.txt", b"0" * 10_001)
+    with monkeypatch.context() as patched:
+        patched.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it is unpacked"))
+        (bomb,) = read(tmp_path, packed.getvalue(), "z.zip")
+    assert isinstance(bomb, Rejected)
+    assert bomb.reason == "too_large"
 
 
 def test_real_books(shared_data: Path) -> None:
@@ -171,5 +246,8 @@ def test_real_books(shared_data: Path) -> None:
     latin = {path for path, document in found.items() if document.metadata["encoding"] != "utf-8"}
     assert {path.rpartition("/")[2] for path in latin} == {"2000-8.txt", "14263-8.txt", "1661-8.txt", "advsh12.txt"}
     assert {document.language for document in found.values()} == {"en", "es", "fr", "la", None}
+    assert {path: document.metadata["encoding"] for path, document in found.items() if path in latin} == dict.fromkeys(
+        latin, "cp1252"
+    )
     assert "don Quijote de la Mancha" in found["Don-Quijote_2000/2000-8.txt"].text
     assert "Cámara del Rey nuestro señor" in found["Don-Quijote_2000/2000-8.txt"].text
