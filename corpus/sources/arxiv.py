@@ -23,20 +23,23 @@ from corpus.sources.archive import (
 from corpus.sources.decode import is_opaque
 from corpus.sources.raw import Split, open_raw
 from corpus.sources.source import Source
-from corpus.sources.tex_files import decode_all, flatten, looks_like_tex, main_file
+from corpus.sources.tex_files import Texts, declared_encoding, looks_like_tex, main_file
+from corpus.sources.tex_inputs import STYLES, flatten
 
 _HEAD = 512
 _CHUNK = 1 << 20
 _BULK_MEMBER = re.compile(r"(?:.*/)?\d{4}/[^/]+\.(?:gz|pdf)")
 _TEX = (".tex", ".ltx", ".latex")
 _NEVER_TEX = (
-    *(".bbl", ".bib", ".bst", ".cfg", ".clo", ".cls", ".def", ".fd", ".sty"),  # read by TeX, but no text of the paper
-    *(".aux", ".log", ".out", ".toc"),
+    *(".aux", ".bib", ".bst", ".fd", ".log", ".out", ".toc"),
     *(".bmp", ".eps", ".epsf", ".epsi", ".gif", ".jpeg", ".jpg", ".pdf", ".png", ".ps", ".svg", ".tif", ".tiff"),
     *(".avi", ".cry", ".csv", ".doc", ".docx", ".dvi", ".gz", ".htm", ".html", ".json", ".jsonl", ".mov", ".mp4"),
     *(".tar", ".tgz", ".xml", ".zip"),
 )
+_SUPPORT = (*STYLES, ".bbl")
+_MAX_SUPPORT_BYTES = 1 << 20  # of a file that is not TeX and may be read by one
 _ID = re.compile(r"(?:(\d{4}\.\d{4,5})|([a-z-]+(?:\.[A-Z]{2})?)(\d{7}))(?:v(\d+))?(?![\dA-Za-z])")
+_NAMED = 20  # files that no other reads, by name
 _REASONS = ("withdrawn", "encrypted", "pdf_only", "no_tex")
 """Of a submission without TeX, the first of these that a file of it gave."""
 
@@ -62,7 +65,7 @@ class Arxiv(Source):
         max_tex_bytes: of the TeX files of one paper, and again in characters of the text they give.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     formats: ClassVar[str] = "arXiv's bulk tars, single submissions, .tex"
     text_per_raw: ClassVar[float] = 0.04  # a few TB in Amazon S3, with figures and PDF, against LLaMA-1's Table 1
     document_bytes: ClassVar[int] = 55_000  # of the order that RedPajama-v1's counts give
@@ -109,49 +112,61 @@ class Arxiv(Source):
 
     def _paper(self, stream: IO[bytes], path: str, origin: Origin) -> Document | Rejected:
         try:
-            files, reason = self._tex_files(stream, path)
+            files, support, reason = self._tex_files(stream, path)
             if not files:
                 return Rejected(origin, reason)
-            texts, encodings = decode_all(files)
+            declared = declared_encoding(files)
+            texts = Texts(files, declared)
             main = main_file(texts)
-            text, missing = flatten(main, texts, self.max_tex_bytes)
+            paper = flatten(main, texts, self.max_tex_bytes, Texts(support, declared))
         except TooLarge:
             return Rejected(origin, "too_large")
         except (Damaged, *READ_ERRORS) as error:
             return Rejected(origin, "damaged", str(error))
         metadata: dict[str, Any] = {"main": main}
-        if encodings != ["utf-8"]:
-            metadata["encodings"] = encodings
-        if missing:
-            metadata["missing_inputs"] = missing
+        if texts.encodings != {"utf-8"}:
+            metadata["encodings"] = sorted(texts.encodings)
+        if paper.missing:
+            metadata["missing_inputs"] = paper.missing
+        if paper.styles:
+            metadata["styles"] = sorted(paper.styles)
+        if unread := sorted(files.keys() - paper.read - paper.styles):
+            metadata["unread"] = unread[:_NAMED]
+            metadata["unread_bytes"] = sum(len(files[name]) for name in unread)
         arxiv_id, version = paper_id(path)
         return Document(
             id=f"arxiv:{arxiv_id or _stem(path)}v{version}",
-            text=text,
+            text=paper.text,
             origin=origin,
             url=None if arxiv_id is None else f"https://arxiv.org/abs/{arxiv_id}",
             metadata=metadata,
         )
 
-    def _tex_files(self, stream: IO[bytes], path: str) -> tuple[dict[str, bytes], str]:
-        """Files that may be TeX by their name in the submission; where there are none, the reason for that.
+    def _tex_files(self, stream: IO[bytes], path: str) -> tuple[dict[str, bytes], dict[str, bytes], str]:
+        """Files that may be TeX by their name in the submission, other texts that may be read by one, and where there
+        is no TeX the reason for that.
 
         Raises:
             Damaged, one of READ_ERRORS, TooLarge.
         """
         files: dict[str, bytes] = {}
-        size = 0
+        support: dict[str, bytes] = {}
+        size = support_size = 0
         reasons = set()
         for name, data in self._unpack(stream, path):
             reason = _why_not_tex(name, data)
-            if reason is not None:
-                reasons.add(reason)
-            elif data is not None:
+            if reason is None and data is not None:
                 files[_key(name)] = data
                 size += len(data)
                 if size > self.max_tex_bytes:
                     raise TooLarge
-        return files, next((reason for reason in _REASONS if reason in reasons), "empty")
+                continue
+            reasons.add(reason)
+            if data and reason == "no_tex" and len(data) <= _MAX_SUPPORT_BYTES and not is_opaque(data):
+                support_size += len(data)
+                if support_size <= self.max_tex_bytes:
+                    support[_key(name)] = data
+        return files, support, next((reason for reason in _REASONS if reason in reasons), "empty")
 
     def _unpack(self, stream: Any, path: str) -> Iterator[tuple[str, bytes | None]]:
         """(name in the submission, content) of each file; the content is None where the name says it is no TeX."""
@@ -230,7 +245,7 @@ def _why_not_tex(name: str, data: bytes | None) -> str | None:
         return "encrypted"
     if lower.endswith(".pdf") or (data or b"").startswith(b"%PDF"):
         return "pdf_only"
-    if data is None or lower.endswith(_NEVER_TEX) or posixpath.basename(name).startswith("._"):
+    if data is None or lower.endswith((*_NEVER_TEX, *_SUPPORT)) or posixpath.basename(name).startswith("._"):
         return "no_tex"
     begin = data.lstrip()
     if not begin:

@@ -99,6 +99,11 @@ class Cursor:
         self._at = frames[-1].at
         self.copied = 0
 
+    @property
+    def frame(self) -> Frame:
+        """The one it has come to."""
+        return self._frames[self._level]
+
     def accept(self) -> None:
         del self._frames[self._level + 1 :]
         self._frames[self._level].at = self._at

@@ -1,0 +1,408 @@
+"""One text of the files of a paper: every file put where another reads it, and macros of its own styles."""
+
+import posixpath
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from corpus.sources.archive import TooLarge
+from corpus.sources.tex_files import BEGIN, find_command, find_file
+from corpus.text.tex import CONTROL, URL, VERB, VERBATIM, Cursor, Frame
+from corpus.text.tex_macros import DEFINERS, Definition, Macro, read_definition, uses_machinery
+
+MAX_DEPTH = 16
+"""Files within files; TeX's own limit is 15 open files."""
+
+MAX_EXPANSIONS = 16
+"""Macros within macros, between the text and the command that reads a file."""
+
+PUBLIC_INPUTS = frozenset(
+    """
+    amstex amssym amsppt mssymb cyracc eplain lamstex harvmac lanlmac phyzzx jnl reforder eqnorder iopppt vanilla tables
+    epsf psfig psbox boxedeps pictex prepictex postpictex colordvi xy xypic diagrams rotate btxmac glyphtounicode
+    """.split()
+)
+"""Files of macros that papers read by \\input, without their endings: no text, and of TeX's distributions."""
+
+STYLES = (".sty", ".cls", ".def", ".clo", ".cfg")
+"""Endings of files that hold macros and no text."""
+_STEP = re.compile(
+    rf"%[^\n]*|\\(?:begin[ ]*\{{(?P<environment>comment|{VERBATIM})\}}|{VERB}|{URL}|(?P<name>[A-Za-z@]+)|.)",
+    re.DOTALL,
+)
+_END = re.compile(r"\\end\s*\{document\}")
+_BARE_NAME = re.compile(r'"[^"\n]*"|[^\s{}\\%]+')
+_INPUT_PATH = re.compile(r"\{([^{}]*)\}")
+_CODE_REGIONS = re.compile(r"\\ExplSyntaxOn(?![A-Za-z]).*?(?:\\ExplSyntaxOff(?![A-Za-z])|\Z)", re.DOTALL)
+_STYLE_MACHINERY = frozenset(
+    """
+    advance aftergroup box chardef copy count def dimen divide edef everypar fontsize futurelet gdef global hrule hsize
+    immediate let long message multiply newbox newcount newdimen newif newread newskip newwrite output par parindent
+    parskip penalty skip toks unhbox unvbox vbox vrule vskip vtop xdef selectfont setlength addtolength
+    """.split()
+)
+
+_READS = ("input", "include", "subfile", "subfileinclude", "includestandalone", "@input", "@@input", "expandableinput")
+_IMPORTS = {f"{sub}{how}": bool(sub) for sub in ("", "sub") for how in ("import", "inputfrom", "includefrom")}
+_LISTINGS = {"verbatiminput": "m", "VerbatimInput": "om", "lstinputlisting": "om", "inputminted": "omm"}
+_LOADS = {name: ".sty" for name in ("usepackage", "RequirePackage")} | {
+    name: ".cls" for name in ("documentclass", "documentstyle", "LoadClass")
+}
+
+
+class Flattened(NamedTuple):
+    """A paper as one text.
+
+    Attributes:
+        missing: names that were to be read and are not there, are nested deeper than MAX_DEPTH or within themselves,
+            sorted; their commands stay.
+        read: names of the files whose text is in it.
+        styles: names of the files whose definitions are in it.
+    """
+
+    text: str
+    missing: list[str]
+    read: frozenset[str]
+    styles: frozenset[str]
+
+
+def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[str, str] | None = None) -> Flattened:
+    """The text of `main` with every file in the place where TeX would read it.
+
+    Obeyed are \\input, \\include, \\subfile, \\subfileinclude, \\includestandalone, \\import and its kin with their
+    folders, \\InputIfFileExists, \\IfFileExists, \\input@path, commands that print a file as it stands (in a verbatim
+    environment then), and macros of the paper that stand for one of these. `texts` are the paper's TeX files, `support`
+    are others that may be read: where it is a style, a class or a file of definitions, those of its macros are put in
+    that the paper uses and that stand for something in it: no names with @, and nothing by which TeX computes or makes
+    up pages.
+
+    Comments stay; commands in them, in verbatim passages and in definitions are not obeyed. Of a file with a
+    \\begin{document} of its own only the body is put in, and of every file only what stands before \\endinput.
+
+    Raises:
+        TooLarge: the result is longer than `limit` characters, commands replaced included.
+    """
+    return _Flattener(main, texts, support or {}, limit).run()
+
+
+class _File(Frame):
+    """A file that is being read; `folder`: that \\import named, where names in it are looked for first."""
+
+    __slots__ = ("folder", "name")
+
+    def __init__(self, name: str, text: str, folder: str | None) -> None:
+        super().__init__(text)
+        self.name = name
+        self.folder = folder
+
+
+class _Flattener:
+    def __init__(self, main: str, papers: Mapping[str, str], support: Mapping[str, str], limit: int) -> None:
+        self.papers = papers
+        self.texts: Mapping[str, str] = ChainMap(papers, support)  # type: ignore[arg-type]
+        self.main = main
+        self.left = limit
+        self.pieces: list[str] = []
+        self.missing: set[str] = set()
+        self.read = {main}
+        self.styles: set[str] = set()
+        self.input_path: list[str] = []
+        self.files = [_File(main, papers[main], None)]
+        self.frames: list[Frame] = [self.files[0]]
+        self.macros: dict[str, Macro] = {}  # that read a file, or may be part of a file's name
+        self.readers: set[str] = set()
+        self.handlers: dict[str, Callable[[str], bool]] = {
+            **dict.fromkeys(_READS, self.input),
+            **dict.fromkeys(_IMPORTS, self.import_from),
+            **dict.fromkeys(_LISTINGS, self.listing),
+            **dict.fromkeys(_LOADS, self.load),
+            **dict.fromkeys(DEFINERS, self.define),
+            "InputIfFileExists": self.if_exists,
+            "IfFileExists": self.if_exists,
+            "endinput": self.end_input,
+        }
+        self.used: frozenset[str] | None = None
+
+    def run(self) -> Flattened:
+        while self.frames:
+            frame = self.frames[-1]
+            for match in _STEP.finditer(frame.text, frame.at):
+                if match["name"] in self.handlers or match["environment"]:
+                    break
+            else:
+                self.put(frame.text[frame.at :])
+                self.end_frame()
+                continue
+            self.put(frame.text[frame.at : match.start()])
+            frame.at = match.end()
+            if match["environment"]:
+                end = frame.text.find(f"\\end{{{match['environment']}}}", frame.at)
+                frame.at = max(end, frame.at)
+                self.put(frame.text[match.start() : frame.at])
+            elif not self.handlers[match["name"]](match["name"]):
+                self.put(match[0])
+        return Flattened("".join(self.pieces), sorted(self.missing), frozenset(self.read), frozenset(self.styles))
+
+    def put(self, piece: str) -> None:
+        self.spend(len(piece))
+        self.pieces.append(piece)
+
+    def spend(self, characters: int) -> None:
+        self.left -= characters
+        if self.left < 0:
+            raise TooLarge
+
+    def end_frame(self) -> None:
+        frame = self.frames.pop()
+        if isinstance(frame, _File):
+            self.files.pop()
+            last_line = frame.text[frame.text.rfind("\n") + 1 :]
+            if self.files and "%" in last_line:  # or what follows the command would become part of the comment
+                self.put("\n")
+
+    # What the commands do: True where they have been obeyed, False where they are to stay.
+
+    def input(self, command: str) -> bool:
+        cursor = Cursor(self.frames)
+        if command in ("includestandalone", "subfile"):
+            cursor.optional()
+        wanted = self.file_name(cursor, bare=command not in ("subfile", "includestandalone"))
+        if wanted is None:
+            return False
+        return self.put_in(wanted, cursor, self.files[-1].folder)
+
+    def import_from(self, command: str) -> bool:
+        cursor = Cursor(self.frames)
+        cursor.literal("*")
+        folder, wanted = self.file_name(cursor, bare=False), self.file_name(cursor, bare=False)
+        if folder is None or wanted is None:
+            return False
+        here = self.files[-1].folder if _IMPORTS[command] else None
+        base = posixpath.dirname(self.main) if here is None else here
+        return self.put_in(wanted, cursor, posixpath.normpath(posixpath.join(base, folder)))
+
+    def if_exists(self, command: str) -> bool:
+        cursor = Cursor(self.frames)
+        wanted = self.file_name(cursor, bare=False)
+        yes, no = cursor.argument(), cursor.argument()
+        if wanted is None or yes is None or no is None:
+            return False
+        depth = self.frames[-1].depth + 1
+        found = self.find(wanted, self.files[-1].folder)
+        if (found is None and wanted.lower().endswith(STYLES)) or depth > MAX_EXPANSIONS:
+            return False  # TeX's distribution may have it
+        if found is not None and command == "InputIfFileExists":
+            if not self.put_in(wanted, cursor, self.files[-1].folder):
+                return False
+        else:
+            cursor.accept()
+        self.spend(len(yes) + len(no))
+        self.frames.append(Frame(no if found is None else yes, depth))
+        return True
+
+    def listing(self, command: str) -> bool:
+        cursor = Cursor(self.frames)
+        cursor.literal("*")
+        for letter in _LISTINGS[command]:
+            wanted = cursor.optional() if letter == "o" else self.file_name(cursor, bare=False)
+        if wanted is None:
+            return False
+        found = self.find(wanted, self.files[-1].folder)
+        if found is None or "\\end{verbatim}" in self.texts[found]:
+            self.missing.add(wanted)
+            return False
+        cursor.accept()
+        self.read.add(found)
+        self.put(f"\\begin{{verbatim}}\n{self.texts[found].rstrip()}\n\\end{{verbatim}}")
+        return True
+
+    def end_input(self, command: str) -> bool:
+        while not isinstance(self.frames[-1], _File):
+            self.frames.pop()
+        self.frames[-1].at = len(self.frames[-1].text)
+        return True
+
+    def load(self, command: str) -> bool:
+        """Puts the definitions of the paper's own styles behind the command that loads them."""
+        cursor = Cursor(self.frames)
+        options = cursor.optional()
+        names = cursor.argument()
+        if names is None:
+            return False
+        wanted = [name.strip() + _LOADS[command] for name in names.split(",")]
+        if command == "documentstyle" and options:  # LaTeX 2.09: options are styles
+            wanted = [f"{name.strip()}.sty" for name in [*options.split(","), names]] + wanted
+        found = [self.find(name, None) for name in wanted]
+        frame = self.frames[-1]
+        definitions = "".join([self.definitions_of(name) for name in found if name is not None])
+        if not definitions or cursor.frame is not frame:
+            return False
+        start = frame.at
+        cursor.accept()
+        self.put(f"\\{command}{frame.text[start : frame.at]}\n{definitions}")
+        return True
+
+    def define(self, command: str) -> bool:
+        """Passes over a definition, and remembers a macro that reads a file, or that a file's name may hold."""
+        frame = self.frames[-1]
+        start = frame.at
+        cursor = Cursor(self.frames)
+        definition = read_definition(command, cursor)
+        if definition is None or cursor.frame is not frame:
+            return False
+        cursor.accept()
+        self.put(f"\\{command}{frame.text[start : frame.at]}")
+        name = definition.name
+        if name == "input@path":
+            paths = _INPUT_PATH.findall(frame.text[start : frame.at])
+            self.input_path += [path.strip() for path in paths]
+        elif definition.alias in self.handlers and definition.alias not in DEFINERS:
+            self.handlers[name] = self.handlers[definition.alias]
+        elif definition.macro is not None:
+            self.remember(name, definition.macro)
+        return True
+
+    def remember(self, name: str, macro: Macro) -> None:
+        body = "".join([piece for piece in macro.body if isinstance(piece, str)])
+        commands = set(CONTROL.findall(body))
+        if any(command in self.handlers and command not in DEFINERS for command in commands) and name not in commands:
+            self.macros[name] = macro
+            self.handlers[name] = self.expand
+        elif not macro.parameters and len(body) < 200 and name not in self.handlers:
+            self.macros[name] = macro
+
+    def expand(self, name: str) -> bool:
+        depth = self.frames[-1].depth + 1
+        cursor = Cursor(self.frames)
+        cursor.skip_space()
+        arguments = cursor.arguments(self.macros[name].parameters) if depth <= MAX_EXPANSIONS else None
+        if arguments is None:
+            return False
+        expansion = self.macros[name].expansion(arguments)
+        self.spend(len(expansion) + cursor.copied + 1)
+        cursor.accept()
+        self.frames.append(Frame(expansion, depth))
+        return True
+
+    # Files.
+
+    def put_in(self, wanted: str, cursor: Cursor, folder: str | None) -> bool:
+        found = self.find(wanted, folder)
+        stem, ending = posixpath.splitext(posixpath.basename(wanted.lower()))
+        public = stem in PUBLIC_INPUTS
+        open_files = {file.name for file in self.files}
+        if found is None or found in open_files or len(self.files) > MAX_DEPTH:
+            if not public:
+                self.missing.add(wanted)
+            return False
+        if public or found.lower().endswith(STYLES):
+            definitions = self.definitions_of(found)
+            cursor.accept()
+            self.put(definitions)
+            return True
+        cursor.accept()
+        text = _body(self.texts[found])
+        self.spend(len(wanted) + 8)  # so that files which read files and hold nothing else end as well
+        file = _File(found, text, folder)
+        self.read.add(found)
+        self.files.append(file)
+        self.frames.append(file)
+        return True
+
+    def file_name(self, cursor: Cursor, bare: bool) -> str | None:
+        """The name that follows, with the paper's macros in it put in; None where none does."""
+        cursor.skip_space()
+        if cursor.peek() == "{":
+            name = cursor.group()
+        else:
+            match = cursor.match(_BARE_NAME) if bare else None
+            name = None if match is None else match[0]
+        for _ in range(MAX_EXPANSIONS):
+            if not name or "\\" not in name:
+                break
+            name = CONTROL.sub(self.named, name)
+        if not name or "#" in name or "\n" in name.strip():
+            return None
+        return name.strip().strip('"').replace("\\", "/")
+
+    def named(self, match: re.Match[str]) -> str:
+        macro = self.macros.get(match[1])
+        return match[0] if macro is None or macro.parameters else macro.expansion(())
+
+    def find(self, wanted: str, folder: str | None) -> str | None:
+        """The file that is read: with .tex or as it is named, seen from the folder of \\import, of the main file, of
+        the reader, then from those of \\input@path."""
+        own = posixpath.dirname(self.main)
+        folders = [own, posixpath.dirname(self.files[-1].name), *(posixpath.join(own, path) for path in self.input_path)]
+        return find_file(wanted, folders if folder is None else [folder, *folders], self.texts)
+
+    # Styles.
+
+    def definitions_of(self, style: str) -> str:
+        """The definitions of a style that the paper uses, one a line, and those of what it loads itself; none the
+        second time."""
+        found: dict[str, list[tuple[Macro, str, set[str]]]] = {}
+        for definition, source in self.all_definitions(style):
+            body = "" if definition.macro is None else "".join(map(str, definition.macro.body))
+            names = set(CONTROL.findall(body))
+            if definition.macro is not None and _is_notation(body, names):
+                found.setdefault(definition.name, []).append((definition.macro, source, names))
+        if self.used is None:
+            self.used = frozenset(name for text in self.papers.values() for name in CONTROL.findall(text))
+        chosen: set[str] = set()
+        waiting = [name for name in found if name in self.used]
+        while waiting:
+            name = waiting.pop()
+            if name in found and name not in chosen:
+                chosen.add(name)
+                for macro, _, names in found[name]:
+                    waiting += names
+                    self.remember(name, macro)
+        lines = [f"{source}\n" for name, known in found.items() if name in chosen for _, source, _ in known]
+        return "".join(lines)
+
+    def all_definitions(self, style: str) -> Iterator[tuple[Definition, str]]:
+        """Every definition of a style and of the styles it loads, with its source; each style once."""
+        if style in self.styles:
+            return
+        self.styles.add(style)
+        frame = Frame(_CODE_REGIONS.sub("", self.texts[style]))
+        self.spend(len(frame.text))
+        frames = [frame]
+        while True:
+            for match in _STEP.finditer(frame.text, frame.at):
+                if match["name"] in DEFINERS or match["name"] in _LOADS or match["name"] in ("input", "endinput"):
+                    break
+            else:
+                return
+            name = match["name"]
+            frame.at = match.end()
+            cursor = Cursor(frames)
+            if name == "endinput":
+                return
+            if name in DEFINERS:
+                definition = read_definition(name, cursor)
+                if definition is not None:
+                    cursor.accept()
+                    yield definition, frame.text[match.start() : frame.at]
+                continue
+            cursor.optional()
+            names = self.file_name(cursor, bare=name == "input")
+            for wanted in (names or "").split(","):
+                loaded = find_file(wanted.strip() + _LOADS.get(name, ""), [posixpath.dirname(self.main)], self.texts)
+                if loaded is not None:
+                    yield from self.all_definitions(loaded)
+
+
+def _body(text: str) -> str:
+    """What stands between \\begin{document} and \\end{document}, where they are."""
+    if begin := find_command(BEGIN, text):
+        text = text[begin.end() :]
+        if end := find_command(_END, text):
+            text = text[: end.start()]
+    return text
+
+
+def _is_notation(body: str, names: set[str]) -> bool:
+    return "@" not in body and not names & _STYLE_MACHINERY and not uses_machinery(body)
