@@ -9,7 +9,7 @@ from typing import NamedTuple
 from corpus.sources.archive import TooLarge
 from corpus.sources.tex_files import BEGIN, find_command, find_file
 from corpus.text.tex import CONTROL, URL, VERB, VERBATIM, Cursor, Frame
-from corpus.text.tex_macros import DEFINERS, Definition, Macro, read_definition, uses_machinery
+from corpus.text.tex_macros import DEFINERS, Definition, Macro, read_definition
 
 MAX_DEPTH = 16
 """Files within files; TeX's own limit is 15 open files."""
@@ -37,11 +37,21 @@ _INPUT_PATH = re.compile(r"\{([^{}]*)\}")
 _CODE_REGIONS = re.compile(r"\\ExplSyntaxOn(?![A-Za-z]).*?(?:\\ExplSyntaxOff(?![A-Za-z])|\Z)", re.DOTALL)
 _STYLE_MACHINERY = frozenset(
     """
-    advance aftergroup box chardef copy count def dimen divide edef everypar fontsize futurelet gdef global hrule hsize
+    accent advance aftergroup box chardef copy count def dimen divide edef everypar fontsize futurelet gdef global hrule hsize
     immediate let long message multiply newbox newcount newdimen newif newread newskip newwrite output par parindent
     parskip penalty skip toks unhbox unvbox vbox vrule vskip vtop xdef selectfont setlength addtolength
     """.split()
 )
+"""Commands by which TeX computes, or makes up pages. A macro of a style with one of these is not notation."""
+
+_DOCUMENT = frozenset(
+    """
+    Cref and autoref baselinestretch bf caption cite citealt citeauthor citep citet citeyear clearpage cref em emph eqref footnote
+    footnotetext href index it item label maketitle mbox newpage pageref par paragraph proof quote ref rm sc section sf sl
+    subsection subsubsection tableofcontents text textbf textit textrm textsc textsf textsl texttt thanks tt url verb
+    """.split()
+)
+"""LaTeX's own commands of running text: a style that redefines one changes how it looks."""
 
 _READS = ("input", "include", "subfile", "subfileinclude", "includestandalone", "@input", "@@input", "expandableinput")
 _IMPORTS = {f"{sub}{how}": bool(sub) for sub in ("", "sub") for how in ("import", "inputfrom", "includefrom")}
@@ -74,8 +84,8 @@ def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[st
     folders, \\InputIfFileExists, \\IfFileExists, \\input@path, commands that print a file as it stands (in a verbatim
     environment then), and macros of the paper that stand for one of these. `texts` are the paper's TeX files, `support`
     are others that may be read: where it is a style, a class or a file of definitions, those of its macros are put in
-    that the paper uses and that stand for something in it: no names with @, and nothing by which TeX computes or makes
-    up pages.
+    that the paper uses and that stand for something in it: no names with @, nothing by which TeX computes or makes up
+    pages, none that redefine LaTeX's own commands of running text or drop an argument.
 
     Comments stay; commands in them, in verbatim passages and in definitions are not obeyed. Of a file with a
     \\begin{document} of its own only the body is put in, and of every file only what stands before \\endinput.
@@ -344,10 +354,10 @@ class _Flattener:
         second time."""
         found: dict[str, list[tuple[Macro, str, set[str]]]] = {}
         for definition, source in self.all_definitions(style):
-            body = "" if definition.macro is None else "".join(map(str, definition.macro.body))
-            names = set(CONTROL.findall(body))
-            if definition.macro is not None and _is_notation(body, names):
-                found.setdefault(definition.name, []).append((definition.macro, source, names))
+            if definition.macro is not None and definition.name not in _DOCUMENT:
+                names = set(CONTROL.findall("".join(map(str, definition.macro.body))))
+                if _is_notation(definition.macro, names):
+                    found.setdefault(definition.name, []).append((definition.macro, source, names))
         if self.used is None:
             self.used = frozenset(name for text in self.papers.values() for name in CONTROL.findall(text))
         chosen: set[str] = set()
@@ -404,5 +414,9 @@ def _body(text: str) -> str:
     return text
 
 
-def _is_notation(body: str, names: set[str]) -> bool:
-    return "@" not in body and not names & _STYLE_MACHINERY and not uses_machinery(body)
+def _is_notation(macro: Macro, names: set[str]) -> bool:
+    """Whether a macro of a style, whose body holds commands of these `names`, stands for something in a text, and for
+    all that is given to it."""
+    lost = range(1, 1 + sum(parameter.kind != "l" for parameter in macro.parameters)) if macro.delimiters is None else ()
+    used = all(number in macro.body for number in lost)
+    return used and not any("@" in name for name in names) and not names & _STYLE_MACHINERY
