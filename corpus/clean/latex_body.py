@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from corpus.text.tex import Brackets, commands
+from corpus.text.tex import Frame, commands
 
 _BEGIN = re.compile(r"\\begin\s*\{document\}|\\document(?![A-Za-z])")  # the second is AMS-TeX's
 _END = re.compile(r"\\(?:end\s*\{document\}|(?:enddocument|bye)(?![A-Za-z@]))")
@@ -174,25 +174,26 @@ def _bibliographies(text: str, start: int, end: int, headings: list[re.Match[str
             near = following - behind < _NEAR and not _NO_LETTERS.sub("", _LABEL.sub("", text[behind:following])).strip()
             yield _Span(heading.start(), following if near else breaks.after(behind), True)
             any_whole = True
+    reached = start
     for line in _PLAIN_REFERENCES.finditer(text, start, end) if not any_whole else ():
-        behind = breaks.after(line.end(), plain=True)
-        if _ENTRY.search(text, line.end(), behind):
-            yield _Span(line.start(), behind, True)
+        if line.start() >= reached:
+            reached = breaks.after(line.end(), plain=True)
+            if _ENTRY.search(text, line.end(), reached):
+                yield _Span(line.start(), reached, True)
 
 
 def _marked(text: str, end: int, found: list[re.Match[str]], breaks: "_Breaks") -> Iterator[_Span]:
     """Of the matches of `_REFERENCES`, those that stand in none before them."""
     reached = 0
     unended: set[str] = set()
-    groups: Brackets | None = None
+    frame = Frame(text)
     for match in found:
         if match.start() < reached:
             continue
         reached = match.end()
         name = match["environment"] or match["refs"]
         if match["entry"]:
-            groups = groups or Brackets(text)
-            reached = groups.groups.get(reached, reached)
+            reached = frame.group_end(reached) or reached
         elif name:
             closing = f"\\end{{{name}}}" if match["environment"] else f"\\end{name}"
             place = -1 if closing in unended else text.find(closing, reached, end)

@@ -122,6 +122,7 @@ PUBLIC_INPUTS = (
 _LENGTH = r"""
     (?:[-+]\s*)*+(?:
         (?:\d++(?:[.,]\d*+)?|[.,]\d++)\s*+(?:(?:true\s*)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|ex|em|mu|fil{1,3})(?![A-Za-z]))?
+        | \\magstep\s*\d
         | (?:\d+\.?\d*|\.\d+)?\\[A-Za-z@]+
         | ['"`][\dA-Fa-f]+)
 """
@@ -153,7 +154,7 @@ _SIMPLE_GROUP = re.compile(r"[ \t]*\{[^{}\\%\n]*\}")
 _PLAIN_GROUP = re.compile(r"\{([^{}\\]*)\}")
 _REST_OF_LINE = re.compile(r"[ \t]*\n?")
 _SPACES = re.compile(r"[ \t]*")
-_EMPTY_GROUP_LINE = re.compile(r"^[ \t]*\{[ \t]*\}[ \t]*(?:\n|\Z)", re.MULTILINE)
+_EMPTY_GROUP_LINE = re.compile(r"\n[ \t]*\{[ \t]*\}[ \t]*(?=\n|\Z)")
 
 
 class Tidied(NamedTuple):

@@ -13,9 +13,10 @@ MAX_CALL_CHARS = 1 << 20
 """Characters that one use of a macro in the document may read as arguments and put in, at all depths together."""
 
 MAX_CHARS = 1 << 23
-"""The same of all uses, given-up ones included; then the rest of the document stays as it is."""
+"""The same of all uses and definitions together, given-up ones included, besides two for each character of the
+document; then the rest of it stays as it is."""
 
-_CALL_COST = 16  # characters that an expansion counts for besides its own, so that empty ones end as well
+_COST = 64  # characters that each counts for besides its own: what it takes to do nothing
 
 _LAYOUT = frozenset(
     """
@@ -86,14 +87,15 @@ class _Expander:
         self.out: list[str] = []
         self.definitions = 0
         self.used = 0  # characters read and put in by the present use
-        self.used_before = 0
+        self.left_to_use = MAX_CHARS + 2 * len(text)
 
     def run(self) -> Expanded:
         use, use_at, use_out = "", 0, 0
+        known = self.known
         while self.frames:
             frame = self.frames[-1]
             for match in CONTROL.finditer(frame.text, frame.at):
-                if match[1] in self.known:
+                if match[1] in known:
                     break
             else:
                 self.write(frame.text[frame.at :])
@@ -104,9 +106,9 @@ class _Expander:
             frame.at = match.end()
             if len(self.frames) == 1:
                 use, use_at, use_out = name, match.start(), len(self.out)
-                self.used_before += self.used
+                self.left_to_use -= self.used
                 self.used = 0
-                if self.used_before > MAX_CHARS:
+                if self.left_to_use < 0:
                     self.left |= self.macros.keys()
                     self.write(frame.text[use_at:])
                     break
@@ -133,6 +135,7 @@ class _Expander:
 
     def obey(self, name: str, at: int, use: str) -> bool:
         """Does what a known control sequence, which has just been read, asks for; False where it is to stay."""
+        self.used += _COST
         macro = self.macros.get(name)
         if macro is not None:
             return self.call(name, macro, use)
@@ -185,29 +188,36 @@ class _Expander:
 
     def call(self, name: str, macro: Macro, use: str) -> bool:
         """Puts the expansion of a macro on top of what is to be read; False where its arguments are missing."""
-        depth = self.frames[-1].depth + 1
+        frame = self.frames[-1]
+        depth = frame.depth + 1
         if depth > MAX_DEPTH:
             raise _GiveUpError(name)
-        cursor = Cursor(self.frames)
-        if name[-1].isalpha():
-            cursor.match(_SPACES)
-        arguments = cursor.arguments(macro.parameters)
-        self.used += cursor.copied
-        if arguments is None:
-            return False
-        expansion = macro.expansion(arguments)
-        if macro.parameters or not _ENDS_ENVIRONMENT.search(expansion, max(0, len(expansion) - 80)):
-            cursor.accept()  # else the line end behind it stays
+        spaces = _SPACES.match(frame.text, frame.at) if name[-1].isalpha() else None
+        behind = frame.at if spaces is None else spaces.end()
+        if macro.parameters:
+            before, frame.at = frame.at, behind
+            cursor = Cursor(self.frames)
+            arguments = cursor.arguments(macro.parameters)
+            self.used += cursor.copied
+            if arguments is None:
+                frame.at = before
+                return False
+            cursor.accept()
+            expansion = macro.expansion(arguments)
+        else:
+            expansion = macro.expansion(())
+            if not (expansion[-1:] == "}" and _ENDS_ENVIRONMENT.search(expansion, max(0, len(expansion) - 80))):
+                frame.at = behind  # else the line end behind it stays
         self.put(expansion, use, depth, macro.literal)
         return True
 
     def put(self, expansion: str, use: str, depth: int, literal: bool = False) -> None:
-        self.used += _CALL_COST + len(expansion)
+        self.used += len(expansion)
         if self.used > MAX_CALL_CHARS:
             raise _GiveUpError(use)
-        if literal:
+        if literal or "\\" not in expansion:
             self.write(expansion)
-        else:
+        elif expansion:
             self.frames.append(Frame(expansion, depth))
 
     def xspace(self) -> bool:

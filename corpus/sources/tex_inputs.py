@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from corpus.sources.archive import TooLarge
@@ -13,6 +13,12 @@ from corpus.text.tex_macros import DEFINERS, Definition, Macro, read_definition
 
 MAX_DEPTH = 16
 """Files within files; TeX's own limit is 15 open files."""
+
+MAX_COMMANDS = 200_000
+"""Commands that are obeyed: files read, definitions, macros that read files. No paper has a tenth of it."""
+
+MAX_NAME = 200
+"""Characters of a macro that stands in the name of a file."""
 
 MAX_EXPANSIONS = 16
 """Macros within macros, between the text and the command that reads a file."""
@@ -27,10 +33,6 @@ PUBLIC_INPUTS = frozenset(
 
 STYLES = (".sty", ".cls", ".def", ".clo", ".cfg")
 """Endings of files that hold macros and no text."""
-_STEP = re.compile(
-    rf"%[^\n]*|\\(?:begin[ ]*\{{(?P<environment>comment|{VERBATIM})\}}|{VERB}|{URL}|(?P<name>[A-Za-z@]+)|.)",
-    re.DOTALL,
-)
 _END = re.compile(r"\\end\s*\{document\}")
 _BARE_NAME = re.compile(r'"[^"\n]*"|[^\s{}\\%]+')
 _INPUT_PATH = re.compile(r"\{([^{}]*)\}")
@@ -55,10 +57,42 @@ _DOCUMENT = frozenset(
 
 _READS = ("input", "include", "subfile", "subfileinclude", "includestandalone", "@input", "@@input", "expandableinput")
 _IMPORTS = {f"{sub}{how}": bool(sub) for sub in ("", "sub") for how in ("import", "inputfrom", "includefrom")}
+_TESTS = ("InputIfFileExists", "IfFileExists")
 _LISTINGS = {"verbatiminput": "m", "VerbatimInput": "om", "lstinputlisting": "om", "inputminted": "omm"}
 _LOADS = {name: ".sty" for name in ("usepackage", "RequirePackage")} | {
     name: ".cls" for name in ("documentclass", "documentstyle", "LoadClass")
 }
+
+_STYLE_STEP = re.compile(
+    rf"""%[^\n]*
+    | \\(?:(?P<command>{"|".join(sorted(DEFINERS, key=len, reverse=True))})(?![A-Za-z@])
+        \s*\*?\s*(?:\{{\s*\\(?P<braced>[A-Za-z@]+)\s*\}}|\\(?P<name>[A-Za-z@]+))(?:[^{{}}%\\\n]{{0,200}}(?P<opens>(?=\{{)))?
+    | (?P<load>{"|".join([*_LOADS, "input"])})(?![A-Za-z@])
+    | (?P<end>endinput)(?![A-Za-z@])
+    | .)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+_SPECIAL = rf"begin[ ]*\{{(?P<environment>comment|{VERBATIM})\}}|{VERB}|{URL}"
+_STEP = re.compile(rf"%[^\n]*|(?P<command>\\(?:{_SPECIAL}|(?P<name>[A-Za-z@]+)|.))", re.DOTALL)
+
+
+def _one_of(names: Iterable[str]) -> str:
+    """A pattern of one of the names, quick to say no: by the first letter."""
+    letters: dict[str, list[str]] = {}
+    for name in sorted(names):
+        letters.setdefault(name[0], []).append(name[1:])
+    return "|".join([f"{letter}(?:{'|'.join(rest)})(?![A-Za-z@])" for letter, rest in letters.items()])
+
+
+_OBEYED = _one_of([*_READS, *_IMPORTS, *_LISTINGS, *_LOADS, *_TESTS, *DEFINERS, "endinput"])
+_NEXT = re.compile(
+    rf"""(?:[^\\%]++|%[^\n]*+|\\(?!{_OBEYED}|begin[ ]*\{{(?:comment|{VERBATIM})\}})
+        (?:{VERB}|{URL}|[A-Za-z@]++|[^A-Za-z@]))*+
+    (?P<command>\\(?:begin[ ]*\{{(?P<environment>[A-Za-z*]+)\}}|(?P<name>[A-Za-z@]+)))""",
+    re.DOTALL | re.VERBOSE,
+)
+"""All up to the next command that is obeyed, and that: quicker than `_STEP`, as long as the paper has made no other."""
 
 
 class Flattened(NamedTuple):
@@ -91,7 +125,8 @@ def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[st
     \\begin{document} of its own only the body is put in, and of every file only what stands before \\endinput.
 
     Raises:
-        TooLarge: the result is longer than `limit` characters, commands replaced included.
+        TooLarge: the result is longer than `limit` characters, commands replaced included, or there are more than
+            MAX_COMMANDS commands to obey.
     """
     return _Flattener(main, texts, support or {}, limit).run()
 
@@ -113,6 +148,8 @@ class _Flattener:
         self.texts: Mapping[str, str] = ChainMap(papers, support)  # type: ignore[arg-type]
         self.main = main
         self.left = limit
+        self.commands_left = MAX_COMMANDS
+        self.unended: set[tuple[str, str]] = set()  # files, and the ends of environments that are not in the rest of one
         self.pieces: list[str] = []
         self.missing: set[str] = set()
         self.read = {main}
@@ -128,31 +165,47 @@ class _Flattener:
             **dict.fromkeys(_LISTINGS, self.listing),
             **dict.fromkeys(_LOADS, self.load),
             **dict.fromkeys(DEFINERS, self.define),
-            "InputIfFileExists": self.if_exists,
-            "IfFileExists": self.if_exists,
+            **dict.fromkeys(_TESTS, self.if_exists),
             "endinput": self.end_input,
         }
-        self.used: frozenset[str] | None = None
+        self.built_in = len(self.handlers)
+        self.used: set[str] | None = None
 
     def run(self) -> Flattened:
         while self.frames:
             frame = self.frames[-1]
-            for match in _STEP.finditer(frame.text, frame.at):
-                if match["name"] in self.handlers or match["environment"]:
-                    break
-            else:
+            match = self.next_command(frame)
+            if match is None:
                 self.put(frame.text[frame.at :])
                 self.end_frame()
                 continue
-            self.put(frame.text[frame.at : match.start()])
+            self.put(frame.text[frame.at : match.start("command")])
             frame.at = match.end()
+            self.commands_left -= 1
+            if self.commands_left < 0:
+                raise TooLarge
             if match["environment"]:
-                end = frame.text.find(f"\\end{{{match['environment']}}}", frame.at)
-                frame.at = max(end, frame.at)
-                self.put(frame.text[match.start() : frame.at])
+                self.pass_verbatim(frame, match["environment"], match.start("command"))
             elif not self.handlers[match["name"]](match["name"]):
-                self.put(match[0])
+                self.put(match["command"])
         return Flattened("".join(self.pieces), sorted(self.missing), frozenset(self.read), frozenset(self.styles))
+
+    def next_command(self, frame: Frame) -> re.Match[str] | None:
+        if len(self.handlers) == self.built_in:
+            return _NEXT.match(frame.text, frame.at)
+        for match in _STEP.finditer(frame.text, frame.at):
+            if match["name"] in self.handlers or match["environment"]:
+                return match
+        return None
+
+    def pass_verbatim(self, frame: Frame, environment: str, begin: int) -> None:
+        closing = f"\\end{{{environment}}}"
+        place = (frame.name if isinstance(frame, _File) else "", closing)
+        end = -1 if place in self.unended else frame.text.find(closing, frame.at)
+        if end < 0 and place[0]:
+            self.unended.add(place)
+        frame.at = max(end, frame.at)
+        self.put(frame.text[begin : frame.at])
 
     def put(self, piece: str) -> None:
         self.spend(len(piece))
@@ -269,17 +322,19 @@ class _Flattener:
             self.input_path += [path.strip() for path in paths]
         elif definition.alias in self.handlers and definition.alias not in DEFINERS:
             self.handlers[name] = self.handlers[definition.alias]
+            if definition.alias in self.macros:
+                self.macros[name] = self.macros[definition.alias]
         elif definition.macro is not None:
             self.remember(name, definition.macro)
         return True
 
     def remember(self, name: str, macro: Macro) -> None:
         body = "".join([piece for piece in macro.body if isinstance(piece, str)])
-        commands = set(CONTROL.findall(body))
-        if any(command in self.handlers and command not in DEFINERS for command in commands) and name not in commands:
+        commands = CONTROL.findall(body)
+        if name not in commands and any(command in self.handlers and command not in DEFINERS for command in commands):
             self.macros[name] = macro
             self.handlers[name] = self.expand
-        elif not macro.parameters and len(body) < 200 and name not in self.handlers:
+        elif not macro.parameters and len(body) < MAX_NAME and name not in self.handlers:
             self.macros[name] = macro
 
     def expand(self, name: str) -> bool:
@@ -352,57 +407,62 @@ class _Flattener:
     def definitions_of(self, style: str) -> str:
         """The definitions of a style that the paper uses, one a line, and those of what it loads itself; none the
         second time."""
-        found: dict[str, list[tuple[Macro, str, set[str]]]] = {}
-        for definition, source in self.all_definitions(style):
-            if definition.macro is not None and definition.name not in _DOCUMENT:
-                names = set(CONTROL.findall("".join(map(str, definition.macro.body))))
-                if _is_notation(definition.macro, names):
-                    found.setdefault(definition.name, []).append((definition.macro, source, names))
         if self.used is None:
-            self.used = frozenset(name for text in self.papers.values() for name in CONTROL.findall(text))
-        chosen: set[str] = set()
-        waiting = [name for name in found if name in self.used]
+            self.used = {name for text in self.papers.values() for name in CONTROL.findall(text)}
+        places: dict[str, list[tuple[Frame, int, str]]] = {}
+        for name, frame, at, command in self.all_definitions(style):
+            places.setdefault(name, []).append((frame, at, command))
+        sources: dict[str, list[str]] = {}
+        waiting = [name for name in places if name in self.used]
         while waiting:
             name = waiting.pop()
-            if name in found and name not in chosen:
-                chosen.add(name)
-                for macro, _, names in found[name]:
+            if name in sources:
+                continue
+            sources[name] = []
+            for frame, at, command in places.get(name, ()):
+                frame.at = at
+                cursor = Cursor([frame])
+                definition = read_definition(command, cursor)
+                if definition is None or definition.macro is None or definition.name in _DOCUMENT:
+                    continue
+                cursor.accept()
+                names = set(CONTROL.findall("".join(map(str, definition.macro.body))))
+                if _is_notation(definition.macro, names):
+                    sources[name].append(f"\\{command}{frame.text[at : frame.at]}\n")
                     waiting += names
-                    self.remember(name, macro)
-        lines = [f"{source}\n" for name, known in found.items() if name in chosen for _, source, _ in known]
-        return "".join(lines)
+                    self.remember(name, definition.macro)
+        return "".join([line for name in places for line in sources.get(name, ())])
 
-    def all_definitions(self, style: str) -> Iterator[tuple[Definition, str]]:
-        """Every definition of a style and of the styles it loads, with its source; each style once."""
+    def all_definitions(self, style: str) -> Iterator[tuple[str, Frame, int, str]]:
+        """(name, text, place behind the defining command, that command) of every definition that a style, and those
+        that it loads, make outside other definitions, but of names with @; each style once."""
         if style in self.styles:
             return
         self.styles.add(style)
-        frame = Frame(_CODE_REGIONS.sub("", self.texts[style]))
-        self.spend(len(frame.text))
-        frames = [frame]
-        while True:
-            for match in _STEP.finditer(frame.text, frame.at):
-                if match["name"] in DEFINERS or match["name"] in _LOADS or match["name"] in ("input", "endinput"):
-                    break
-            else:
+        text = _CODE_REGIONS.sub("", self.texts[style])
+        self.spend(len(text))
+        frame = Frame(text)
+        at = 0
+        while match := _STYLE_STEP.search(text, at):
+            at = match.end()
+            if match["end"]:
                 return
-            name = match["name"]
-            frame.at = match.end()
-            cursor = Cursor(frames)
-            if name == "endinput":
-                return
-            if name in DEFINERS:
-                definition = read_definition(name, cursor)
-                if definition is not None:
-                    cursor.accept()
-                    yield definition, frame.text[match.start() : frame.at]
-                continue
-            cursor.optional()
-            names = self.file_name(cursor, bare=name == "input")
-            for wanted in (names or "").split(","):
-                loaded = find_file(wanted.strip() + _LOADS.get(name, ""), [posixpath.dirname(self.main)], self.texts)
-                if loaded is not None:
-                    yield from self.all_definitions(loaded)
+            name = match["braced"] or match["name"]
+            if name:
+                if "@" not in name:
+                    yield name, frame, match.end("command"), match["command"]
+                if match["opens"] is not None:
+                    at = frame.group_end(at) or at
+            elif match["load"]:
+                frame.at = at
+                cursor = Cursor([frame])
+                cursor.optional()
+                names = self.file_name(cursor, bare=match["load"] == "input")
+                for wanted in (names or "").split(","):
+                    ending = _LOADS.get(match["load"], "")
+                    loaded = find_file(wanted.strip() + ending, [posixpath.dirname(self.main)], self.texts)
+                    if loaded is not None:
+                        yield from self.all_definitions(loaded)
 
 
 def _body(text: str) -> str:

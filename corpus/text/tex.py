@@ -26,21 +26,66 @@ TRUE, FALSE = "\\BooleanTrue", "\\BooleanFalse"
 
 _RUN = 200  # of backslashes, looked at
 _MARK = re.compile(rf"%[^\n]*|\\(?:{URL}|.)|[{{}}\[\]]", re.DOTALL)
-_SPACE = re.compile(r"(?:[ \t\n]+|%[^\n]*\n?)*")
+_NEAR = 4_000  # characters in which the end of a group is looked for without going over the whole text
+_NESTED = 8
+
+
+def _nested(depth: int) -> str:
+    """A pattern of a group with groups in it, so many deep."""
+    inner = f"|{_nested(depth - 1)}" if depth else ""
+    return rf"\{{(?:[^{{}}\\%]++|\\.|%[^\n]*+{inner})*+\}}"
+
+
+_GROUP = re.compile(_nested(_NESTED), re.DOTALL)
+_OPTION = re.compile(rf"\[(?:[^\]{{}}\\%]++|\\.|%[^\n]*+|{_nested(_NESTED)})*+\]", re.DOTALL)
+_SPACE = re.compile(r"(?:[ \t\n]++|%[^\n]*+\n?)*+")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ENDS_IN_WORD = re.compile(r"(?<!\\)(?:\\\\)*\\[A-Za-z@]+\Z")
 _PIECE = re.compile(r"%[^\n]*|\\.|[{}]", re.DOTALL)
 
 
-class Brackets:
-    """Where the groups and the optional arguments of a text end, found in one pass over it.
+class Frame:
+    """Text that is being read: a file, or above it the expansion of a macro met there, and so on.
 
     Attributes:
-        groups: from the place of a brace to the place behind the one that closes it; nothing for one that is not
-            closed.
-        options: from the place of a bracket to the place behind the first closing one in the same group, as LaTeX
-            looks for it: a bracket within needs braces around it.
+        at: the next character.
+        depth: of expansions within expansions, 0 in a file.
     """
+
+    __slots__ = ("_brackets", "at", "depth", "text")
+
+    def __init__(self, text: str, depth: int = 0) -> None:
+        self.text = text
+        self.at = 0
+        self.depth = depth
+        self._brackets: _Brackets | None = None
+
+    def group_end(self, at: int) -> int | None:
+        """The place behind the brace that closes the one at `at`; None where none does."""
+        if self._brackets is None:
+            match = _GROUP.match(self.text, at, at + _NEAR)
+            if match is not None:
+                return match.end()
+            self._brackets = _Brackets(self.text)
+        return self._brackets.groups.get(at)
+
+    def option_end(self, at: int) -> int | None:
+        """The place behind the argument whose opening bracket is at `at`: the first closing one in the same group, as
+        LaTeX looks for it, for a bracket within needs braces around it. None where none is near."""
+        if self._brackets is None:
+            match = _OPTION.match(self.text, at, at + MAX_DELIMITED_CHARS)
+            end = None if match is None else match.end()
+            if end is None:
+                self._brackets = _Brackets(self.text)
+        if self._brackets is not None:
+            end = self._brackets.options.get(at)
+        near = end is not None and end - at <= MAX_DELIMITED_CHARS and not _BLANK_LINE.search(self.text, at, end)
+        return end if near else None
+
+
+class _Brackets:
+    """The ends of all groups and options of a text, found in one pass: whatever is asked for, each character is looked
+    at a few times at most."""
 
     def __init__(self, text: str) -> None:
         self.groups: dict[int, int] = {}
@@ -60,29 +105,6 @@ class Brackets:
             elif mark == "]":
                 for begin in brackets.pop(len(braces), ()):
                     self.options[begin] = at + 1
-
-
-class Frame:
-    """Text that is being read: a file, or above it the expansion of a macro met there, and so on.
-
-    Attributes:
-        at: the next character.
-        depth: of expansions within expansions, 0 in a file.
-    """
-
-    __slots__ = ("_brackets", "at", "depth", "text")
-
-    def __init__(self, text: str, depth: int = 0) -> None:
-        self.text = text
-        self.at = 0
-        self.depth = depth
-        self._brackets: Brackets | None = None
-
-    @property
-    def brackets(self) -> Brackets:
-        if self._brackets is None:
-            self._brackets = Brackets(self.text)
-        return self._brackets
 
 
 class Cursor:
@@ -120,10 +142,16 @@ class Cursor:
             if _BLANK_LINE.search(self._text, self._at, end):
                 return False
             self._at = end
-            if end < len(self._text) or not self._frames[self._level].depth:
+            if not self._leave_exhausted():
                 return True
-            self._level -= 1
-            self._text, self._at = self._frames[self._level].text, self._frames[self._level].at
+
+    def _leave_exhausted(self) -> bool:
+        """Goes down to the next frame where this one is at its end and no file; whether it did."""
+        if self._at < len(self._text) or not self._frames[self._level].depth:
+            return False
+        self._level -= 1
+        self._text, self._at = self._frames[self._level].text, self._frames[self._level].at
+        return True
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """What is here, consumed where it matches; a match lies in one frame."""
@@ -140,15 +168,11 @@ class Cursor:
 
     def group(self) -> str | None:
         """The content of the group in braces that begins here."""
-        return self._enclosed("{", self._frames[self._level].brackets.groups)
+        return self._enclosed(self.frame.group_end(self._at)) if self.peek() == "{" else None
 
     def option(self) -> str | None:
         """The content of the argument in brackets that begins here."""
-        ends = self._frames[self._level].brackets.options
-        end = ends.get(self._at, self._at)
-        if end - self._at > MAX_DELIMITED_CHARS or _BLANK_LINE.search(self._text, self._at, end):
-            return None
-        return self._enclosed("[", ends)
+        return self._enclosed(self.frame.option_end(self._at)) if self.peek() == "[" else None
 
     def optional(self) -> str | None:
         """An argument in brackets, perhaps behind space; where there is none, nothing is skipped."""
@@ -174,23 +198,30 @@ class Cursor:
     def until(self, delimiter: str) -> str | None:
         """The argument before a delimiter outside braces, in this paragraph and frame; its own braces go where they
         enclose all of it."""
-        groups = self._frames[self._level].brackets.groups
-        at = self._at
+        frame, at = self.frame, self._at
         limit = at + MAX_DELIMITED_CHARS
         found = self._text.find(delimiter, at, limit)
-        while found >= 0 and (piece := _PIECE.search(self._text, at, found)):
-            if piece[0] == "}" or (piece[0] == "{" and piece.start() not in groups):
+        while found >= 0:
+            piece = _PIECE.search(self._text, at, found + 1)
+            if piece is None or piece.start() == found:
+                break
+            behind = frame.group_end(piece.start()) if piece[0] == "{" else piece.end()
+            if piece[0] == "}" or behind is None:
                 return None
-            at = groups[piece.start()] if piece[0] == "{" else piece.end()
+            at = behind
             if at > found:
                 found = self._text.find(delimiter, at, limit)
-        if found < 0 or _BLANK_LINE.search(self._text, self._at, found):
+        end = found + len(delimiter)
+        word = found >= 0 and _ENDS_IN_WORD.search(delimiter) is not None
+        if found < 0 or _BLANK_LINE.search(self._text, self._at, found) or (word and self._text[end : end + 1].isalpha()):
             return None
         argument = self._text[self._at : found]
-        if groups.get(self._at) == found:
+        if argument.startswith("{") and frame.group_end(self._at) == found:
             argument = argument[1:-1]
         self.copied += found - self._at
-        self._at = found + len(delimiter)
+        self._at = end
+        if word:
+            self.skip_space()
         return argument
 
     def arguments(self, parameters: Sequence["Parameter"]) -> list[str] | None:
@@ -198,6 +229,8 @@ class Cursor:
         found: list[str] = []
         for parameter in parameters:
             argument: str | None = None
+            while parameter.kind in "lu" and self._leave_exhausted():
+                continue
             if parameter.kind == "l":
                 if not self.literal(parameter.text):
                     return None
@@ -244,10 +277,7 @@ class Cursor:
             found[mark] = argument
         return list(found.values())
 
-    def _enclosed(self, mark: str, ends: dict[int, int]) -> str | None:
-        if self.peek() != mark:
-            return None
-        end = ends.get(self._at)
+    def _enclosed(self, end: int | None) -> str | None:
         if end is None:
             return None
         begin, self._at = self._at, end

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from corpus.text.tex import CONTROL, FALSE, NAME, NO_VALUE, Brackets, Cursor, Frame, Parameter, join
+from corpus.text.tex import CONTROL, FALSE, NAME, NO_VALUE, Cursor, Frame, Parameter, join
 
 _PAIR = re.compile(r"\s*(?:\{([^{}]*)\}|(.))\s*(?:\{([^{}]*)\}|(.))", re.DOTALL)
 _NAME_IN_BRACES = re.compile(rf"\s*\{{\s*{NAME}\s*\}}|\s*{NAME}")
@@ -26,13 +26,15 @@ _TEXT_FONT = re.compile(r"(?:cm|am)(?!mi|sy|ex|bsy)|(?:ec|tc|lm|ae)[a-z]|p(?:tm|
 (The TeXbook, appendix F), its successors, and the PostScript base fonts by Berry's (fontname)."""
 
 _ENSURES_MATH = re.compile(r"\s*(?:\\relax\s*)?\\ifmmode(?![A-Za-z@])(.*?)\\else(?![A-Za-z@]).*\\fi\s*", re.DOTALL)
-_MACHINERY = frozenset(
-    """
-    afterassignment aftergroup catcode char csname endcsname expandafter fam futurelet halign lccode loop
-    mathcode noalign openin openout read romannumeral setbox special string textfont the uccode valign write
-    """.split()
+_MACHINERY = re.compile(
+    r"""\\(?:
+        (?:afterassignment|aftergroup|catcode|char|csname|endcsname|expandafter|fam|futurelet|halign|lccode|loop|mathcode
+        |noalign|openin|openout|read|romannumeral|setbox|special|string|textfont|the|uccode|valign|write)(?![A-Za-z@])
+        |if(?!f(?![A-Za-z@])|thenelse|strempty|blank)
+    )""",
+    re.VERBOSE,
 )
-_CONDITIONAL = re.compile(r"\\if(?!f(?![A-Za-z@])|thenelse|strempty|blank)[A-Za-z@]*")
+"""Commands by which TeX computes. Those with `if` that take their branches in braces are not among them."""
 
 
 class Macro(NamedTuple):
@@ -53,6 +55,8 @@ class Macro(NamedTuple):
     def expansion(self, arguments: Sequence[str]) -> str:
         if self.delimiters is not None:
             return self.delimiters.around(self.body, arguments)
+        if len(self.body) == 1 and isinstance(self.body[0], str):
+            return self.body[0]
         return _fill(self.body, arguments)
 
 
@@ -96,18 +100,15 @@ def read_definition(command: str, cursor: Cursor) -> Definition | None:
     expansion would be the program and not what it writes. The exceptions are bodies that only make sure of math mode,
     and xparse's and LaTeX's own tests of arguments, which `corpus.clean.latex_macros` decides.
     """
+    cursor.skip_space()
     return DEFINERS[command](command, cursor)
-
-
-def uses_machinery(body: str) -> bool:
-    """Whether TeX computes in it."""
-    return any(name in _MACHINERY for name in CONTROL.findall(body)) or _CONDITIONAL.search(body) is not None
 
 
 def _newcommand(command: str, cursor: Cursor) -> Definition | None:
     name = _defined_name(cursor)
     if name is None:
         return None
+    cursor.skip_space()
     count = cursor.match(_COUNT)
     parameters = [Parameter("m")] * (int(count[1]) if count else 0)
     cursor.skip_space()
@@ -235,18 +236,20 @@ PREFIXES = frozenset({"long", "global", "outer", "protected"})
 def _definition(name: str, parameters: Sequence[Parameter], body: str | None) -> Definition | None:
     if body is None:
         return None
-    if ensured := _ENSURES_MATH.fullmatch(body):
+    if "\\ifmmode" in body and (ensured := _ENSURES_MATH.fullmatch(body)):
         body = f"\\ensuremath{{{ensured[1].strip()}}}"
     count = sum(len(parameter.text) if parameter.kind == "e" else parameter.kind != "l" for parameter in parameters)
     pieces = _pieces(body, count)
     if pieces is None:
         return None
-    return Definition(name, None if uses_machinery(body) else Macro(tuple(parameters), pieces))
+    return Definition(name, None if _MACHINERY.search(body) else Macro(tuple(parameters), pieces))
 
 
 def _pieces(body: str, parameters: int) -> tuple[str | int, ...] | None:
     """The body with the numbers of its parameters; None where it has one too many. `##` is a single mark for a macro
     that is defined within."""
+    if "#" not in body:
+        return (body,) if body else ()
     pieces: list[str | int] = []
     at = 0
     for match in _PARAMETER.finditer(body):
@@ -276,7 +279,7 @@ def _defined_name(cursor: Cursor) -> str | None:
 
 
 def _unbraced(text: str) -> str:
-    return text[1:-1] if Brackets(text).groups.get(0) == len(text) else text
+    return text[1:-1] if text.startswith("{") and Frame(text).group_end(0) == len(text) else text
 
 
 def _xparse(specification: str) -> list[Parameter] | None:
