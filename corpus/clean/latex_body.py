@@ -193,7 +193,7 @@ def _marked(text: str, end: int, found: list[re.Match[str]], breaks: "_Breaks") 
         reached = match.end()
         name = match["environment"] or match["refs"]
         if match["entry"]:
-            reached = frame.group_end(reached) or reached
+            reached = min(frame.group_end(reached) or reached, end)
         elif name:
             closing = f"\\end{{{name}}}" if match["environment"] else f"\\end{name}"
             place = -1 if closing in unended else text.find(closing, reached, end)

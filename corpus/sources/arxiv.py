@@ -228,7 +228,8 @@ def _is_bulk(file: IO[bytes]) -> bool:
 
 def _gzip_name(head: bytes) -> str | None:
     """The file name in a gzip header (RFC 1952), where it is the first optional field."""
-    has_extra, has_name = head[3] & 4, head[3] & 8
+    flags = head[3] if len(head) > 3 else 0
+    has_extra, has_name = flags & 4, flags & 8
     if not has_name or has_extra:
         return None
     return head[10:].split(b"\0")[0].decode("latin-1")

@@ -144,7 +144,7 @@ def test_other_plain_formats() -> None:
             [
                 *(r"\begin{document}", r"\end{document}", r"\section{a}", r"\section{References}", r"\appendix", "2001"),
                 *(r"\begin{thebibliography}", r"\end{thebibliography}", r"\bibliography{a}", r"\Refs", r"\endref", "{", "}"),
-                *("\n{\\bf References}\n", "\n\n{\\bf Captions of}\n\n", r"\lref\a{", r"\bye", r"\end ", "\\", "\n", r"\newpage"),
+                *("}", r"\enddocument", "\n{\\bf References}\n", "\n\n{\\bf Captions of}\n\n", r"\lref\a{", r"\bye", r"\end ", "\\", "\n", r"\newpage"),
             ]
         )
     )

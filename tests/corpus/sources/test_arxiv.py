@@ -143,6 +143,7 @@ def test_what_is_no_paper(tmp_path: Path) -> None:
     assert reason(tmp_path, "a.jsonl", b"{}") == "not_tex"
     assert reason(tmp_path, "a.zip", b"PK\x03\x04 and no more") == "damaged"
     assert reason(tmp_path, "a.tar.gz", gzip.compress(tar({"a.tex": PAPER}))[:-20]) == "damaged"
+    assert reason(tmp_path, "a.gz", gzip.compress(PAPER)[:3]) == "damaged"
 
 
 def test_limits(tmp_path: Path) -> None:
