@@ -29,7 +29,7 @@ _SIGNATURES: dict[str, str] = {
         label pagestyle thispagestyle pagenumbering linespread hyphenation index glossary graphicspath noalign
         DeclareGraphicsExtensions hypersetup lstset sisetup tikzset pgfplotsset geometry theoremstyle floatstyle
         special message typeout includeonly newlength newsavebox usebox usetikzlibrary setstretch
-        modulolinenumbers markright tikzsetnextfilename
+        modulolinenumbers markright tikzsetnextfilename refstepcounter stepcounter
         """,
     "mm": """
         setlength addtolength setcounter addtocounter settowidth settoheight markboth numberwithin addtocontents

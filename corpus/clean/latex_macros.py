@@ -65,7 +65,8 @@ def expand_macros(text: str) -> Expanded:
     As TeX does it: in reading order, arguments put in before the body is read again, spaces behind a control word
     skipped. Known are the commands of `corpus.text.tex_macros`; within an expansion, xparse's tests of arguments,
     \\@ifstar, \\@ifnextchar, and comparisons of text without commands are decided. Not known: grouping (a definition
-    holds to the end of the document), other conditionals, environments. A use stays where its arguments are not there,
+    holds to the end of the document), other conditionals, environments. Of \\mathchoice, which has the same in four
+    sizes, that of running text is taken. A use stays where its arguments are not there,
     or where TeX would have to compute (`read_definition`).
 
     A macro that loops or explodes is not expanded: when a use in the document goes deeper than MAX_DEPTH, the macro
@@ -81,7 +82,7 @@ class _Expander:
     def __init__(self, text: str) -> None:
         self.frames = [Frame(text)]
         self.macros: dict[str, Macro] = {}
-        self.known = {*DEFINERS, *PREFIXES, *_TESTS, *_PEEKS, *_COMPARISONS, "xspace"}
+        self.known = {*DEFINERS, *PREFIXES, *_TESTS, *_PEEKS, *_COMPARISONS, "mathchoice", "xspace"}
         self.given_up: set[str] = set()
         self.left: set[str] = set()
         self.out: list[str] = []
@@ -149,7 +150,7 @@ class _Expander:
             return True
         if name == "xspace":
             return self.xspace()
-        return self.frames[-1].depth > 0 and self.decide(name)
+        return self.frames[-1].depth > 0 and self.decide(name, use)
 
     def define(self, command: str, at: int) -> bool:
         """Obeys a defining command; False where what follows makes no sense to it."""
@@ -229,16 +230,21 @@ class _Expander:
             self.write(" ")
         return True
 
-    def decide(self, name: str) -> bool:
+    def decide(self, name: str, use: str) -> bool:
         """Chooses between the arguments of a test within an expansion; False where that is for TeX to do."""
         cursor = Cursor(self.frames)
         depth = self.frames[-1].depth
-        if name in _PEEKS:
-            wanted: str | None = "*" if name == "@ifstar" else cursor.argument()
-            yes, no = cursor.argument(), cursor.argument()
-            if wanted is None or yes is None or no is None:
+        if name == "mathchoice":
+            styles = [cursor.argument() for _ in range(4)]
+            if None in styles:
                 return False
-            found = cursor.skip_space() and cursor.peek() == wanted.strip()
+            found, yes, no = True, f"{{{styles[1]}}}", ""
+        elif name in _PEEKS:
+            wanted: str | None = "*" if name == "@ifstar" else cursor.argument()
+            yes, no = cursor.argument() or "", cursor.argument()
+            if wanted is None or no is None:
+                return False
+            found = cursor.skip_space() and cursor.begins_with({"\\bgroup": "{", "\\egroup": "}"}.get(wanted, wanted))
             if found and name == "@ifstar":
                 cursor.token()
         else:
@@ -253,7 +259,7 @@ class _Expander:
             yes, no = chosen.get("T") or "", chosen.get("F") or ""
         self.used += cursor.copied
         cursor.accept()
-        self.put(yes if found else no, name, depth)
+        self.put(yes if found else no, use, depth)
         return True
 
 

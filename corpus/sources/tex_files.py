@@ -29,7 +29,7 @@ _SECONDARY = re.compile(
     r"suppl|appendi|(?<![a-z])(?:si|sm|esm|cover|repl(?:y|ies)|responses?|rebuttal|diff|old|backup|copy)(?![a-z])",
     re.IGNORECASE,
 )
-_RANKED = 64  # candidates that are compared by the text they draw in
+_COMPARED = 64  # candidates for the main file, at most
 _INPUTENC = re.compile(r"\\usepackage\s*\[([\w-]+)\]\s*\{inputenc\}")
 _COMMENT = re.compile(r"(?<!\\)(?:\\\\)*%")
 _READ = re.compile(
@@ -120,38 +120,40 @@ def find_file(wanted: str, folders: Sequence[str], texts: Container[str]) -> str
 def main_file(texts: Mapping[str, str]) -> str:
     """The name of the file that TeX would be run on; `texts` must not be empty.
 
-    Of the files with a document class and \\begin{document}, or without such files those with a class, or else of
-    all: of those that no other file reads, that are not part of another (class `subfiles`), not in arXiv's folder for
-    ancillary files (`anc`) and not named as a supplement, a letter or a reply, the one that draws in the most text,
-    then the one in the uppermost folder, then the first by name.
+    No other file reads it, and it has a document class and \\begin{document}, itself or in the files that it reads; where
+    none has both, it has one of them, or nothing. Of several: those that are not part of another (class `subfiles`), not
+    in arXiv's folder for ancillary files (`anc`) and not named as a supplement or a reply; then the one that draws in
+    the most text, the one in the uppermost folder, the first by name.
     """
-    classed = [name for name, text in texts.items() if find_command(_CLASS, text)]
-    whole = [name for name in classed if find_command(BEGIN, texts[name])]
-    candidates = whole or classed or list(texts)
-    if len(candidates) == 1:
-        return candidates[0]
+    classed = {name for name, text in texts.items() if find_command(_CLASS, text)}
+    begun = {name for name, text in texts.items() if find_command(BEGIN, text)}
+    if len(classed | begun) == 1:
+        return min(classed | begun)
     reads = {name: _files_read(name, texts) for name in texts}
     read = {other for name, others in reads.items() for other in others if other != name}
-    for unlikely in (
-        lambda name: name.startswith("anc/"),
-        lambda name: find_command(_SUBFILE, texts[name]) is not None,
-        lambda name: name in read,
-        lambda name: _SECONDARY.search(posixpath.basename(name)) is not None,
+    candidates = sorted(texts.keys() - read) or sorted(classed | begun) or sorted(texts)
+    candidates = sorted(candidates, key=lambda name: (name not in classed | begun, -len(texts[name]), name))[:_COMPARED]
+    reached = {name: _reached(name, reads) for name in candidates}
+    for likely in (
+        lambda name: bool(classed & reached[name] or begun & reached[name]),
+        lambda name: bool(classed & reached[name] and begun & reached[name]),
+        lambda name: not name.startswith("anc/"),
+        lambda name: find_command(_SUBFILE, texts[name]) is None,
+        lambda name: _SECONDARY.search(posixpath.basename(name)) is None,
     ):
-        candidates = [name for name in candidates if not unlikely(name)] or candidates
-    if len(candidates) > _RANKED:
-        candidates = sorted(candidates, key=lambda name: (-len(texts[name]), name))[:_RANKED]
+        candidates = [name for name in candidates if likely(name)] or candidates
+    return min(candidates, key=lambda name: (-sum(len(texts[other]) for other in reached[name]), name.count("/"), name))
 
-    def rank(name: str) -> tuple[int, int, str]:
-        reached = {name}
-        waiting = [name]
-        while waiting:
-            fresh = reads[waiting.pop()] - reached
-            reached |= fresh
-            waiting += fresh
-        return -sum(len(texts[other]) for other in reached), name.count("/"), name
 
-    return min(candidates, key=rank)
+def _reached(name: str, reads: Mapping[str, set[str]]) -> set[str]:
+    """A file, and all that are read for it."""
+    reached = {name}
+    waiting = [name]
+    while waiting:
+        fresh = reads[waiting.pop()] - reached
+        reached |= fresh
+        waiting += fresh
+    return reached
 
 
 def _files_read(name: str, texts: Mapping[str, str]) -> set[str]:

@@ -55,7 +55,8 @@ _DOCUMENT = frozenset(
 )
 """LaTeX's own commands of running text: a style that redefines one changes how it looks."""
 
-_READS = ("input", "include", "subfile", "subfileinclude", "includestandalone", "@input", "@@input", "expandableinput")
+_ALONE = ("subfile", "subfileinclude", "includestandalone")
+_READS = ("input", "include", "@input", "@@input", "expandableinput", *_ALONE)
 _IMPORTS = {f"{sub}{how}": bool(sub) for sub in ("", "sub") for how in ("import", "inputfrom", "includefrom")}
 _TESTS = ("InputIfFileExists", "IfFileExists")
 _LISTINGS = {"verbatiminput": "m", "VerbatimInput": "om", "lstinputlisting": "om", "inputminted": "omm"}
@@ -122,7 +123,8 @@ def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[st
     pages, none that redefine LaTeX's own commands of running text or drop an argument.
 
     Comments stay; commands in them, in verbatim passages and in definitions are not obeyed. Of a file with a
-    \\begin{document} of its own only the body is put in, and of every file only what stands before \\endinput.
+    \\begin{document} of its own only the body is put in, if the document has begun; of every file only what stands before
+    \\endinput.
 
     Raises:
         TooLarge: the result is longer than `limit` characters, commands replaced included, or there are more than
@@ -132,14 +134,26 @@ def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[st
 
 
 class _File(Frame):
-    """A file that is being read; `folder`: that \\import named, where names in it are looked for first."""
+    """A file that is being read.
 
-    __slots__ = ("folder", "name")
+    Attributes:
+        folder: that \\import named, where names in it are looked for first.
+    """
+
+    __slots__ = ("_begin", "folder", "name")
 
     def __init__(self, name: str, text: str, folder: str | None) -> None:
         super().__init__(text)
         self.name = name
         self.folder = folder
+        self._begin: int | None = None
+
+    def has_begun(self) -> bool:
+        """Whether its \\begin{document} has been passed."""
+        if self._begin is None:
+            match = find_command(BEGIN, self.text)
+            self._begin = len(self.text) + 1 if match is None else match.start()
+        return self._begin < self.at
 
 
 class _Flattener:
@@ -228,12 +242,11 @@ class _Flattener:
 
     def input(self, command: str) -> bool:
         cursor = Cursor(self.frames)
-        if command in ("includestandalone", "subfile"):
+        alone = command in _ALONE
+        if alone:
             cursor.optional()
-        wanted = self.file_name(cursor, bare=command not in ("subfile", "includestandalone"))
-        if wanted is None:
-            return False
-        return self.put_in(wanted, cursor, self.files[-1].folder)
+        wanted = self.file_name(cursor, bare=not alone)
+        return wanted is not None and self.put_in(wanted, cursor, self.files[-1].folder, alone)
 
     def import_from(self, command: str) -> bool:
         cursor = Cursor(self.frames)
@@ -352,7 +365,8 @@ class _Flattener:
 
     # Files.
 
-    def put_in(self, wanted: str, cursor: Cursor, folder: str | None) -> bool:
+    def put_in(self, wanted: str, cursor: Cursor, folder: str | None, alone: bool = False) -> bool:
+        """Goes on with the file of that name; `alone`: that can be compiled alone, and of which the body is read."""
         found = self.find(wanted, folder)
         stem, ending = posixpath.splitext(posixpath.basename(wanted.lower()))
         public = stem in PUBLIC_INPUTS
@@ -367,7 +381,9 @@ class _Flattener:
             self.put(definitions)
             return True
         cursor.accept()
-        text = _body(self.texts[found])
+        text = self.texts[found]
+        if alone or any(file.has_begun() for file in self.files):
+            text = _body(text)
         self.spend(len(wanted) + 8)  # so that files which read files and hold nothing else end as well
         file = _File(found, text, folder)
         self.read.add(found)

@@ -134,6 +134,11 @@ class Cursor:
         """The next character, "" at the end."""
         return self._text[self._at : self._at + 1]
 
+    def begins_with(self, token: str) -> bool:
+        """Whether the next token is this one."""
+        match = CONTROL.match(self._text, self._at)
+        return (self.peek() if match is None else match[0]) == token
+
     def skip_space(self) -> bool:
         """Skips space and comments; False where a paragraph ended there."""
         while True:

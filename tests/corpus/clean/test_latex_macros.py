@@ -117,6 +117,8 @@ def test_expansion(text: str, expanded: str | None) -> None:
         # LaTeX's own tests of what follows, and of text.
         (r"\def\a{\@ifstar{\b}{\c}}\def\b#1{B#1}\def\c#1{C#1}\a*{x}\a{y}", "BxCy"),
         (r"\def\a{\@ifnextchar[{\b}{\b[d]}}\def\b[#1]#2{#1#2}\a{x}\a[y]{z}", "dxyz"),
+        (r"\def\a{\@ifnextchar\bgroup{\b}{\@ifnextchar\c{C}{D}}}\def\b#1{B#1}\a{x}\a\c\a\d", r"BxC\c D\d"),
+        (r"\newcommand{\p}[1]{\mathchoice{1#1}{2#1}{3#1}{4#1}}\p x", "{2x}"),
         (r"\newcommand{\z}[2][]{\ifthenelse{\equal{#1}{}}{no #2}{#1 #2}}\z{q}, \z[p]{q}", "no q, p q"),
         (r"\newcommand{\z}[1]{\ifstrempty{#1}{0}{<#1>}}\z{}\z{a}", "0<a>"),
         # Only math mode is made sure of.

@@ -35,6 +35,16 @@ def test_a_file_that_another_imports_is_not_the_main_one() -> None:
         assert main_file({"main.tex": paper(read), "a/b.tex": paper("x" * 500)}) == "main.tex"
 
 
+def test_a_class_or_a_beginning_in_another_file() -> None:
+    preamble = "\\documentclass{book}\n" + "x" * 500
+    body = {"book.tex": "\\input{macros}\n\\begin{document}\\input{one}\\end{document}", "one.tex": "y" * 50}
+    assert main_file({"macros.tex": preamble, **body}) == "book.tex"
+    wrapped = {"a4.tex": "\\documentclass{book}\\input{main}", "main.tex": "\\begin{document}" + "x" * 900}
+    assert main_file({**wrapped, "solutions.tex": paper("y" * 500)}) == "a4.tex"
+    whole = {"a4.tex": "\\def\\paper{a4}\\input{main}", "main.tex": paper("x" * 900)}
+    assert main_file({**whole, "solutions.tex": paper("y" * 500)}) == "a4.tex"
+
+
 def test_many_files_end() -> None:
     texts = {f"{number}.tex": paper(f"\\input{{{number % 7}}}") for number in range(3_000)}
     assert main_file(texts) in texts

@@ -53,6 +53,12 @@ def test_every_way_to_read_a_file(command: str, name: str) -> None:
     assert flattened.missing == []
 
 
+def test_a_file_that_begins_the_document_is_whole() -> None:
+    whole = paper("\\input{a}")
+    texts = {"main.tex": "\\def\\x{X}\\input{whole}", "whole.tex": whole, "a.tex": paper("A").replace("\n", "")}
+    assert flat(texts) == "\\def\\x{X}" + whole.replace("\\input{a}", "A")
+
+
 def test_names_are_looked_for_in_the_folder_of_an_import_first() -> None:
     texts = {
         "main.tex": r"\import{ch/}{one}|\input{deep}",
