@@ -51,7 +51,18 @@ _DEFINED = re.compile(
     re.VERBOSE,
 )
 _USED = re.compile(r"\\([A-Za-z]+)")
-_STRUCTURE = {"section", "subsection", "appendix", "abstract", "title", "author", "date", "thanks", "caption", "footnote"}
+_STRUCTURE = {
+    "section",
+    "subsection",
+    "appendix",
+    "abstract",
+    "title",
+    "author",
+    "date",
+    "thanks",
+    "caption",
+    "footnote",
+}
 
 
 def macros_of(text: str) -> set[str]:
@@ -134,7 +145,9 @@ def arxiv(paths: list[str]) -> None:
     if pylatexenc is not None:
         few, failed = ones_it_reads(pylatexenc, [text for _, text in found])
         taken = seconds(lambda: [pylatexenc(text) for text in few])
-        peer = speed(f"pylatexenc, LaTeX to text ({failed} papers fail)", sum(len(text.encode()) for text in few), taken)
+        peer = speed(
+            f"pylatexenc, LaTeX to text ({failed} papers fail)", sum(len(text.encode()) for text in few), taken
+        )
         print(f"ratio: {both / peer:.0f}")
 
     programs = {

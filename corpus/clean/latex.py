@@ -35,10 +35,10 @@ class Latex(Cleaner):
     Reasons: `too_long`, more than `max_chars`; `pdf_only`, the body is pages of a PDF (\\includepdf); `empty`, nothing
     is left.
 
-    Nothing goes without a count. Scores, in characters: `comments`, `untaken` (branches), `definitions`, `expanded` (what
-    macros put in more than their uses were long; may be negative), `front`, `bibliography`, `behind`, `layout`,
-    `spaces`. The text that came in = the text that stayed + all of these - `expanded`. `macros_left` counts uses of the
-    paper's macros that could not be expanded.
+    Nothing goes without a count. Scores, in characters: `comments`, `untaken` (branches), `definitions`, `front`,
+    `bibliography`, `behind`, `layout`, `spaces`, and `expanded`, by how much expansions are longer than the uses of the
+    macros (it may be negative). The text that came in = the text that stayed + all of these - `expanded`. `macros_left`
+    counts uses of the paper's macros that could not be expanded.
 
     Attributes:
         max_chars: ours. Longer sources are data, and a hostile one of this length takes some seconds.

@@ -171,7 +171,9 @@ def _bibliographies(text: str, start: int, end: int, headings: list[re.Match[str
         behind = heading.end()
         if _BIBLIOGRAPHY_TITLE.fullmatch(_words(heading)):
             following = starts[number] if (number := bisect_left(starts, behind)) < len(starts) else end
-            near = following - behind < _NEAR and not _NO_LETTERS.sub("", _LABEL.sub("", text[behind:following])).strip()
+            near = (
+                following - behind < _NEAR and not _NO_LETTERS.sub("", _LABEL.sub("", text[behind:following])).strip()
+            )
             yield _Span(heading.start(), following if near else breaks.after(behind), True)
             any_whole = True
     reached = start

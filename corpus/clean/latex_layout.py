@@ -8,7 +8,8 @@ Emphasis, headings, captions, formulas, tables with their rules, references to l
 import re
 from typing import NamedTuple
 
-from corpus.text.tex import Cursor, Frame
+from corpus.text.tex import Cursor, Frame, word_set
+from corpus.text.tex_macros import PUBLIC_INPUTS
 
 _SIGNATURES: dict[str, str] = {
     # space, lines, pages, sizes
@@ -21,7 +22,8 @@ _SIGNATURES: dict[str, str] = {
         nolinenumbers leavevmode relax protect obeylines obeyspaces nonumber notag maketitle tableofcontents
         listoffigures listoftables phantomsection makeatletter makeatother makeindex printindex newblock immediate
         tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge selectfont frontmatter mainmatter
-        backmatter NoBlackBoxes TagsOnRight TagsOnLeft nologo IEEEpeerreviewmaketitle tikzexternalize
+        backmatter begingroup endgroup flushleft flushright NoBlackBoxes TagsOnRight TagsOnLeft nologo
+        IEEEpeerreviewmaketitle tikzexternalize
         """,
     "*m": "vspace hspace addvspace enlargethispage",
     "o": "pagebreak nopagebreak linebreak displaybreak allowdisplaybreaks addlinespace",
@@ -49,7 +51,8 @@ _SIGNATURES: dict[str, str] = {
         """,
     "*omm": "plottwo",
     # a box or a colour, of which the content stays
-    "k": "centerline leftline rightline fbox",
+    "k": "centerline leftline rightline fbox Hy@raisedlink",
+    "mk": "hyperlink hypertarget",
     "ook": "makebox framebox",
     "omk": "textcolor colorbox rotatebox",
     "mok": "scalebox",
@@ -72,7 +75,7 @@ _SIGNATURES: dict[str, str] = {
         footline output pdfoutput pdfminorversion pdfpagewidth pdfpageheight pdfcompresslevel looseness epsfxsize
         epsfysize endlinechar smallskipamount medskipamount bigskipamount unitlength
         """,
-    "g": "hskip vskip kern mskip mkern penalty",
+    "g": "hskip vskip hglue vglue kern mskip mkern penalty",
     "r": "vrule hrule",
     "n": "newdimen newskip newcount newtoks newbox newfam newmuskip newread newwrite newif newinsert",
     "d": "mathchardef chardef skewchar hyphenchar",
@@ -87,11 +90,13 @@ _SIGNATURES: dict[str, str] = {
 what the rest of `_PATTERNS` says. A command stays where that does not follow it."""
 
 _TITLE_PAGE = dict.fromkeys(
-    """
+    word_set(
+        """
     title author date thanks address email affiliation affil institute institution altaffiliation altaddress subtitle
     keywords pacs preprint received accepted shorttitle shortauthors titlerunning authorrunning subjclass dedicatory
     urladdr curraddr homepage collaboration offprints orcid
-    """.split(),
+        """
+    ),
     "*om",
 )
 """The same of a title page."""
@@ -112,13 +117,7 @@ _PLACED_FLOAT = re.compile(r"(\s*\{(?:sideways)?(?:figure|table|algorithm)\*?\})
 _DRAWINGS = frozenset({"picture", "tikzpicture", "pspicture", "pspicture*", "pgfpicture", "fmffile", "overpic"})
 """Environments whose content draws; they go as a whole."""
 
-PUBLIC_INPUTS = (
-    *("amstex", "amssym", "amsppt", "mssymb", "cyracc", "eplain", "lamstex", "harvmac", "lanlmac", "phyzzx", "jnl"),
-    *("reforder", "eqnorder", "iopppt", "vanilla", "tables", "epsf", "psfig", "psbox", "boxedeps", "pictex", "colordvi"),
-    *("xy", "xypic", "diagrams", "rotate", "btxmac", "macros/amstex", "glyphtounicode"),
-)
-"""Files of macros that papers read by \\input and that are nobody's text, without their endings."""
-
+_PUBLIC = "|".join(sorted(PUBLIC_INPUTS, key=len, reverse=True))
 _LENGTH = r"""
     (?:[-+]\s*)*+(?:
         (?:\d++(?:[.,]\d*+)?|[.,]\d++)\s*+(?:(?:true\s*)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|ex|em|mu|fil{1,3})(?![A-Za-z]))?
@@ -139,8 +138,7 @@ _PATTERNS = {
     "c": rf"{_CHARACTER}\s*=?{_CHARACTER}",
     "a": rf"{_NAME}\s*(?:by)?\s*{_LENGTH}",
     "w": r"\s*-?\d+\s*(?=\{)",
-    "i": rf"\s+(?:{'|'.join(map(re.escape, PUBLIC_INPUTS))})(?:\.tex|\.def|\.sty)?(?![\w.])"
-    rf"|\s*\{{(?:{'|'.join(map(re.escape, PUBLIC_INPUTS))})(?:\.tex|\.def|\.sty)?\}}",
+    "i": rf"(?:\s+(?:{_PUBLIC})|\s*\{{(?:{_PUBLIC}))(?:\.tex|\.def|\.sty)?(?:\}}|(?![\w.]))",
 }
 _COMPILED = {letter: re.compile(pattern, re.VERBOSE) for letter, pattern in _PATTERNS.items()}
 _BEFORE_TOKENS = re.compile(r"\s*=?\s*(?=\{)")

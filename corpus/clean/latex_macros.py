@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from corpus.text.tex import CONTROL, FALSE, NO_VALUE, TRUE, Cursor, Frame, run_together
+from corpus.text.tex import CONTROL, FALSE, NO_VALUE, TRUE, Cursor, Frame, run_together, word_set
 from corpus.text.tex_macros import DEFINERS, PREFIXES, PROVIDERS, Macro, read_definition
 
 MAX_DEPTH = 64
@@ -18,17 +18,18 @@ document; then the rest of it stays as it is."""
 
 _COST = 64  # characters that each counts for besides its own: what it takes to do nothing
 
-_LAYOUT = frozenset(
+_LAYOUT = word_set(
     """
     abstract appendix author begin bibitem bibliography caption chapter date document end footnote include
     includegraphics input item label maketitle paragraph part printbibliography section subparagraph subsection
     subsubsection thebibliography title usepackage
-    """.split()
+    """
 )
 """Commands of the document's structure: their redefinition is a matter of layout. It is removed, and they stay."""
 
 _TESTS = {f"If{test}{branches}": branches for test in ("Boolean", "NoValue", "Value") for branches in ("TF", "T", "F")}
 _PEEKS = frozenset({"@ifstar", "@ifnextchar", "kernel@ifnextchar"})
+_BRACES = {"\\bgroup": "{", "\\egroup": "}"}
 _COMPARISONS = frozenset({"ifthenelse", "ifstrempty", "ifblank"})
 _EQUAL = re.compile(r"\s*\\(?:equal\s*\{([^{}]*)\}\s*\{([^{}]*)\}|isempty\s*\{([^{}]*)\})\s*")
 
@@ -234,32 +235,29 @@ class _Expander:
         """Chooses between the arguments of a test within an expansion; False where that is for TeX to do."""
         cursor = Cursor(self.frames)
         depth = self.frames[-1].depth
+        chosen: str | None = None
         if name == "mathchoice":
             styles = [cursor.argument() for _ in range(4)]
-            if None in styles:
-                return False
-            found, yes, no = True, f"{{{styles[1]}}}", ""
+            chosen = None if None in styles else f"{{{styles[1]}}}"
         elif name in _PEEKS:
-            wanted: str | None = "*" if name == "@ifstar" else cursor.argument()
-            yes, no = cursor.argument() or "", cursor.argument()
-            if wanted is None or no is None:
-                return False
-            found = cursor.skip_space() and cursor.begins_with({"\\bgroup": "{", "\\egroup": "}"}.get(wanted, wanted))
-            if found and name == "@ifstar":
-                cursor.token()
+            wanted = "*" if name == "@ifstar" else cursor.argument()
+            yes, no = cursor.argument(), cursor.argument()
+            if wanted is not None:
+                found = cursor.skip_space() and cursor.begins_with(_BRACES.get(wanted, wanted))
+                chosen = yes if found else no
+                if found and name == "@ifstar":
+                    cursor.token()
         else:
             tested = cursor.argument()
-            decided = None if tested is None else _is_true(name, tested)
-            branches = _TESTS.get(name, "TF")
-            given = [cursor.argument() for _ in branches]
-            if decided is None or None in given:
-                return False
-            found = decided
-            chosen = dict(zip(branches, given, strict=True))
-            yes, no = chosen.get("T") or "", chosen.get("F") or ""
+            branches = {branch: cursor.argument() for branch in _TESTS.get(name, "TF")}
+            found_true = None if tested is None or None in branches.values() else _is_true(name, tested)
+            if found_true is not None:
+                chosen = branches.get("T" if found_true else "F", "")
         self.used += cursor.copied
+        if chosen is None:
+            return False
         cursor.accept()
-        self.put(yes if found else no, use, depth)
+        self.put(chosen, use, depth)
         return True
 
 

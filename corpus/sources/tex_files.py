@@ -120,10 +120,10 @@ def find_file(wanted: str, folders: Sequence[str], texts: Container[str]) -> str
 def main_file(texts: Mapping[str, str]) -> str:
     """The name of the file that TeX would be run on; `texts` must not be empty.
 
-    No other file reads it, and it has a document class and \\begin{document}, itself or in the files that it reads; where
-    none has both, it has one of them, or nothing. Of several: those that are not part of another (class `subfiles`), not
-    in arXiv's folder for ancillary files (`anc`) and not named as a supplement or a reply; then the one that draws in
-    the most text, the one in the uppermost folder, the first by name.
+    No other file reads it, and it has a document class and \\begin{document}, itself or in the files that it reads;
+    where none has both, it has one of them, or nothing. Of several: those that are not part of another (class
+    `subfiles`), not in arXiv's folder for ancillary files (`anc`) and not named as a supplement or a reply; then the
+    one that draws in the most text, the one in the uppermost folder, the first by name.
     """
     classed = {name for name, text in texts.items() if find_command(_CLASS, text)}
     begun = {name for name, text in texts.items() if find_command(BEGIN, text)}
@@ -134,14 +134,14 @@ def main_file(texts: Mapping[str, str]) -> str:
     candidates = sorted(texts.keys() - read) or sorted(classed | begun) or sorted(texts)
     candidates = sorted(candidates, key=lambda name: (name not in classed | begun, -len(texts[name]), name))[:_COMPARED]
     reached = {name: _reached(name, reads) for name in candidates}
-    for likely in (
-        lambda name: bool(classed & reached[name] or begun & reached[name]),
-        lambda name: bool(classed & reached[name] and begun & reached[name]),
-        lambda name: not name.startswith("anc/"),
-        lambda name: find_command(_SUBFILE, texts[name]) is None,
-        lambda name: _SECONDARY.search(posixpath.basename(name)) is None,
+    for unlikely in (
+        {name for name in candidates if not (classed | begun) & reached[name]},
+        {name for name in candidates if not (classed & reached[name] and begun & reached[name])},
+        {name for name in candidates if name.startswith("anc/")},
+        {name for name in candidates if find_command(_SUBFILE, texts[name])},
+        {name for name in candidates if _SECONDARY.search(posixpath.basename(name))},
     ):
-        candidates = [name for name in candidates if likely(name)] or candidates
+        candidates = [name for name in candidates if name not in unlikely] or candidates
     return min(candidates, key=lambda name: (-sum(len(texts[other]) for other in reached[name]), name.count("/"), name))
 
 

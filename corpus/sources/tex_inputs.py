@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from corpus.sources.archive import TooLarge
 from corpus.sources.tex_files import BEGIN, find_command, find_file
-from corpus.text.tex import CONTROL, URL, VERB, VERBATIM, Cursor, Frame
-from corpus.text.tex_macros import DEFINERS, Definition, Macro, read_definition
+from corpus.text.tex import CONTROL, URL, VERB, VERBATIM, Cursor, Frame, word_set
+from corpus.text.tex_macros import DEFINERS, PUBLIC_INPUTS, Macro, read_definition
 
 MAX_DEPTH = 16
 """Files within files; TeX's own limit is 15 open files."""
@@ -23,35 +23,28 @@ MAX_NAME = 200
 MAX_EXPANSIONS = 16
 """Macros within macros, between the text and the command that reads a file."""
 
-PUBLIC_INPUTS = frozenset(
-    """
-    amstex amssym amsppt mssymb cyracc eplain lamstex harvmac lanlmac phyzzx jnl reforder eqnorder iopppt vanilla tables
-    epsf psfig psbox boxedeps pictex prepictex postpictex colordvi xy xypic diagrams rotate btxmac glyphtounicode
-    """.split()
-)
-"""Files of macros that papers read by \\input, without their endings: no text, and of TeX's distributions."""
-
 STYLES = (".sty", ".cls", ".def", ".clo", ".cfg")
 """Endings of files that hold macros and no text."""
 _END = re.compile(r"\\end\s*\{document\}")
 _BARE_NAME = re.compile(r'"[^"\n]*"|[^\s{}\\%]+')
 _INPUT_PATH = re.compile(r"\{([^{}]*)\}")
 _CODE_REGIONS = re.compile(r"\\ExplSyntaxOn(?![A-Za-z]).*?(?:\\ExplSyntaxOff(?![A-Za-z])|\Z)", re.DOTALL)
-_STYLE_MACHINERY = frozenset(
+_STYLE_MACHINERY = word_set(
     """
-    accent advance aftergroup box chardef copy count def dimen divide edef everypar fontsize futurelet gdef global hrule hsize
-    immediate let long message multiply newbox newcount newdimen newif newread newskip newwrite output par parindent
-    parskip penalty skip toks unhbox unvbox vbox vrule vskip vtop xdef selectfont setlength addtolength
-    """.split()
+    accent addtolength advance aftergroup box chardef copy count def dimen divide edef everypar fontsize futurelet gdef
+    global hrule hsize immediate let long message multiply newbox newcount newdimen newif newread newskip newwrite
+    output par parindent parskip penalty selectfont setlength skip toks unhbox unvbox vbox vrule vskip vtop xdef
+    """
 )
 """Commands by which TeX computes, or makes up pages. A macro of a style with one of these is not notation."""
 
-_DOCUMENT = frozenset(
+_DOCUMENT = word_set(
     """
-    Cref and autoref baselinestretch bf caption cite citealt citeauthor citep citet citeyear clearpage cref em emph eqref footnote
-    footnotetext href index it item label maketitle mbox newpage pageref par paragraph proof quote ref rm sc section sf sl
-    subsection subsubsection tableofcontents text textbf textit textrm textsc textsf textsl texttt thanks tt url verb
-    """.split()
+    Cref and autoref baselinestretch bf caption cite citealt citeauthor citep citet citeyear clearpage cref em emph
+    eqref footnote footnotetext href index it item label maketitle mbox newpage pageref par paragraph proof quote ref rm
+    sc section sf sl subsection subsubsection tableofcontents text textbf textit textrm textsc textsf textsl texttt
+    thanks tt url verb
+    """
 )
 """LaTeX's own commands of running text: a style that redefines one changes how it looks."""
 
@@ -60,8 +53,9 @@ _READS = ("input", "include", "@input", "@@input", "expandableinput", *_ALONE)
 _IMPORTS = {f"{sub}{how}": bool(sub) for sub in ("", "sub") for how in ("import", "inputfrom", "includefrom")}
 _TESTS = ("InputIfFileExists", "IfFileExists")
 _LISTINGS = {"verbatiminput": "m", "VerbatimInput": "om", "lstinputlisting": "om", "inputminted": "omm"}
-_LOADS = {name: ".sty" for name in ("usepackage", "RequirePackage")} | {
-    name: ".cls" for name in ("documentclass", "documentstyle", "LoadClass")
+_LOADS = {
+    **dict.fromkeys(("usepackage", "RequirePackage"), ".sty"),
+    **dict.fromkeys(("documentclass", "documentstyle", "LoadClass"), ".cls"),
 }
 
 _STYLE_STEP = re.compile(
@@ -123,8 +117,8 @@ def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[st
     pages, none that redefine LaTeX's own commands of running text or drop an argument.
 
     Comments stay; commands in them, in verbatim passages and in definitions are not obeyed. Of a file with a
-    \\begin{document} of its own only the body is put in, if the document has begun; of every file only what stands before
-    \\endinput.
+    \\begin{document} of its own only the body is put in, if the document has begun; of every file only what stands
+    before \\endinput.
 
     Raises:
         TooLarge: the result is longer than `limit` characters, commands replaced included, or there are more than
@@ -163,7 +157,9 @@ class _Flattener:
         self.main = main
         self.left = limit
         self.commands_left = MAX_COMMANDS
-        self.unended: set[tuple[str, str]] = set()  # files, and the ends of environments that are not in the rest of one
+        self.unended: set[tuple[str, str]] = (
+            set()
+        )  # files, and the ends of environments that are not in the rest of one
         self.pieces: list[str] = []
         self.missing: set[str] = set()
         self.read = {main}
@@ -368,8 +364,7 @@ class _Flattener:
     def put_in(self, wanted: str, cursor: Cursor, folder: str | None, alone: bool = False) -> bool:
         """Goes on with the file of that name; `alone`: that can be compiled alone, and of which the body is read."""
         found = self.find(wanted, folder)
-        stem, ending = posixpath.splitext(posixpath.basename(wanted.lower()))
-        public = stem in PUBLIC_INPUTS
+        public = posixpath.splitext(posixpath.basename(wanted.lower()))[0] in PUBLIC_INPUTS
         open_files = {file.name for file in self.files}
         if found is None or found in open_files or len(self.files) > MAX_DEPTH:
             if not public:
@@ -415,7 +410,11 @@ class _Flattener:
         """The file that is read: with .tex or as it is named, seen from the folder of \\import, of the main file, of
         the reader, then from those of \\input@path."""
         own = posixpath.dirname(self.main)
-        folders = [own, posixpath.dirname(self.files[-1].name), *(posixpath.join(own, path) for path in self.input_path)]
+        folders = [
+            own,
+            posixpath.dirname(self.files[-1].name),
+            *(posixpath.join(own, path) for path in self.input_path),
+        ]
         return find_file(wanted, folders if folder is None else [folder, *folders], self.texts)
 
     # Styles.
@@ -493,6 +492,8 @@ def _body(text: str) -> str:
 def _is_notation(macro: Macro, names: set[str]) -> bool:
     """Whether a macro of a style, whose body holds commands of these `names`, stands for something in a text, and for
     all that is given to it."""
-    lost = range(1, 1 + sum(parameter.kind != "l" for parameter in macro.parameters)) if macro.delimiters is None else ()
+    lost = (
+        range(1, 1 + sum(parameter.kind != "l" for parameter in macro.parameters)) if macro.delimiters is None else ()
+    )
     used = all(number in macro.body for number in lost)
     return used and not any("@" in name for name in names) and not names & _STYLE_MACHINERY

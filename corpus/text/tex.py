@@ -218,7 +218,11 @@ class Cursor:
                 found = self._text.find(delimiter, at, limit)
         end = found + len(delimiter)
         word = found >= 0 and _ENDS_IN_WORD.search(delimiter) is not None
-        if found < 0 or _BLANK_LINE.search(self._text, self._at, found) or (word and self._text[end : end + 1].isalpha()):
+        if (
+            found < 0
+            or _BLANK_LINE.search(self._text, self._at, found)
+            or (word and self._text[end : end + 1].isalpha())
+        ):
             return None
         argument = self._text[self._at : found]
         if argument.startswith("{") and frame.group_end(self._at) == found:
@@ -307,6 +311,11 @@ class Parameter(NamedTuple):
     default: str = NO_VALUE
 
 
+def word_set(words: str) -> frozenset[str]:
+    """Words with spaces between them, such as names of commands, as a set."""
+    return frozenset(words.split())
+
+
 def join(parts: Sequence[str]) -> str:
     """The parts as one text, with a space where a letter would become part of the control word before it."""
     joined: list[str] = []
@@ -322,7 +331,6 @@ def run_together(before: str, after: str) -> bool:
     if not (before[-1:].isalpha() and after[:1].isalpha()):
         return False
     return _ENDS_IN_WORD.search(before[-80:]) is not None
-
 
 
 def commands(pattern: re.Pattern[str], text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from corpus.text.tex import CONTROL, FALSE, NAME, NO_VALUE, Cursor, Frame, Parameter, join
+from corpus.text.tex import FALSE, NAME, NO_VALUE, Cursor, Frame, Parameter, join, word_set
 
 _PAIR = re.compile(r"\s*(?:\{([^{}]*)\}|(.))\s*(?:\{([^{}]*)\}|(.))", re.DOTALL)
 _NAME_IN_BRACES = re.compile(rf"\s*\{{\s*{NAME}\s*\}}|\s*{NAME}")
@@ -229,6 +229,14 @@ DEFINERS: dict[str, _Reader] = {
 
 PROVIDERS = frozenset(name for name in DEFINERS if name.lower().startswith("provide"))
 """Those that leave a macro that exists as it is."""
+
+PUBLIC_INPUTS = word_set(
+    """
+    amstex amssym amsppt mssymb cyracc eplain lamstex harvmac lanlmac phyzzx jnl reforder eqnorder iopppt vanilla tables
+    epsf psfig psbox boxedeps pictex prepictex postpictex colordvi xy xypic diagrams rotate btxmac glyphtounicode
+    """
+)
+"""Files of macros that papers read by \\input, without their endings: nobody's text, and in TeX's distributions."""
 
 PREFIXES = frozenset({"long", "global", "outer", "protected"})
 

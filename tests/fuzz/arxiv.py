@@ -27,19 +27,99 @@ MAX_SECONDS = 10.0
 MAX_MIB = 1024
 
 COMMANDS = (
-    *(r"\documentclass{article}", r"\documentstyle[own]{article}", r"\begin{document}", r"\end{document}", r"\bye", r"\end"),
-    *(r"\input{a}", r"\input b.tex", r"\import{sub/}{a}", r"\subfile{a}", r"\InputIfFileExists{a}{", r"\usepackage{own}"),
-    *(r"\newcommand{\a}[1][x]{#1", r"\newcommand\b\a", r"\def\c#1.{#1\a", r"\let\d=\b", r"\def\e{\input{a}}", r"\endinput"),
+    *(
+        r"\documentclass{article}",
+        r"\documentstyle[own]{article}",
+        r"\begin{document}",
+        r"\end{document}",
+        r"\bye",
+        r"\end",
+    ),
+    *(
+        r"\input{a}",
+        r"\input b.tex",
+        r"\import{sub/}{a}",
+        r"\subfile{a}",
+        r"\InputIfFileExists{a}{",
+        r"\usepackage{own}",
+    ),
+    *(
+        r"\newcommand{\a}[1][x]{#1",
+        r"\newcommand\b\a",
+        r"\def\c#1.{#1\a",
+        r"\let\d=\b",
+        r"\def\e{\input{a}}",
+        r"\endinput",
+    ),
     *(r"\NewDocumentCommand{\f}{s O{x} m}{#1#2#3}", r"\DeclarePairedDelimiter\g()", r"\newcommandx{\h}[2][1=a]{#1#2}"),
-    *(r"\a[", r"\a", r"\b", r"\c x.", r"\d", r"\e", r"\f*{x}", r"\g[\big]{x}", r"\h{x}", r"\xspace", r"\@ifnextchar[{\a}{\b}"),
+    *(
+        r"\a[",
+        r"\a",
+        r"\b",
+        r"\c x.",
+        r"\d",
+        r"\e",
+        r"\f*{x}",
+        r"\g[\big]{x}",
+        r"\h{x}",
+        r"\xspace",
+        r"\@ifnextchar[{\a}{\b}",
+    ),
     *(r"\section{One}", r"\section*{References}", r"\appendix", r"\bibliography{x}", r"\Refs", r"\endref", r"\lref\x{"),
-    *(r"\begin{thebibliography}{9}", r"\bibitem{x}", r"\end{thebibliography}", "\n{\\bf References}\n", r"\includepdf{x}"),
-    *(r"\begin{verbatim}", r"\end{verbatim}", r"\begin{comment}", r"\end{comment}", r"\verb|", r"\url{a%b}", "%", "\n", "\n\n"),
-    *(r"\iffalse", r"\fi", r"\else", r"\newif\ifx", r"\xtrue", r"\ifx", r"\ifmmode x\else $x$\fi", r"\csname", r"\endcsname"),
-    *(r"\begin{picture}", r"\end{picture}", r"\vspace{1cm}", r"\centerline{", r"\hskip 1pt plus", r"\hsize=", r"\label{x}"),
+    *(
+        r"\begin{thebibliography}{9}",
+        r"\bibitem{x}",
+        r"\end{thebibliography}",
+        "\n{\\bf References}\n",
+        r"\includepdf{x}",
+    ),
+    *(
+        r"\begin{verbatim}",
+        r"\end{verbatim}",
+        r"\begin{comment}",
+        r"\end{comment}",
+        r"\verb|",
+        r"\url{a%b}",
+        "%",
+        "\n",
+        "\n\n",
+    ),
+    *(
+        r"\iffalse",
+        r"\fi",
+        r"\else",
+        r"\newif\ifx",
+        r"\xtrue",
+        r"\ifx",
+        r"\ifmmode x\else $x$\fi",
+        r"\csname",
+        r"\endcsname",
+    ),
+    *(
+        r"\begin{picture}",
+        r"\end{picture}",
+        r"\vspace{1cm}",
+        r"\centerline{",
+        r"\hskip 1pt plus",
+        r"\hsize=",
+        r"\label{x}",
+    ),
     *("{", "}", "[", "]", "\\", "\\\\", "#1", "##", "$", "&", "\0", "\x000\x00", "é", "\ud7ff", " ", "word", "2001"),
 )
-NAMES = ("main.tex", "a.tex", "b.tex", "sub/a.tex", "own.sty", "own.cls", "c.bbl", "../x.tex", "C:\\y.tex", "d", "e.png", "")
+NAMES = (
+    "main.tex",
+    "a.tex",
+    "b.tex",
+    "sub/a.tex",
+    "own.sty",
+    "own.cls",
+    "c.bbl",
+    "../x.tex",
+    "C:\\y.tex",
+    "d",
+    "e.png",
+    "",
+)
 MAX_PIECES = 400
 
 
@@ -178,7 +258,14 @@ def main(arguments: list[str]) -> None:
         return
     atheris.instrument_all()
     atheris.Setup(
-        [sys.argv[0], f"-runs={inputs}", f"-rss_limit_mb={MAX_MIB * 2}", "-max_len=4000", "-timeout=60"],
+        [
+            sys.argv[0],
+            f"-runs={inputs}",
+            f"-rss_limit_mb={MAX_MIB * 2}",
+            "-max_len=4000",
+            "-len_control=0",
+            "-timeout=60",
+        ],
         lambda data: try_input(data, seeds),
     )
     atheris.Fuzz()

@@ -70,7 +70,9 @@ def test_a_section_by_macro_is_found() -> None:
 
 
 def test_a_letter_loses_its_title_page() -> None:
-    letter = paper("\\title{T}\\author{A}\n\\maketitle\n\\begin{abstract}\nShort.\n\\end{abstract}\nA letter.\n\\bibliography{x}")
+    letter = paper(
+        "\\title{T}\\author{A}\n\\maketitle\n\\begin{abstract}\nShort.\n\\end{abstract}\nA letter.\n\\bibliography{x}"
+    )
     assert clean_latex(letter) == "\\begin{abstract}\nShort.\n\\end{abstract}\nA letter."
     acknowledged = paper("\\maketitle\nA letter.\n\\section*{Acknowledgments}\nWe thank.", "\\usepackage{x}")
     assert clean_latex(acknowledged) == "A letter.\n\\section*{Acknowledgments}\nWe thank."
@@ -140,7 +142,8 @@ def test_batches_have_reasons_and_counts() -> None:
 
 def test_every_kind_of_loss_is_counted() -> None:
     text = paper(
-        "Front % c\n\\section{One}\n\\newcommand{\\a}{AAAAA}\\a \\iffalse no\\fi \\label{x}  \n\n\n\n\\bibliography{refs}\nEnd {\\b}",
+        "Front % c\n\\section{One}\n\\newcommand{\\a}{AAAAA}\\a \\iffalse no\\fi \\label{x}  \n\n\n\n"
+        "\\bibliography{refs}\nEnd {\\b}",
         "\\newcommand{\\b}[1]{#1}",
     )
     counts = clean_paper(text)
@@ -150,10 +153,53 @@ def test_every_kind_of_loss_is_counted() -> None:
 
 
 TOKENS = [
-    *(r"\begin{document}", r"\end{document}", r"\section{a}", r"\if0", r"\fi", r"\else", r"\iffalse", "%", r"\verb|", "|"),
-    *(r"\bibliography{", "{", "}", "\\\\", "\n", "\x00", "0", r"\newcommand{\a}[1]{b#1}", r"\a", r"\label{c}", r"\vspace"),
-    *(r"\begin{verbatim}", r"\end{verbatim}", r"\includepdf{d}", r"\title{e}", r"\newif\ifx", r"\xtrue", r"\ifx", "\\-", "  "),
-    *(r"\begin{thebibliography}", r"\end{thebibliography}", r"\def\b#1.{#1#1}", r"\b", ".", "é", r"\begin{picture}", "[", "]"),
+    *(
+        r"\begin{document}",
+        r"\end{document}",
+        r"\section{a}",
+        r"\if0",
+        r"\fi",
+        r"\else",
+        r"\iffalse",
+        "%",
+        r"\verb|",
+        "|",
+    ),
+    *(
+        r"\bibliography{",
+        "{",
+        "}",
+        "\\\\",
+        "\n",
+        "\x00",
+        "0",
+        r"\newcommand{\a}[1]{b#1}",
+        r"\a",
+        r"\label{c}",
+        r"\vspace",
+    ),
+    *(
+        r"\begin{verbatim}",
+        r"\end{verbatim}",
+        r"\includepdf{d}",
+        r"\title{e}",
+        r"\newif\ifx",
+        r"\xtrue",
+        r"\ifx",
+        "\\-",
+        "  ",
+    ),
+    *(
+        r"\begin{thebibliography}",
+        r"\end{thebibliography}",
+        r"\def\b#1.{#1#1}",
+        r"\b",
+        ".",
+        "é",
+        r"\begin{picture}",
+        "[",
+        "]",
+    ),
 ]
 
 
@@ -180,7 +226,16 @@ def test_no_defined_macro_is_left_in_real_papers(shared_data: Path) -> None:
 @pytest.mark.parametrize(
     "piece",
     [
-        *("\\begin{verbatim}", "\\begin{comment}x\\end{comment}", "%", "\\verb|", "\\iffalse ", "\\section ", " ", "\\\\"),
+        *(
+            "\\begin{verbatim}",
+            "\\begin{comment}x\\end{comment}",
+            "%",
+            "\\verb|",
+            "\\iffalse ",
+            "\\section ",
+            " ",
+            "\\\\",
+        ),
         *("\n", "\0", "\0" + "1\0", r"\newcommand{\a}[1][x]{#1}\a["),
     ],
 )

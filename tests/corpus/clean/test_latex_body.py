@@ -22,7 +22,14 @@ def body(text: str) -> str:
     [
         *(r"\part{A}", r"\chapter{A}", r"\section{A}", r"\subsection{A}", r"\subsubsection{A}", r"\paragraph*{A}"),
         *(r"\section*{A}", r"\section [a]{A}", "\\section\n{A}", r"\section{A \texorpdfstring{$a_{b_{c}}$}{a}}"),
-        *(r"\addchap{A}", r"\newsec{A}", r"\specialsection*{A}", "\\beginsection A\n", r"\head A\endhead", r"\heading A"),
+        *(
+            r"\addchap{A}",
+            r"\newsec{A}",
+            r"\specialsection*{A}",
+            "\\beginsection A\n",
+            r"\head A\endhead",
+            r"\heading A",
+        ),
     ],
 )
 def test_everything_before_the_first_section_goes(section: str) -> None:
@@ -40,10 +47,23 @@ def test_sections_of_the_preamble_do_not_count() -> None:
 @pytest.mark.parametrize(
     "ending",
     [
-        *("", "\\section*{Acknowledgments} We thank.", "\\section{Acknowledgements.}", "\\section*{\\bf ACKNOWLEDGMENT}"),
-        *("\\section*{Supplementary Material} More.", "\\section{Methods} How.", "\\appendix\n\\section{Proofs} Proof."),
+        *(
+            "",
+            "\\section*{Acknowledgments} We thank.",
+            "\\section{Acknowledgements.}",
+            "\\section*{\\bf ACKNOWLEDGMENT}",
+        ),
+        *(
+            "\\section*{Supplementary Material} More.",
+            "\\section{Methods} How.",
+            "\\appendix\n\\section{Proofs} Proof.",
+        ),
         *("\\section*{Author contributions} All.", "\\section*{Data Availability}\\label{data} Here."),
-        *("\\section*{Appendix A: Proofs} Proof.", "\\section*{Funding} None.", "\\section*{Conflict of Interest} None."),
+        *(
+            "\\section*{Appendix A: Proofs} Proof.",
+            "\\section*{Funding} None.",
+            "\\section*{Conflict of Interest} None.",
+        ),
     ],
 )
 def test_a_letter_keeps_its_body(ending: str) -> None:
@@ -63,11 +83,22 @@ def test_a_letter_with_sections_behind_its_bibliography_keeps_its_body() -> None
 @pytest.mark.parametrize(
     "bibliography",
     [
-        *(ENTRIES, "\\bibliographystyle{plain}\\bibliography{refs}", "\\printbibliography[heading=none]", "\\putbib[a]"),
+        *(
+            ENTRIES,
+            "\\bibliographystyle{plain}\\bibliography{refs}",
+            "\\printbibliography[heading=none]",
+            "\\putbib[a]",
+        ),
         *("\\section*{References}\n" + ENTRIES, "\\section{ BIBLIOGRAPHY }\n\\label{b}\\bibliography{refs}"),
         *("\\section*{\\bf References}\n[1] A. Author, 2001.\n\n[2] B. Author.", "\\chapter*{Literatur}\n[1] A, 2001."),
-        *("\\begin{references}\n\\reference{a} A.\n\\end{references}", "\\begin{bibdiv}\\begin{biblist}x\\end{biblist}\\end{bibdiv}"),
-        *("\\section*{R\u00e9f\u00e9rences}\n[1] A, 2001.", "\\section*{\u0421\u043f\u0438\u0441\u043e\u043a \u043b\u0438\u0442\u0435\u0440\u0430\u0442\u0443\u0440\u044b} [1] A."),
+        *(
+            "\\begin{references}\n\\reference{a} A.\n\\end{references}",
+            "\\begin{bibdiv}\\begin{biblist}x\\end{biblist}\\end{bibdiv}",
+        ),
+        *(
+            "\\section*{Références}\n[1] A, 2001.",
+            "\\section*{Список литературы} [1] A.",
+        ),
         *("\\Refs\n\\ref \\key 1 \\by A \\yr 2001 \\endref\n\\endRefs", "\\nocite{*}\\bibliography{a,b}"),
     ],
 )
@@ -114,8 +145,17 @@ def test_a_line_break_before_a_command() -> None:
 @pytest.mark.parametrize(
     "heading",
     [
-        *("{\\bf References}", "\\centerline{\\bf REFERENCES}", "\\noindent{\\bf References.}", "\\textbf{References:}"),
-        *("\\bigskip\\noindent {\\large\\bf References}", "\\centerline{\\tenbf 5. References}", "{\\sc Bibliographie}"),
+        *(
+            "{\\bf References}",
+            "\\centerline{\\bf REFERENCES}",
+            "\\noindent{\\bf References.}",
+            "\\textbf{References:}",
+        ),
+        *(
+            "\\bigskip\\noindent {\\large\\bf References}",
+            "\\centerline{\\tenbf 5. References}",
+            "{\\sc Bibliographie}",
+        ),
         *("\\begin{center}{\\bf References}\\end{center}", "\\vskip 1cm {\\bf Literature Cited}\\par"),
     ],
 )
@@ -131,7 +171,9 @@ def test_a_plain_bibliography(heading: str) -> None:
 
 def test_other_plain_formats() -> None:
     assert body("\\documentstyle{amsppt}\n\\document\nText\n\\Refs\n\\ref 1\\endref\n\\enddocument") == "Text"
-    assert body("Text\n\\Refs\n\\ref 1\\endref\n\\ref 2\\endref\nAddress\n\\enddocument") == "Text\n\nAddress".replace("\n\n", "\n")
+    assert body("Text\n\\Refs\n\\ref 1\\endref\n\\ref 2\\endref\nAddress\n\\enddocument") == "Text\n\nAddress".replace(
+        "\n\n", "\n"
+    )
     harvmac = "\\lref\\gsw{M. Green {\\it et al.}, 1987}\nTitle\n\\newsec{One} Text \\refs{\\gsw}.\n\\listrefs\n\\bye"
     assert body(harvmac) == "\\newsec{One} Text \\refs{\\gsw}."
     assert body("Text\n\\vfill\\eject\\end\njunk") == "Text\n\\vfill\\eject"
@@ -142,9 +184,35 @@ def test_other_plain_formats() -> None:
     st.lists(
         st.sampled_from(
             [
-                *(r"\begin{document}", r"\end{document}", r"\section{a}", r"\section{References}", r"\appendix", "2001"),
-                *(r"\begin{thebibliography}", r"\end{thebibliography}", r"\bibliography{a}", r"\Refs", r"\endref", "{", "}"),
-                *("}", r"\enddocument", "\n{\\bf References}\n", "\n\n{\\bf Captions of}\n\n", r"\lref\a{", r"\bye", r"\end ", "\\", "\n", r"\newpage"),
+                *(
+                    r"\begin{document}",
+                    r"\end{document}",
+                    r"\section{a}",
+                    r"\section{References}",
+                    r"\appendix",
+                    "2001",
+                ),
+                *(
+                    r"\begin{thebibliography}",
+                    r"\end{thebibliography}",
+                    r"\bibliography{a}",
+                    r"\Refs",
+                    r"\endref",
+                    "{",
+                    "}",
+                ),
+                *(
+                    "}",
+                    r"\enddocument",
+                    "\n{\\bf References}\n",
+                    "\n\n{\\bf Captions of}\n\n",
+                    r"\lref\a{",
+                    r"\bye",
+                    r"\end ",
+                    "\\",
+                    "\n",
+                    r"\newpage",
+                ),
             ]
         )
     )
@@ -161,8 +229,24 @@ def test_every_character_is_somewhere(tokens: list[str]) -> None:
     "piece",
     [
         *(r"\section{", r"\section{x}", r"\section ", r"\section{{{", r"\section{References}", r"\begin{references}"),
-        *(r"\begin{bibdiv}\begin{biblist}", r"\bibliography{x}", r"\Refs ", r"\endref", r"\lref\x{", "{\\bf References}\n"),
-        *("{\\bf References}\n2001\n", "{\\bf Figure captions}\n\n", "\\noindent\n", "\n", " ", "\\", r"\appendix", r"\end "),
+        *(
+            r"\begin{bibdiv}\begin{biblist}",
+            r"\bibliography{x}",
+            r"\Refs ",
+            r"\endref",
+            r"\lref\x{",
+            "{\\bf References}\n",
+        ),
+        *(
+            "{\\bf References}\n2001\n",
+            "{\\bf Figure captions}\n\n",
+            "\\noindent\n",
+            "\n",
+            " ",
+            "\\",
+            r"\appendix",
+            r"\end ",
+        ),
     ],
 )
 def test_long_hostile_texts_end(piece: str) -> None:

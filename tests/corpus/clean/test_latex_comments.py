@@ -100,7 +100,9 @@ def test_only_branches_and_their_commands_go(tokens: list[str]) -> None:
     assert without_untaken(text.replace(r"\fi", r"\fix")) == text.replace(r"\fi", r"\fix")
 
 
-@pytest.mark.parametrize("piece", [r"\iffalse ", r"\if0 a\fi ", r"\newif\ifx ", r"\newif\ifx\xtrue\ifx a\fi ", r"\ifx "])
+@pytest.mark.parametrize(
+    "piece", [r"\iffalse ", r"\if0 a\fi ", r"\newif\ifx ", r"\newif\ifx\xtrue\ifx a\fi ", r"\ifx "]
+)
 def test_long_hostile_texts_end(piece: str) -> None:
     without_untaken(piece * 30_000)
 

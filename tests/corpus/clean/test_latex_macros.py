@@ -127,7 +127,10 @@ def test_expansion(text: str, expanded: str | None) -> None:
         (r"\font\big=cmr10 scaled \magstep1 \font\bbb=msbm10 {\big A} {\bbb R}", r"{A} {\bbb R}"),
         ("\\font\\x=cmbx10 at 12pt\n{\\x A}", "{A}"),
         # A line end behind the end of an environment stays.
-        ("\\def\\be{\\begin{equation}}\\def\\ee{\\end{equation}}\\be\nx\n\\ee\nThe", "\\begin{equation}x\n\\end{equation}\nThe"),
+        (
+            "\\def\\be{\\begin{equation}}\\def\\ee{\\end{equation}}\\be\nx\n\\ee\nThe",
+            "\\begin{equation}x\n\\end{equation}\nThe",
+        ),
     ],
 )
 def test_every_way_to_define(text: str, expanded: str) -> None:

@@ -22,12 +22,23 @@ def test_the_main_file() -> None:
 
 def test_what_is_hardly_the_main_file() -> None:
     long = paper("x" * 500)
-    for name in ("supplement.tex", "SI.tex", "my_appendix.tex", "cover.tex", "response.tex", "main_old.tex", "anc/x.tex"):
+    for name in (
+        "supplement.tex",
+        "SI.tex",
+        "my_appendix.tex",
+        "cover.tex",
+        "response.tex",
+        "main_old.tex",
+        "anc/x.tex",
+    ):
         assert main_file({name: long, "paper.tex": paper("short")}) == "paper.tex"
     assert main_file({"threshold.tex": long, "paper.tex": paper("short")}) == "threshold.tex"
     assert main_file({"supplement.tex": long, "anc/x.tex": long}) == "supplement.tex"
     part = long.replace("{article}", "[../main]{subfiles}")
-    assert main_file({"sections/a.tex": part, "main.tex": paper("\\newcommand{\\s}[1]{\\subfile{sections/#1}}")}) == "main.tex"
+    assert (
+        main_file({"sections/a.tex": part, "main.tex": paper("\\newcommand{\\s}[1]{\\subfile{sections/#1}}")})
+        == "main.tex"
+    )
 
 
 def test_a_file_that_another_imports_is_not_the_main_one() -> None:

@@ -34,14 +34,25 @@ def test_files_are_put_where_they_are_read() -> None:
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        *((r"\import{sections/}{intro}", "sections/intro.tex"), (r"\import*{sections}{intro.tex}", "sections/intro.tex")),
+        *(
+            (r"\import{sections/}{intro}", "sections/intro.tex"),
+            (r"\import*{sections}{intro.tex}", "sections/intro.tex"),
+        ),
         *((r"\subimport{./}{method}", "method.tex"), (r"\includefrom{a/b/}{c}", "a/b/c.tex")),
-        *((r"\inputfrom{a/}{c}", "a/c.tex"), (r"\subinputfrom{a/}{c}", "a/c.tex"), (r"\subincludefrom{a/}{c}", "a/c.tex")),
+        *(
+            (r"\inputfrom{a/}{c}", "a/c.tex"),
+            (r"\subinputfrom{a/}{c}", "a/c.tex"),
+            (r"\subincludefrom{a/}{c}", "a/c.tex"),
+        ),
         *((r"\subfileinclude{a/c}", "a/c.tex"), (r"\includestandalone[width=1cm]{fig/one}", "fig/one.tex")),
         *((r"\InputIfFileExists{a}{}{}", "a.tex"), (r"\InputIfFileExists{a.tex}{}{no \input{b}}", "a.tex")),
         *((r"\IfFileExists{a}{\input{a}}{no}", "a.tex"), (r"\IfFileExists{b}{no}{\input{a}}", "a.tex")),
         *(("\\input\n{a}", "a.tex"), ("\\input% c\n{a}", "a.tex"), (r"\input{./b/../a}", "a.tex")),
-        *((r'\input{"with space"}', "with space.tex"), (r"\input{dotted.v2}", "dotted.v2.tex"), (r"\@input{a}", "a.tex")),
+        *(
+            (r'\input{"with space"}', "with space.tex"),
+            (r"\input{dotted.v2}", "dotted.v2.tex"),
+            (r"\@input{a}", "a.tex"),
+        ),
         *((r"\def\input@path{{x/}{sub/}}\input{a}", "sub/a.tex"), (r"\expandableinput{a}", "a.tex")),
         *((r"\newcommand{\dir}{sub}\input{\dir/a}", "sub/a.tex"), (r"\def\x{a}\def\y{sub/\x}\input{\y}", "sub/a.tex")),
     ],
@@ -104,7 +115,11 @@ def test_a_macro_that_is_not_used_reads_nothing() -> None:
 
 
 def test_macros_that_read_each_other_end() -> None:
-    for text in (r"\def\a{\a\input{x}}\a", r"\def\a{\input{x}\b}\def\b{\input{x}\a}\a", r"\let\input\a\let\a\input\a{x}"):
+    for text in (
+        r"\def\a{\a\input{x}}\a",
+        r"\def\a{\input{x}\b}\def\b{\input{x}\a}\a",
+        r"\let\input\a\let\a\input\a{x}",
+    ):
         flat({"main.tex": text, "x.tex": "X"})
     doubling = "".join(rf"\def\{a}{{\{b}\{b}\input{{x}}}}" for a, b in zip("abcdefghij", "bcdefghijk", strict=True))
     with pytest.raises(TooLarge):
@@ -132,7 +147,9 @@ def test_what_is_no_command_is_not_obeyed() -> None:
 def test_endinput_ends_a_file() -> None:
     assert flat({"main.tex": "1\\input{a}2", "a.tex": "A\\endinput B"}) == "1A2"
     assert flat({"main.tex": "1\\input{a}2", "a.tex": "A% \\endinput\nB"}) == "1A% \\endinput\nB2"
-    assert flat({"main.tex": "\\def\\x{\\input{a}\\endinput}1\\x 2", "a.tex": "A"}) == "\\def\\x{\\input{a}\\endinput}1A"
+    assert (
+        flat({"main.tex": "\\def\\x{\\input{a}\\endinput}1\\x 2", "a.tex": "A"}) == "\\def\\x{\\input{a}\\endinput}1A"
+    )
 
 
 def test_a_comment_at_the_end_of_a_file_ends_there() -> None:
@@ -189,7 +206,12 @@ def inserted(style: str, body: str = BODY, name: str = "notation.sty") -> str:
     "definition",
     [
         *(r"\newcommand{\D}{\mathcal{D}}", r"\def\D{\operatorname{\mathcal D}}", r"\newcommand{\Db} [1]{D^b(#1)}"),
-        *(r"\DeclareMathOperator{\D}{D}", r"\NewDocumentCommand\Db{m}{D(#1)}", r"\let\eps\varepsilon", r"\newcommand\D\Delta"),
+        *(
+            r"\DeclareMathOperator{\D}{D}",
+            r"\NewDocumentCommand\Db{m}{D(#1)}",
+            r"\let\eps\varepsilon",
+            r"\newcommand\D\Delta",
+        ),
         *(r"\DeclarePairedDelimiter{\Db}{(}{)}", r"\renewcommand{\eps}{\varepsilon}"),
     ],
 )
@@ -224,7 +246,10 @@ def test_what_a_definition_uses_is_taken_with_it() -> None:
     ("load", "name"),
     [
         *((r"\usepackage{amsmath,notation}", "notation.sty"), (r"\RequirePackage{notation}", "notation.sty")),
-        *((r"\documentclass[12pt]{notation}", "notation.cls"), (r"\documentstyle[12pt,notation]{article}", "notation.sty")),
+        *(
+            (r"\documentclass[12pt]{notation}", "notation.cls"),
+            (r"\documentstyle[12pt,notation]{article}", "notation.sty"),
+        ),
         *((r"\usepackage{styles/notation}", "styles/notation.sty"), (r"\LoadClass{notation}", "notation.cls")),
     ],
 )
@@ -233,7 +258,11 @@ def test_ways_to_load_a_style(load: str, name: str) -> None:
 
 
 def test_styles_that_load_styles() -> None:
-    support = {"notation.sty": r"\RequirePackage{more}\input{defs.def}\def\eps{e}", "more.sty": r"\RequirePackage{notation}\def\D{D}", "defs.def": r"\def\Db#1{(#1)}"}
+    support = {
+        "notation.sty": r"\RequirePackage{more}\input{defs.def}\def\eps{e}",
+        "more.sty": r"\RequirePackage{notation}\def\D{D}",
+        "defs.def": r"\def\Db#1{(#1)}",
+    }
     flattened = flatten("main.tex", {"main.tex": BODY}, 10_000, support)
     assert flattened.text.count(r"\def") == 3
     assert flattened.styles == support.keys()
@@ -241,9 +270,20 @@ def test_styles_that_load_styles() -> None:
 
 def test_files_of_definitions_that_are_read() -> None:
     main = "\\input{notation.sty}\n\\input{defs.def}\\input epsf\n\\input{words}\n$\\D$ \\eps \\epsfbox{a}"
-    support = {"notation.sty": r"\def\D{D}\def\unused{U}", "defs.def": r"\def\eps{e}", "epsf.sty": r"\def\epsfbox#1{#1}"}
+    support = {
+        "notation.sty": r"\def\D{D}\def\unused{U}",
+        "defs.def": r"\def\eps{e}",
+        "epsf.sty": r"\def\epsfbox#1{#1}",
+    }
     texts = {"main.tex": main, "words.tex": "Words.", "epsf.tex": r"\def\epsfbox#1{\special{#1}}\message{hi}"}
-    assert flat(texts, support).split("\n") == [r"\def\D{D}", "", r"\def\eps{e}", "", "Words.", r"$\D$ \eps \epsfbox{a}"]
+    assert flat(texts, support).split("\n") == [
+        r"\def\D{D}",
+        "",
+        r"\def\eps{e}",
+        "",
+        "Words.",
+        r"$\D$ \eps \epsfbox{a}",
+    ]
 
 
 def test_macros_of_a_style_that_read_files() -> None:
@@ -255,8 +295,26 @@ def test_macros_of_a_style_that_read_files() -> None:
     st.lists(
         st.sampled_from(
             [
-                *(r"\input{a}", r"\input a ", r"\import{b/}{", r"\def\x{\input{a}}", r"\x", r"\newcommand{\y}[1]{\input{#1}}"),
-                *(r"\y{a}", r"\IfFileExists{a}{", "}{", "}", "%", "\n", r"\endinput", r"\usepackage{s}", r"\let\z\input", r"\z{a}"),
+                *(
+                    r"\input{a}",
+                    r"\input a ",
+                    r"\import{b/}{",
+                    r"\def\x{\input{a}}",
+                    r"\x",
+                    r"\newcommand{\y}[1]{\input{#1}}",
+                ),
+                *(
+                    r"\y{a}",
+                    r"\IfFileExists{a}{",
+                    "}{",
+                    "}",
+                    "%",
+                    "\n",
+                    r"\endinput",
+                    r"\usepackage{s}",
+                    r"\let\z\input",
+                    r"\z{a}",
+                ),
                 *(r"\begin{verbatim}", r"\verb|", "|", "{", "\\", r"\lstinputlisting{a}", "word"),
             ]
         )
@@ -270,6 +328,8 @@ def test_any_mixture(tokens: list[str]) -> None:
         assert flattened.text.count("word") >= tokens.count("word")
 
 
-@pytest.mark.parametrize("piece", [r"\input{", r"\input a", r"\begin{verbatim}", r"\def\x{", r"\y{", r"\IfFileExists{a}{", r"\import{", "%"])
+@pytest.mark.parametrize(
+    "piece", [r"\input{", r"\input a", r"\begin{verbatim}", r"\def\x{", r"\y{", r"\IfFileExists{a}{", r"\import{", "%"]
+)
 def test_long_hostile_texts_end(piece: str) -> None:
     flatten("main.tex", {"main.tex": r"\newcommand{\y}[1]{\input{#1}}" + piece * 30_000}, 1 << 24)

@@ -49,9 +49,6 @@ def test_what_a_cleaner_counts_is_stored_beside_the_documents(tmp_path: Path) ->
     scores = pa.Table.from_batches(list(read_part(after.meta("scores", 0))))
     assert scores.to_pydict() == {"trim.cut": [3, 0, 1], "trim-2.cut": [0, None, 0]}
     (sample,) = [
-        row
-        for batch in read_part(after.meta("samples", 0))
-        for row in batch.to_pylist()
-        if row["reason"] == "empty"
+        row for batch in read_part(after.meta("samples", 0)) for row in batch.to_pylist() if row["reason"] == "empty"
     ]
     assert sample["id"] == "1"
