@@ -52,6 +52,8 @@ _DEFINED = re.compile(
 )
 _USED = re.compile(r"\\([A-Za-z]+)")
 _STRUCTURE = {
+    "part",
+    "chapter",
     "section",
     "subsection",
     "appendix",

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from corpus.text.tex import HELD, URL, VERB, VERBATIM, run_together
+from corpus.text.tex import HELD, URL, VERB, VERBATIM, commands, run_together
 
 _TOKEN = re.compile(
     rf"""%[^\n]*(?:\n[ \t]*%[^\n]*)*
@@ -22,14 +22,15 @@ _BLANK_LINE = re.compile(r"\n[ \t]*(?:\n|\Z)")
 _DECIDED = re.compile(r"\\(?:newif|if(?:true|false|\s+false|\s*0))")
 _FALSE = re.compile(r"\\if(?:false(?![A-Za-z@])|\s+false(?![A-Za-z])|\s*0(?!\s*0))")
 _CONDITIONAL = re.compile(
-    r"""(?P<if>\\if(?![A-Za-z@])
-        |\\if(?!f(?![A-Za-z@])|thenelse|def(?!ined)|undef|cs(?!name)|str|blank|bool|toggle|(?:num|dim)[a-z])[A-Za-z@]+
-            (?!\s*\{))
-    | \\newif\s*\\if[A-Za-z@]+
-    | (?P<else>\\else(?![A-Za-z@]))
-    | (?P<fi>\\fi(?![A-Za-z@]))
-    | \\.""",
-    re.VERBOSE | re.DOTALL,
+    r"""\\(?:
+        (?P<if>if(?![A-Za-z@])
+            |if(?!f(?![A-Za-z@])|thenelse|def(?!ined)|undef|cs(?!name)|str|blank|bool|toggle|(?:num|dim)[a-z])[A-Za-z@]+
+                (?!\s*\{))
+        | newif\s*\\if[A-Za-z@]+
+        | (?P<else>else(?![A-Za-z@]))
+        | (?P<fi>fi(?![A-Za-z@]))
+    )""",
+    re.VERBOSE,
 )
 """Those that take their branches in braces are macros of the packages ifthen and etoolbox, and no conditionals."""
 _NEWIF = re.compile(r"\\newif\s*\\if([A-Za-z@]+)")
@@ -126,7 +127,7 @@ def without_untaken(text: str) -> str:
 def _conditionals(text: str) -> list[_Conditional]:
     found = []
     open_ones: list[tuple[re.Match[str], re.Match[str] | None]] = []  # with the \else of each
-    for match in _CONDITIONAL.finditer(text):
+    for match in commands(_CONDITIONAL, text):
         if match["if"]:
             open_ones.append((match, None))
         elif match["else"] and open_ones:

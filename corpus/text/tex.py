@@ -39,6 +39,7 @@ def _nested(depth: int) -> str:
 _GROUP = re.compile(_nested(_NESTED), re.DOTALL)
 _OPTION = re.compile(rf"\[(?:[^\]{{}}\\%]++|\\.|%[^\n]*+|{_nested(_NESTED)})*+\]", re.DOTALL)
 _SPACE = re.compile(r"(?:[ \t\n]++|%[^\n]*+\n?)*+")
+_MAY_BE_SPACE = frozenset(("", " ", "\t", "\n", "%"))
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ENDS_IN_WORD = re.compile(r"(?<!\\)(?:\\\\)*\\[A-Za-z@]+\Z")
 _PIECE = re.compile(r"%[^\n]*|\\.|[{}]", re.DOTALL)
@@ -114,6 +115,8 @@ class Cursor:
         copied: characters of the arguments read, for the caller's account.
     """
 
+    __slots__ = ("_at", "_frames", "_level", "_text", "copied")
+
     def __init__(self, frames: list[Frame]) -> None:
         self._frames = frames
         self._level = len(frames) - 1
@@ -142,6 +145,8 @@ class Cursor:
     def skip_space(self) -> bool:
         """Skips space and comments; False where a paragraph ended there."""
         while True:
+            if self._text[self._at : self._at + 1] not in _MAY_BE_SPACE:
+                return True
             match = _SPACE.match(self._text, self._at)
             end = self._at if match is None else match.end()
             if _BLANK_LINE.search(self._text, self._at, end):
@@ -189,9 +194,12 @@ class Cursor:
 
     def argument(self) -> str | None:
         """A group, without its braces, or else one token; None where there is none in this paragraph."""
-        if not self.skip_space() or self.peek() in ("", "}"):
+        if not self.skip_space():
             return None
-        return self.group() if self.peek() == "{" else self.token()
+        mark = self._text[self._at : self._at + 1]
+        if mark == "{":
+            return self._enclosed(self._frames[self._level].group_end(self._at))
+        return None if mark in ("", "}") else self.token()
 
     def token(self) -> str:
         token = self.match(CONTROL) or self.match(HELD)
