@@ -29,6 +29,7 @@ _LAYOUT = word_set(
 
 _TESTS = {f"If{test}{branches}": branches for test in ("Boolean", "NoValue", "Value") for branches in ("TF", "T", "F")}
 _PEEKS = frozenset({"@ifstar", "@ifnextchar", "kernel@ifnextchar"})
+_WORD = re.compile(r"[A-Za-z@]+")
 _BRACES = {"\\bgroup": "{", "\\egroup": "}"}
 _COMPARISONS = frozenset({"ifthenelse", "ifstrempty", "ifblank"})
 _EQUAL = re.compile(r"\s*\\(?:equal\s*\{([^{}]*)\}\s*\{([^{}]*)\}|isempty\s*\{([^{}]*)\})\s*")
@@ -64,10 +65,10 @@ def expand_macros(text: str) -> Expanded:
     """`text` without its macro definitions, every use that follows one replaced by its expansion.
 
     As TeX does it: in reading order, arguments put in before the body is read again, spaces behind a control word
-    skipped. Known are the commands of `corpus.text.tex_macros`; within an expansion, xparse's tests of arguments,
-    \\@ifstar, \\@ifnextchar, and comparisons of text without commands are decided. Not known: grouping (a definition
-    holds to the end of the document), other conditionals, environments. Of \\mathchoice, which has the same in four
-    sizes, that of running text is taken. A use stays where its arguments are not there,
+    skipped. Known are the commands of `corpus.text.tex_macros`. Within an expansion, xparse's tests of arguments,
+    \\@ifstar, \\@ifnextchar, and comparisons of text without commands are decided, \\csname makes a name of letters, and
+    of \\mathchoice, which has the same in four sizes, that of running text is taken. Not known: grouping (a definition
+    holds to the end of the document), other conditionals, environments. A use stays where its arguments are not there,
     or where TeX would have to compute (`read_definition`).
 
     A macro that loops or explodes is not expanded: when a use in the document goes deeper than MAX_DEPTH, the macro
@@ -83,7 +84,7 @@ class _Expander:
     def __init__(self, text: str) -> None:
         self.frames = [Frame(text)]
         self.macros: dict[str, Macro] = {}
-        self.known = {*DEFINERS, *PREFIXES, *_TESTS, *_PEEKS, *_COMPARISONS, "mathchoice", "xspace"}
+        self.known = {*DEFINERS, *PREFIXES, *_TESTS, *_PEEKS, *_COMPARISONS, "csname", "mathchoice", "xspace"}
         self.given_up: set[str] = set()
         self.left: set[str] = set()
         self.out: list[str] = []
@@ -236,7 +237,10 @@ class _Expander:
         cursor = Cursor(self.frames)
         depth = self.frames[-1].depth
         chosen: str | None = None
-        if name == "mathchoice":
+        if name == "csname":
+            made = cursor.until("\\endcsname")
+            chosen = f"\\{made.strip()}" if made and _WORD.fullmatch(made.strip()) else None
+        elif name == "mathchoice":
             styles = [cursor.argument() for _ in range(4)]
             chosen = None if None in styles else f"{{{styles[1]}}}"
         elif name in _PEEKS:

@@ -31,19 +31,20 @@ _INPUT_PATH = re.compile(r"\{([^{}]*)\}")
 _CODE_REGIONS = re.compile(r"\\ExplSyntaxOn(?![A-Za-z]).*?(?:\\ExplSyntaxOff(?![A-Za-z])|\Z)", re.DOTALL)
 _STYLE_MACHINERY = word_set(
     """
-    accent addtolength advance aftergroup box chardef copy count def dimen divide edef everypar fontsize futurelet gdef
-    global hrule hsize immediate let long message multiply newbox newcount newdimen newif newread newskip newwrite
-    output par parindent parskip penalty selectfont setlength skip toks unhbox unvbox vbox vrule vskip vtop xdef
+    accent addtolength advance aftergroup box chardef copy count csname def dimen divide edef everypar fontsize
+    futurelet gdef global hrule hsize immediate let long message multiply newbox newcount newdimen newif newread
+    newskip newwrite output par parindent parskip penalty selectfont setlength skip toks unhbox unvbox vbox vrule
+    vskip vtop xdef
     """
 )
 """Commands by which TeX computes, or makes up pages. A macro of a style with one of these is not notation."""
 
 _DOCUMENT = word_set(
     """
-    Cref and autoref baselinestretch bf caption cite citealt citeauthor citep citet citeyear clearpage cref em emph
-    eqref footnote footnotetext href index it item label maketitle mbox newpage pageref par paragraph proof quote ref rm
-    sc section sf sl subsection subsubsection tableofcontents text textbf textit textrm textsc textsf textsl texttt
-    thanks tt url verb
+    and autoref baselinestretch begin bf caption cite citealt citeauthor citep citet citeyear clearpage Cref cref em
+    emph end eqref footnote footnotetext href index it item label maketitle mbox newpage pageref par paragraph proof
+    quote ref rm sc section sf sl subsection subsubsection tableofcontents text textbf textit textrm textsc textsf
+    textsl texttt thanks tt url verb
     """
 )
 """LaTeX's own commands of running text: a style that redefines one changes how it looks."""

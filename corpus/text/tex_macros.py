@@ -28,7 +28,7 @@ _TEXT_FONT = re.compile(r"(?:cm|am)(?!mi|sy|ex|bsy)|(?:ec|tc|lm|ae)[a-z]|p(?:tm|
 _ENSURES_MATH = re.compile(r"\s*(?:\\relax\s*)?\\ifmmode(?![A-Za-z@])(.*?)\\else(?![A-Za-z@]).*\\fi\s*", re.DOTALL)
 _MACHINERY = re.compile(
     r"""\\(?:
-        (?:afterassignment|aftergroup|catcode|char|csname|endcsname|expandafter|fam|futurelet|halign|lccode|loop|mathcode
+        (?:afterassignment|aftergroup|catcode|char|expandafter|fam|futurelet|halign|lccode|loop|mathcode
         |noalign|openin|openout|read|romannumeral|setbox|special|string|textfont|the|uccode|valign|write)(?![A-Za-z@])
         |if(?!f(?![A-Za-z@])|thenelse|strempty|blank)
     )""",

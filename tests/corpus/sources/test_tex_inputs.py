@@ -223,7 +223,7 @@ def test_definitions_of_a_style_are_taken(definition: str) -> None:
     "definition",
     [
         *(r"\def\D{\@ifnextchar[\a\b}", r"\def\D{\hbox to 1cm{\hrule}}", r"\def\Db#1{\relax}", r"\def\D{\global\x}"),
-        *(r"\def\D{\csname x\endcsname}", r"% \def\D{x}", r"\def\x{\def\D{x}}", r"\endinput\def\D{x}"),
+        *(r"\def\D{\expandafter\x}", r"% \def\D{x}", r"\def\x{\def\D{x}}", r"\endinput\def\D{x}"),
         r"\ExplSyntaxOn\def\D{x}\ExplSyntaxOff",
     ],
 )

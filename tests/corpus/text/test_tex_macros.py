@@ -68,7 +68,7 @@ def test_what_is_no_definition(command: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        ("newcommand", r"\a{\csname x\endcsname}"),
+        ("newcommand", r"\a{\expandafter\x}"),
         ("def", r"\a{\ifnum1=1 x\fi}"),
         ("def", r"\a#1#{#1}"),
         ("def", r"\a#2{}"),
