@@ -46,8 +46,8 @@ def speed(name: str, size: int, taken: float) -> float:
 
 _DEFINED = re.compile(
     r"""\\(?:(?:re)?newcommand|DeclareRobustCommand|providecommand|DeclareMathOperator
-        |(?:New|Renew|Provide|Declare)DocumentCommand|DeclarePairedDelimiterX?)\*?\s*\{?\s*\\([A-Za-z]+)
-    | \\[gex]?def\s*\\([A-Za-z]+)""",
+        |(?:New|Renew|Provide|Declare)DocumentCommand|DeclarePairedDelimiterX?)\*?\s*\{?\s*\\([A-Za-z]+)(?![A-Za-z@])
+    | \\[gex]?def\s*\\([A-Za-z]+)(?![A-Za-z@])""",
     re.VERBOSE,
 )
 _USED = re.compile(r"\\([A-Za-z]+)")

@@ -13,7 +13,10 @@ from corpus.rules import Cleaned, Cleaner
 from corpus.text.tex import CONTROL
 
 _BLANK_LINES = re.compile(r"\n\n\n+")
-_NOT_WORDS = re.compile(r"\\begin\{abstract\}.*?\\end\{abstract\}|\\[A-Za-z@]+\*?(?:\[[^\]]*\])?", re.DOTALL)
+_NOT_WORDS = re.compile(
+    r"\\begin\{abstract\}.*?\\end\{abstract\}|\\(?:sub)*(?:section|chapter)\*?\{[^{}]*\}|\\[A-Za-z@]+\*?(?:\[[^\]]*\])?",
+    re.DOTALL,
+)
 _WORD = re.compile(r"[^\W\d_]{2}")
 
 

@@ -47,7 +47,8 @@ _SIGNATURES: dict[str, str] = {
     "*moomm": "newenvironment renewenvironment",
     # figures, and pages of a PDF
     "*oom": """
-        includegraphics includepdf includesvg includestandalone epsfbox epsffile epsfig psfig plotone figurenum
+        includegraphics includepdf includepdfmerge includesvg includestandalone
+        epsfbox epsffile epsfig psfig plotone figurenum
         """,
     "*omm": "plottwo",
     # a box or a colour, of which the content stays
@@ -103,6 +104,7 @@ _TITLE_PAGE = dict.fromkeys(
 
 _LAYOUT_TAGS = {
     **dict.fromkeys(("center", "flushleft", "flushright", "sloppypar", "titlepage", "samepage", "landscape"), ""),
+    **dict.fromkeys(("refsection", "refsegment"), "o"),
     **dict.fromkeys(("small", "footnotesize", "scriptsize", "tiny", "normalsize", "large", "frontmatter"), ""),
     **dict.fromkeys(("singlespace", "doublespace", "onehalfspace", "raggedright", "raggedleft", "linenumbers"), ""),
     **dict.fromkeys(("spacing", "multicols", "adjustbox"), "m"),
@@ -216,7 +218,7 @@ class _Tidying:
                 at = plain.end()
                 continue
             at = self.leave(end)
-            pages = pages or name == "includepdf"
+            pages = pages or name.startswith("includepdf")
             if self.title_page and name in _TITLE_PAGE:
                 title_page += at - start
         self.write(text[at:])

@@ -4,7 +4,15 @@ import re
 from typing import NamedTuple
 
 from corpus.text.tex import CONTROL, FALSE, NO_VALUE, TRUE, Cursor, Frame, run_together, word_set
-from corpus.text.tex_macros import DEFINERS, PREFIXES, PROVIDERS, Macro, read_definition
+from corpus.text.tex_macros import (
+    DEFINERS,
+    PREFIXES,
+    PROVIDERS,
+    Environment,
+    Macro,
+    read_definition,
+    read_environment,
+)
 
 MAX_DEPTH = 64
 """Expansions within expansions. TeX has no such limit, but a paper that needs more than this loops."""
@@ -27,15 +35,20 @@ _LAYOUT = word_set(
 )
 """Commands of the document's structure: their redefinition is a matter of layout. It is removed, and they stay."""
 
-_TESTS = {f"If{test}{branches}": branches for test in ("Boolean", "NoValue", "Value") for branches in ("TF", "T", "F")}
+_TESTS = {
+    f"If{test}{branches}": branches
+    for test in ("Boolean", "NoValue", "Value", "Blank")
+    for branches in ("TF", "T", "F")
+}
 _PEEKS = frozenset({"@ifstar", "@ifnextchar", "kernel@ifnextchar"})
 _WORD = re.compile(r"[A-Za-z@]+")
 _BRACES = {"\\bgroup": "{", "\\egroup": "}"}
 _COMPARISONS = frozenset({"ifthenelse", "ifstrempty", "ifblank"})
 _EQUAL = re.compile(r"\s*\\(?:equal\s*\{([^{}]*)\}\s*\{([^{}]*)\}|isempty\s*\{([^{}]*)\})\s*")
 
-_BEGINS_DEFINITION = re.compile(rf"\s*(?=\\(?:{'|'.join(sorted([*DEFINERS, *PREFIXES]))})(?![A-Za-z@]))")
-_ANY_DEFINER = re.compile(_BEGINS_DEFINITION.pattern.removeprefix(r"\s*"))
+_DEFINER = rf"\\(?:{'|'.join(sorted([*DEFINERS, *PREFIXES, 'newenvironment']))})(?![A-Za-z@])"
+_ANY_DEFINER = re.compile(_DEFINER)
+_BEGINS_DEFINITION = re.compile(rf"\s*(?={_DEFINER})")
 _SPACES = re.compile(r"[ \t]*(?:\n(?![ \t]*\n)[ \t]*)?")  # one line end is a space, two are a paragraph
 _REST_OF_LINE = re.compile(r"[ \t]*\n?")
 _ENDS_ENVIRONMENT = re.compile(r"\\end\s*\{[^{}]*\}\s*\Z")
@@ -66,10 +79,10 @@ def expand_macros(text: str) -> Expanded:
 
     As TeX does it: in reading order, arguments put in before the body is read again, spaces behind a control word
     skipped. Known are the commands of `corpus.text.tex_macros`. Within an expansion, xparse's tests of arguments,
-    \\@ifstar, \\@ifnextchar, and comparisons of text without commands are decided, \\csname makes a name of letters, and
-    of \\mathchoice, which has the same in four sizes, that of running text is taken. Not known: grouping (a definition
-    holds to the end of the document), other conditionals, environments. A use stays where its arguments are not there,
-    or where TeX would have to compute (`read_definition`).
+    \\@ifstar, \\@ifnextchar, and comparisons of text without commands are decided, \\csname makes a name of letters,
+    and \\mathchoice, which has the same in four sizes, gives that of running text. New environments (\\newenvironment)
+    are macros as well. Not known: grouping (a definition holds to the end of the document), other conditionals. A use
+    stays where its arguments are not there, or where TeX would have to compute (`read_definition`).
 
     A macro that loops or explodes is not expanded: when a use in the document goes deeper than MAX_DEPTH, the macro
     called there, and when it puts in more than MAX_CALL_CHARS, the macro used in the document, stays as written from
@@ -84,7 +97,9 @@ class _Expander:
     def __init__(self, text: str) -> None:
         self.frames = [Frame(text)]
         self.macros: dict[str, Macro] = {}
-        self.known = {*DEFINERS, *PREFIXES, *_TESTS, *_PEEKS, *_COMPARISONS, "csname", "mathchoice", "xspace"}
+        self.environments: dict[str, Environment] = {}
+        self.known = {*DEFINERS, *PREFIXES, *_TESTS, *_PEEKS, *_COMPARISONS}
+        self.known |= {"csname", "mathchoice", "newenvironment", "xspace"}
         self.given_up: set[str] = set()
         self.left: set[str] = set()
         self.out: list[str] = []
@@ -144,6 +159,10 @@ class _Expander:
             return self.call(name, macro, use)
         if name in DEFINERS:
             return self.define(name, at)
+        if name == "newenvironment":
+            return self.define_environment(at)
+        if name in ("begin", "end"):
+            return self.call_environment(name, use)
         if name in PREFIXES:
             cursor = Cursor(self.frames)
             if not cursor.match(_BEGINS_DEFINITION):
@@ -167,13 +186,31 @@ class _Expander:
             macro = self.macros.get(definition.alias, macro)
         if command not in PROVIDERS or name not in self.macros:
             self.learn(name, macro)
+        self.count_definition(at)
+        return True
+
+    def define_environment(self, at: int) -> bool:
+        cursor = Cursor(self.frames)
+        definition = read_environment(cursor)
+        self.used += cursor.copied
+        if definition is None:
+            return False
+        cursor.accept()
+        name, environment = definition
+        if environment is not None:
+            self.environments[name] = environment
+            self.known |= {"begin", "end"}
+        self.count_definition(at)
+        return True
+
+    def count_definition(self, at: int) -> None:
+        """Of a definition that began at `at` and has just been passed."""
         frame = self.frames[-1]
         if len(self.frames) == 1:
             begins_line = not self.out or self.out[-1].rstrip(" \t").endswith("\n")
             if begins_line and (rest := _REST_OF_LINE.match(frame.text, frame.at)):
                 frame.at = rest.end()  # or its line would become an empty one, a paragraph's end
             self.definitions += frame.at - at
-        return True
 
     def learn(self, name: str, macro: Macro | None) -> None:
         if name in _LAYOUT or name in DEFINERS or name in self.given_up:
@@ -212,6 +249,22 @@ class _Expander:
             if not (expansion[-1:] == "}" and _ENDS_ENVIRONMENT.search(expansion, max(0, len(expansion) - 80))):
                 frame.at = behind  # else the line end behind it stays
         self.put(expansion, use, depth, macro.literal)
+        return True
+
+    def call_environment(self, which: str, use: str) -> bool:
+        """Puts what an environment of the paper begins or ends with in the place of its tag."""
+        cursor = Cursor(self.frames)
+        environment = self.environments.get(cursor.group() or "")
+        depth = self.frames[-1].depth + 1
+        if environment is None or depth > MAX_DEPTH:
+            return False
+        macro = environment.begin if which == "begin" else environment.end
+        arguments = cursor.arguments(macro.parameters)
+        self.used += cursor.copied
+        if arguments is None:
+            return False
+        cursor.accept()
+        self.put(macro.expansion(arguments), use, depth)
         return True
 
     def put(self, expansion: str, use: str, depth: int, literal: bool = False) -> None:
@@ -273,6 +326,8 @@ def _is_true(name: str, tested: str) -> bool | None:
         return tested == NO_VALUE
     if name.startswith("IfValue"):
         return tested != NO_VALUE
+    if name.startswith("IfBlank"):
+        return not tested.strip()
     if name == "ifthenelse":
         match = _EQUAL.fullmatch(tested)
         if match is None or "\\" in "".join(filter(None, match.groups())):

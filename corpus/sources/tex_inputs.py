@@ -17,6 +17,9 @@ MAX_DEPTH = 16
 MAX_COMMANDS = 200_000
 """Commands that are obeyed: files read, definitions, macros that read files. No paper has a tenth of it."""
 
+MAX_ITEMS = 1_000
+"""Turns of a loop over files."""
+
 MAX_NAME = 200
 """Characters of a macro that stands in the name of a file."""
 
@@ -26,6 +29,7 @@ MAX_EXPANSIONS = 16
 STYLES = (".sty", ".cls", ".def", ".clo", ".cfg")
 """Endings of files that hold macros and no text."""
 _END = re.compile(r"\\end\s*\{document\}")
+_LOOP = re.compile(r"\s*\\([A-Za-z]+)\s*(?:\[[^\[\]]*\]\s*)?in\s*(?=\{)")
 _BARE_NAME = re.compile(r'"[^"\n]*"|[^\s{}\\%]+')
 _INPUT_PATH = re.compile(r"\{([^{}]*)\}")
 _CODE_REGIONS = re.compile(r"\\ExplSyntaxOn(?![A-Za-z]).*?(?:\\ExplSyntaxOff(?![A-Za-z])|\Z)", re.DOTALL)
@@ -48,6 +52,8 @@ _DOCUMENT = word_set(
     """
 )
 """LaTeX's own commands of running text: a style that redefines one changes how it looks."""
+
+_PEEKS = frozenset({"@ifstar", "@ifnextchar", "kernel@ifnextchar"})
 
 _ALONE = ("subfile", "subfileinclude", "includestandalone")
 _READS = ("input", "include", "@input", "@@input", "expandableinput", *_ALONE)
@@ -81,7 +87,7 @@ def _one_of(names: Iterable[str]) -> str:
     return "|".join([f"{letter}(?:{'|'.join(rest)})(?![A-Za-z@])" for letter, rest in letters.items()])
 
 
-_OBEYED = _one_of([*_READS, *_IMPORTS, *_LISTINGS, *_LOADS, *_TESTS, *DEFINERS, "endinput"])
+_OBEYED = _one_of([*_READS, *_IMPORTS, *_LISTINGS, *_LOADS, *_TESTS, *DEFINERS, "endinput", "foreach"])
 _NEXT = re.compile(
     rf"""(?:[^\\%]++|%[^\n]*+|\\(?!{_OBEYED}|begin[ ]*\{{(?:comment|{VERBATIM})\}})
         (?:{VERB}|{URL}|[A-Za-z@]++|[^A-Za-z@]))*+
@@ -112,10 +118,9 @@ def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[st
 
     Obeyed are \\input, \\include, \\subfile, \\subfileinclude, \\includestandalone, \\import and its kin with their
     folders, \\InputIfFileExists, \\IfFileExists, \\input@path, commands that print a file as it stands (in a verbatim
-    environment then), and macros of the paper that stand for one of these. `texts` are the paper's TeX files, `support`
-    are others that may be read: where it is a style, a class or a file of definitions, those of its macros are put in
-    that the paper uses and that stand for something in it: no names with @, nothing by which TeX computes or makes up
-    pages, none that redefine LaTeX's own commands of running text or drop an argument.
+    environment then), loops of \\foreach over these, and macros of the paper that stand for one of them. `texts` are the
+    paper's TeX files, `support` are others that may be read: where that is a style, a class or a file of definitions,
+    those of its macros are put in that the paper uses and that stand for something in it (`_Style.is_notation`).
 
     Comments stay; commands in them, in verbatim passages and in definitions are not obeyed. Of a file with a
     \\begin{document} of its own only the body is put in, if the document has begun; of every file only what stands
@@ -178,6 +183,7 @@ class _Flattener:
             **dict.fromkeys(DEFINERS, self.define),
             **dict.fromkeys(_TESTS, self.if_exists),
             "endinput": self.end_input,
+            "foreach": self.for_each,
         }
         self.built_in = len(self.handlers)
         self.used: set[str] | None = None
@@ -290,6 +296,23 @@ class _Flattener:
         self.put(f"\\begin{{verbatim}}\n{self.texts[found].rstrip()}\n\\end{{verbatim}}")
         return True
 
+    def for_each(self, command: str) -> bool:
+        """A loop of pgffor over files: its body, once for each item of the list."""
+        cursor = Cursor(self.frames)
+        head = cursor.match(_LOOP)
+        items = None if head is None else cursor.group()
+        cursor.skip_space()
+        body = None if items is None else cursor.group()
+        depth = self.frames[-1].depth + 1
+        if head is None or items is None or body is None or depth > MAX_EXPANSIONS or not self.reads(body):
+            return False
+        variable = re.compile(rf"\\{head[1]}(?![A-Za-z@])[ ]*")
+        turns = [item.join(variable.split(body)) for item in _items(items)]
+        self.spend(sum(map(len, turns)) + 1)
+        cursor.accept()
+        self.frames.append(Frame("\n".join(turns), depth))
+        return True
+
     def end_input(self, command: str) -> bool:
         while not isinstance(self.frames[-1], _File):
             self.frames.pop()
@@ -340,12 +363,14 @@ class _Flattener:
 
     def remember(self, name: str, macro: Macro) -> None:
         body = "".join([piece for piece in macro.body if isinstance(piece, str)])
-        commands = CONTROL.findall(body)
-        if name not in commands and any(command in self.handlers and command not in DEFINERS for command in commands):
+        if self.reads(body) and name not in CONTROL.findall(body):
             self.macros[name] = macro
             self.handlers[name] = self.expand
         elif not macro.parameters and len(body) < MAX_NAME and name not in self.handlers:
             self.macros[name] = macro
+
+    def reads(self, body: str) -> bool:
+        return any(command in self.handlers and command not in DEFINERS for command in CONTROL.findall(body))
 
     def expand(self, name: str) -> bool:
         depth = self.frames[-1].depth + 1
@@ -425,33 +450,23 @@ class _Flattener:
         second time."""
         if self.used is None:
             self.used = {name for text in self.papers.values() for name in CONTROL.findall(text)}
-        places: dict[str, list[tuple[Frame, int, str]]] = {}
+        found = _Style()
         for name, frame, at, command in self.all_definitions(style):
-            places.setdefault(name, []).append((frame, at, command))
-        sources: dict[str, list[str]] = {}
-        waiting = [name for name in places if name in self.used]
+            found.places.setdefault(name, []).append((frame, at, command))
+        waiting = [name for name in found.places if name in self.used]
+        chosen: set[str] = set()
         while waiting:
             name = waiting.pop()
-            if name in sources:
-                continue
-            sources[name] = []
-            for frame, at, command in places.get(name, ()):
-                frame.at = at
-                cursor = Cursor([frame])
-                definition = read_definition(command, cursor)
-                if definition is None or definition.macro is None or definition.name in _DOCUMENT:
-                    continue
-                cursor.accept()
-                names = set(CONTROL.findall("".join(map(str, definition.macro.body))))
-                if _is_notation(definition.macro, names):
-                    sources[name].append(f"\\{command}{frame.text[at : frame.at]}\n")
-                    waiting += names
-                    self.remember(name, definition.macro)
-        return "".join([line for name in places for line in sources.get(name, ())])
+            if name not in chosen and found.is_notation(name):
+                chosen.add(name)
+                for one in found.read(name):
+                    waiting += [used for used in one.names if used in found.places]
+                    self.remember(name, one.macro)
+        return "".join([one.source for name in found.places if name in chosen for one in found.read(name)])
 
     def all_definitions(self, style: str) -> Iterator[tuple[str, Frame, int, str]]:
         """(name, text, place behind the defining command, that command) of every definition that a style, and those
-        that it loads, make outside other definitions, but of names with @; each style once."""
+        that it loads, make outside other definitions; each style once."""
         if style in self.styles:
             return
         self.styles.add(style)
@@ -465,8 +480,7 @@ class _Flattener:
                 return
             name = match["braced"] or match["name"]
             if name:
-                if "@" not in name:
-                    yield name, frame, match.end("command"), match["command"]
+                yield name, frame, match.end("command"), match["command"]
                 if match["opens"] is not None:
                     at = frame.group_end(at) or at
             elif match["load"]:
@@ -481,6 +495,20 @@ class _Flattener:
                         yield from self.all_definitions(loaded)
 
 
+def _items(items: str) -> list[str]:
+    """The items of a list of pgffor, `1,...,3` written out."""
+    found: list[str] = []
+    listed = [item.strip() for item in items.split(",")]
+    for number, item in enumerate(listed):
+        if item == "..." and found and number + 1 < len(listed):
+            first, last = found[-1], listed[number + 1]
+            if first.isdecimal() and last.isdecimal() and int(last) - int(first) < MAX_ITEMS:
+                found += [str(between) for between in range(int(first) + 1, int(last))]
+        else:
+            found.append(item)
+    return found[:MAX_ITEMS]
+
+
 def _body(text: str) -> str:
     """What stands between \\begin{document} and \\end{document}, where they are."""
     if begin := find_command(BEGIN, text):
@@ -490,11 +518,59 @@ def _body(text: str) -> str:
     return text
 
 
-def _is_notation(macro: Macro, names: set[str]) -> bool:
-    """Whether a macro of a style, whose body holds commands of these `names`, stands for something in a text, and for
-    all that is given to it."""
-    lost = (
-        range(1, 1 + sum(parameter.kind != "l" for parameter in macro.parameters)) if macro.delimiters is None else ()
-    )
-    used = all(number in macro.body for number in lost)
-    return used and not any("@" in name for name in names) and not names & _STYLE_MACHINERY
+class _Read(NamedTuple):
+    """A definition of a style: its source, the macro, and names of the commands in it."""
+
+    source: str
+    macro: Macro
+    names: frozenset[str]
+
+
+class _Style:
+    """The definitions of a style, read when they are asked for.
+
+    Attributes:
+        places: of each name, (text, place behind the defining command, that command).
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[str, list[tuple[Frame, int, str]]] = {}
+        self._read: dict[str, list[_Read]] = {}
+        self._notation: dict[str, bool] = {}
+
+    def read(self, name: str) -> list[_Read]:
+        """The definitions of a name whose uses can be expanded."""
+        if name not in self._read:
+            found = self._read[name] = []
+            for frame, at, command in self.places.get(name, ()):
+                frame.at = at
+                cursor = Cursor([frame])
+                definition = read_definition(command, cursor)
+                if definition is not None and definition.macro is not None:
+                    cursor.accept()
+                    names = frozenset(CONTROL.findall("".join(map(str, definition.macro.body))))
+                    found.append(_Read(f"\\{command}{frame.text[at : frame.at]}\n", definition.macro, names))
+        return self._read[name]
+
+    def is_notation(self, name: str, depth: int = 0) -> bool:
+        """Whether a macro stands for something in a text, and for all that is given to it: no redefinition of a command
+        of running text; nothing in it by which TeX computes, or that is not known, as names with @ are but for those
+        of such macros of the style itself."""
+        if name not in self._notation:
+            self._notation[name] = False  # one that comes back to itself
+            found = self.read(name)
+            self._notation[name] = (
+                bool(found)
+                and len(found) == len(self.places[name])
+                and name not in _DOCUMENT
+                and depth <= MAX_EXPANSIONS
+                and all(self._is_plain(one, depth) for one in found)
+            )
+        return self._notation[name]
+
+    def _is_plain(self, one: _Read, depth: int) -> bool:
+        arguments = () if one.macro.delimiters else one.macro.parameters
+        used = all(number in one.macro.body for number in range(1, 1 + sum(one.kind != "l" for one in arguments)))
+        internal = [name for name in one.names if "@" in name and name not in _PEEKS]
+        known = all(name in self.places and self.is_notation(name, depth + 1) for name in internal)
+        return used and known and not one.names & _STYLE_MACHINERY

@@ -104,10 +104,39 @@ def read_definition(command: str, cursor: Cursor) -> Definition | None:
     return DEFINERS[command](command, cursor)
 
 
+class Environment(NamedTuple):
+    """What is put in for \\begin and \\end of an environment."""
+
+    begin: Macro
+    end: Macro
+
+
+def read_environment(cursor: Cursor) -> tuple[str, Environment | None] | None:
+    """The name of the environment that follows \\newenvironment, and the environment, None where its uses cannot be
+    expanded; None where nothing is defined."""
+    cursor.skip_space()
+    cursor.match(_STAR)
+    cursor.skip_space()
+    name = cursor.group()
+    signature = None if name is None else _signature("newcommand", cursor)
+    begin = None if signature is None else cursor.argument()
+    end = None if begin is None else cursor.argument()
+    if name is None or signature is None or begin is None or end is None:
+        return None
+    before, behind = _definition(name, signature, begin), _definition(name, (), end)
+    if before is None or before.macro is None or behind is None or behind.macro is None:
+        return name, None
+    return name, Environment(before.macro, behind.macro)
+
+
 def _newcommand(command: str, cursor: Cursor) -> Definition | None:
     name = _defined_name(cursor)
-    if name is None:
-        return None
+    parameters = None if name is None else _signature(command, cursor)
+    return None if name is None or parameters is None else _definition(name, parameters, cursor.argument())
+
+
+def _signature(command: str, cursor: Cursor) -> list[Parameter] | None:
+    """The parameters that \\newcommand and its kin state: `[2][default]`, or with xargs `[2][1=default]`."""
     cursor.skip_space()
     count = cursor.match(_COUNT)
     parameters = [Parameter("m")] * (int(count[1]) if count else 0)
@@ -122,7 +151,7 @@ def _newcommand(command: str, cursor: Cursor) -> Definition | None:
                     parameters[int(number) - 1] = Parameter("o", default=_unbraced(default.strip()))
         else:
             parameters[0] = Parameter("o", default=option)
-    return _definition(name, parameters, cursor.argument())
+    return parameters
 
 
 def _new_document_command(command: str, cursor: Cursor) -> Definition | None:

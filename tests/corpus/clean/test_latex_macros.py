@@ -127,6 +127,10 @@ def test_expansion(text: str, expanded: str | None) -> None:
         # Fonts of letters are layout, fonts of symbols are not.
         (r"\font\big=cmr10 scaled \magstep1 \font\bbb=msbm10 {\big A} {\bbb R}", r"{A} {\bbb R}"),
         ("\\font\\x=cmbx10 at 12pt\n{\\x A}", "{A}"),
+        # New environments.
+        (r"\newenvironment{q}{\begin{equation}}{\end{equation}}\begin{q}x\end{q}", r"\begin{equation}x\end{equation}"),
+        (r"\newenvironment{p}[1][P]{#1: }{.}\begin{p}a\end{p} \begin{p}[Q]b\end{p}", "P: a. Q: b."),
+        (r"\newenvironment{p}{\begin{p}}{\end{p}}\begin{p}x\end{p}", r"\begin{p}x\end{p}"),
         # A line end behind the end of an environment stays.
         (
             "\\def\\be{\\begin{equation}}\\def\\ee{\\end{equation}}\\be\nx\n\\ee\nThe",

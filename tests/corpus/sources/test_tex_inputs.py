@@ -108,6 +108,14 @@ def test_macros_that_read_files(definition: str) -> None:
     assert flatten("main.tex", defined_elsewhere, 1000).text.endswith("INTRO")
 
 
+def test_loops_over_files() -> None:
+    texts = {f"ch{name}.tex": f"<{name}>" for name in ("1", "2", "3", "4", "x")}
+    assert flat({**texts, "main.tex": r"\foreach \n in {1,...,3,x} {\input{ch\n}}"}) == "<1>\n<2>\n<3>\n<x>"
+    assert flat({**texts, "main.tex": r"\foreach \n [count=\i] in {4}{\input{ch\n }}"}) == "<4>"
+    drawing = r"\foreach \n in {1,...,3} {\draw (\n,0);}"
+    assert flat({"main.tex": drawing}) == drawing
+
+
 def test_a_macro_that_is_not_used_reads_nothing() -> None:
     text = r"\newcommand{\sect}[1]{\input{#1}}\newcommand{\one}{\input{one}}"
     flattened = flatten("main.tex", {"main.tex": text, "one.tex": "ONE"}, 1000)
@@ -222,7 +230,13 @@ def test_definitions_of_a_style_are_taken(definition: str) -> None:
 @pytest.mark.parametrize(
     "definition",
     [
-        *(r"\def\D{\@ifnextchar[\a\b}", r"\def\D{\hbox to 1cm{\hrule}}", r"\def\Db#1{\relax}", r"\def\D{\global\x}"),
+        *(
+            r"\def\D{\@ifundefined{x}",
+            r"\def\D{\@a}\def\@a{\@b}",
+            r"\def\D{\hbox to 1cm{\hrule}}",
+            r"\def\Db#1{\relax}",
+            r"\def\D{\global\x}",
+        ),
         *(r"\def\D{\expandafter\x}", r"% \def\D{x}", r"\def\x{\def\D{x}}", r"\endinput\def\D{x}"),
         r"\ExplSyntaxOn\def\D{x}\ExplSyntaxOff",
     ],
@@ -240,6 +254,16 @@ def test_commands_of_running_text_keep_their_meaning() -> None:
 def test_what_a_definition_uses_is_taken_with_it() -> None:
     style = "\\newcommand{\\cat}{\\mathcal}\n\\newcommand{\\D}{\\cat{D}}\n\\newcommand{\\Db}[1]{\\D^b(#1)}"
     assert inserted(style, BODY.replace(r"$\D$ ", "")) == style
+
+
+def test_names_with_at_are_taken_where_the_style_says_what_they_are() -> None:
+    style = (
+        "\\def\\D{\\@ifstar\\@stars\\@plain}\n\\def\\@stars#1{#1^*}\n"
+        "\\newcommand{\\@plain}[1]{\\@bar{#1}}\n\\let\\@bar\\bar"
+    )
+    assert inserted(style) == style
+    assert inserted(style.replace("\\let\\@bar\\bar", "")) == ""
+    assert inserted("\\def\\D{\\@a}\n\\def\\@a{\\@b}\n\\def\\@b{\\@a}") == ""
 
 
 @pytest.mark.parametrize(
