@@ -118,8 +118,8 @@ def flatten(main: str, texts: Mapping[str, str], limit: int, support: Mapping[st
 
     Obeyed are \\input, \\include, \\subfile, \\subfileinclude, \\includestandalone, \\import and its kin with their
     folders, \\InputIfFileExists, \\IfFileExists, \\input@path, commands that print a file as it stands (in a verbatim
-    environment then), loops of \\foreach over these, and macros of the paper that stand for one of them. `texts` are the
-    paper's TeX files, `support` are others that may be read: where that is a style, a class or a file of definitions,
+    environment then), loops of \\foreach over these, and macros of the paper that stand for one of them. `texts` are
+    the paper's TeX files, `support` are others that may be read: where that is a style, a class or a file of macros,
     those of its macros are put in that the paper uses and that stand for something in it (`_Style.is_notation`).
 
     Comments stay; commands in them, in verbatim passages and in definitions are not obeyed. Of a file with a
@@ -175,17 +175,7 @@ class _Flattener:
         self.frames: list[Frame] = [self.files[0]]
         self.macros: dict[str, Macro] = {}  # that read a file, or may be part of a file's name
         self.readers: set[str] = set()
-        self.handlers: dict[str, Callable[[str], bool]] = {
-            **dict.fromkeys(_READS, self.input),
-            **dict.fromkeys(_IMPORTS, self.import_from),
-            **dict.fromkeys(_LISTINGS, self.listing),
-            **dict.fromkeys(_LOADS, self.load),
-            **dict.fromkeys(DEFINERS, self.define),
-            **dict.fromkeys(_TESTS, self.if_exists),
-            "endinput": self.end_input,
-            "foreach": self.for_each,
-        }
-        self.built_in = len(self.handlers)
+        self.handlers = dict(_HANDLERS)
         self.used: set[str] | None = None
 
     def run(self) -> Flattened:
@@ -203,12 +193,12 @@ class _Flattener:
                 raise TooLarge
             if match["environment"]:
                 self.pass_verbatim(frame, match["environment"], match.start("command"))
-            elif not self.handlers[match["name"]](match["name"]):
+            elif not self.handlers[match["name"]](self, match["name"]):
                 self.put(match["command"])
         return Flattened("".join(self.pieces), sorted(self.missing), frozenset(self.read), frozenset(self.styles))
 
     def next_command(self, frame: Frame) -> re.Match[str] | None:
-        if len(self.handlers) == self.built_in:
+        if len(self.handlers) == len(_HANDLERS):
             return _NEXT.match(frame.text, frame.at)
         for match in _STEP.finditer(frame.text, frame.at):
             if match["name"] in self.handlers or match["environment"]:
@@ -365,7 +355,7 @@ class _Flattener:
         body = "".join([piece for piece in macro.body if isinstance(piece, str)])
         if self.reads(body) and name not in CONTROL.findall(body):
             self.macros[name] = macro
-            self.handlers[name] = self.expand
+            self.handlers[name] = _Flattener.expand
         elif not macro.parameters and len(body) < MAX_NAME and name not in self.handlers:
             self.macros[name] = macro
 
@@ -516,6 +506,19 @@ def _body(text: str) -> str:
         if end := find_command(_END, text):
             text = text[: end.start()]
     return text
+
+
+_HANDLERS: dict[str, Callable[[_Flattener, str], bool]] = {
+    **dict.fromkeys(_READS, _Flattener.input),
+    **dict.fromkeys(_IMPORTS, _Flattener.import_from),
+    **dict.fromkeys(_LISTINGS, _Flattener.listing),
+    **dict.fromkeys(_LOADS, _Flattener.load),
+    **dict.fromkeys(_TESTS, _Flattener.if_exists),
+    **dict.fromkeys(DEFINERS, _Flattener.define),
+    "endinput": _Flattener.end_input,
+    "foreach": _Flattener.for_each,
+}
+"""What is done about each command; of no instance, which would keep a paper in memory as long as Python likes."""
 
 
 class _Read(NamedTuple):
