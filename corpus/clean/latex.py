@@ -48,7 +48,7 @@ class Latex(Cleaner):
     """
 
     version: ClassVar[int] = 2
-    keeps: ClassVar[float] = 0.75  # measured on a few MB of real files
+    keeps: ClassVar[float] = 0.9  # measured on 44 real papers, 3.4 MB
     reasons: ClassVar[tuple[str, ...]] = ("too_long", "pdf_only", "empty")
 
     max_chars: int = 4_000_000

@@ -14,7 +14,7 @@ _HEADING = re.compile(
     r"""\\(?:
         (?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph|specialsection|addpart|addchap|addsec|newsec|subsec)
             \s*+\*?\s*+(?=[\[{])
-            (?:\[[^\[\]]{0,300}\]\s*+)?(?:\{(?P<title>(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\}){0,300}+)\})?
+            (?:\[[^\[\]]{0,300}\]\s*+)?(?:\{(?P<title>(?:[^{}]++|\{(?:[^{}]++|\{[^{}]*+\})*+\}){0,100}+)\})?
         | (?:beginsection|(?:sub){0,2}head(?:ing)?)(?![A-Za-z@])[ ]*(?P<line>[^\n\\{}]{0,100})
     )""",
     re.VERBOSE,
