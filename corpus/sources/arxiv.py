@@ -46,7 +46,8 @@ _REASONS = ("withdrawn", "encrypted", "pdf_only", "no_tex")
 
 class Arxiv(Source):
     """LLaMA section 2.1, ArXiv: "We process arXiv Latex files". The text is the paper's LaTeX, complete with
-    comments: the main file, with the files it reads in their places. `corpus.clean.latex` does the rest.
+    comments: the main file, with the files it reads in their places, and macros of the paper's own styles
+    (`corpus.sources.tex_inputs`). `corpus.clean.latex` does the rest; docs/sources/arxiv.md tells of both.
 
     A raw record is a paper: a regular member of a bulk tar (arXiv's arXiv_src_YYMM_NNN.tar on S3, known by a first
     member such as `0303/math0303001.gz`), or else a file of the input: a gzip, tar or zip of a submission, or a
@@ -57,8 +58,9 @@ class Arxiv(Source):
     (a loose file of another kind, such as .bib).
 
     Ids are `arxiv:<id>v<n>` by the name of the member or file, version 1 where it names none; where it holds no
-    arXiv id, the path below the input root without its ending stands for it. Metadata: `main`, `encodings`
-    where not only UTF-8, `missing_inputs` where there are.
+    arXiv id, the path below the input root without its ending stands for it. Metadata: `main`, and where there are
+    `encodings` other than UTF-8, `missing_inputs`, `styles` whose macros are in the text, and `unread`, TeX files that
+    the main one does not read (the first 20 by name), with their `unread_bytes`.
 
     Attributes:
         max_unpacked_bytes: of one submission, figures included, that are decompressed at most.
