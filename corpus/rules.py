@@ -38,14 +38,14 @@ class Cleaned(NamedTuple):
         reason: string, null where the row is kept, else a short snake_case reason.
         kept_lines: list<uint32> of line numbers kept of the input text, or None where the rule does not remove
             whole lines.
-        scores: flat columns that are stored beside the documents as a filter's are: what a cleaner took out of each,
-            so that a report can show outliers. None where it counts nothing.
+        counts: flat columns of what was removed from each document, which are stored beside the scores of filters so
+            that a report can show outliers; None where the rule counts nothing.
     """
 
     text: pa.Array
     reason: pa.Array
     kept_lines: pa.Array | None = None
-    scores: pa.RecordBatch | None = None
+    counts: pa.RecordBatch | None = None
 
 
 class Cleaner(Rule):

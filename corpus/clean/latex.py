@@ -38,7 +38,7 @@ class Latex(Cleaner):
     Reasons: `too_long`, more than `max_chars`; `pdf_only`, the body is pages of a PDF (\\includepdf); `empty`, nothing
     is left.
 
-    Nothing goes without a count. Scores, in characters: `comments`, `untaken` (branches), `definitions`, `front`,
+    Nothing goes without a count. Counts, in characters: `comments`, `untaken` (branches), `definitions`, `front`,
     `bibliography`, `behind`, `layout`, `spaces`, and `expanded`, by how much expansions are longer than the uses of the
     macros (it may be negative). The text that came in = the text that stayed + all of these - `expanded`. `macros_left`
     counts uses of the paper's macros that could not be expanded.
@@ -61,7 +61,7 @@ class Latex(Cleaner):
         return Cleaned(
             pa.array([paper.text for paper in papers], pa.large_string()),
             pa.array([paper.reason for paper in papers], pa.string()),
-            scores=pa.RecordBatch.from_pydict(
+            counts=pa.RecordBatch.from_pydict(
                 {name: pa.array([getattr(paper, name) for paper in papers], pa.int64()) for name in COUNTS}
             ),
         )

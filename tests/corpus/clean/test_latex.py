@@ -135,9 +135,9 @@ def test_batches_have_reasons_and_counts() -> None:
     assert cleaned.text.to_pylist()[1] == "Text"
     assert cleaned.text.type == pa.large_string()
     assert cleaned.kept_lines is None
-    assert cleaned.scores is not None
-    assert cleaned.scores.schema.names == list(COUNTS)
-    assert cleaned.scores.column("behind").to_pylist() == [15, 15, 0, 15, 0]
+    assert cleaned.counts is not None
+    assert cleaned.counts.schema.names == list(COUNTS)
+    assert cleaned.counts.column("behind").to_pylist() == [15, 15, 0, 15, 0]
 
 
 def test_every_kind_of_loss_is_counted() -> None:

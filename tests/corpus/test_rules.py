@@ -1,4 +1,4 @@
-"""What a rule does to a batch, as one interpreter tells it."""
+"""What a cleaner counts: told by the interpreter of a chain, stored beside the documents."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -26,7 +26,7 @@ class Trim(Cleaner):
         return Cleaned(
             pc.utf8_slice_codeunits(text, 0, 3),
             pc.if_else(pc.equal(text, ""), "empty", pa.scalar(None, pa.string())),
-            scores=pa.RecordBatch.from_pydict({"cut": cut}),
+            counts=pa.RecordBatch.from_pydict({"cut": cut}),
         )
 
 
