@@ -84,11 +84,13 @@ _NEAR = 300
 
 
 class Body(NamedTuple):
-    """The body of a paper, and characters of what does not belong to it.
+    """The body of a paper, and what does not belong to it.
 
     Attributes:
         headed: it begins with the first section, not with the document.
-        front: what stands before it. `bibliography`: of bibliographies. `behind`: what follows the end of the document.
+        front: what stands before it.
+        bibliography: the pieces that were cut out of it.
+        behind: what follows the end of the document.
     """
 
     text: str

@@ -28,8 +28,10 @@ MAX_EXPANSIONS = 16
 
 STYLES = (".sty", ".cls", ".def", ".clo", ".cfg")
 """Endings of files that hold macros and no text."""
+
 _END = re.compile(r"\\end\s*\{document\}")
 _LOOP = re.compile(r"\s*\\([A-Za-z]+)\s*(?:\[[^\[\]]*\]\s*)?in\s*(?=\{)")
+_NUMBER = re.compile("[0-9]{1,9}")
 _BARE_NAME = re.compile(r'"[^"\n]*"|[^\s{}\\%]+')
 _INPUT_PATH = re.compile(r"\{([^{}]*)\}")
 _CODE_REGIONS = re.compile(r"\\ExplSyntaxOn(?![A-Za-z]).*?(?:\\ExplSyntaxOff(?![A-Za-z])|\Z)", re.DOTALL)
@@ -163,9 +165,7 @@ class _Flattener:
         self.main = main
         self.left = limit
         self.commands_left = MAX_COMMANDS
-        self.unended: set[tuple[str, str]] = (
-            set()
-        )  # files, and the ends of environments that are not in the rest of one
+        self.unended: set[tuple[str, str]] = set()  # (file, end of an environment) that is not in its rest
         self.pieces: list[str] = []
         self.missing: set[str] = set()
         self.read = {main}
@@ -174,9 +174,9 @@ class _Flattener:
         self.files = [_File(main, papers[main], None)]
         self.frames: list[Frame] = [self.files[0]]
         self.macros: dict[str, Macro] = {}  # that read a file, or may be part of a file's name
-        self.readers: set[str] = set()
         self.handlers = dict(_HANDLERS)
-        self.used: set[str] | None = None
+        self.style = _Style()
+        self.used: set[str] = set()  # names of commands in the paper, and in what was taken from styles
 
     def run(self) -> Flattened:
         while self.frames:
@@ -436,28 +436,29 @@ class _Flattener:
     # Styles.
 
     def definitions_of(self, style: str) -> str:
-        """The definitions of a style that the paper uses, one a line, and those of what it loads itself; none the
-        second time."""
-        if self.used is None:
+        """The definitions of a style and of those it loads that the paper uses, one a line, with what they use of styles
+        before it; none the second time."""
+        if not self.used:
             self.used = {name for text in self.papers.values() for name in CONTROL.findall(text)}
-        found = _Style()
-        for name, frame, at, command in self.all_definitions(style):
-            found.places.setdefault(name, []).append((frame, at, command))
-        waiting = [name for name in found.places if name in self.used]
+        known = self.style
+        for name, frame, at, command in self.all_definitions(style, 0):
+            known.add(name, frame, at, command)
+        waiting = [name for name in known.places if name in self.used]
         chosen: set[str] = set()
         while waiting:
             name = waiting.pop()
-            if name not in chosen and found.is_notation(name):
+            if name in known.places and name not in chosen and known.is_notation(name):
                 chosen.add(name)
-                for one in found.read(name):
-                    waiting += [used for used in one.names if used in found.places]
+                for one in known.read(name):
+                    self.used |= one.names
+                    waiting += one.names
                     self.remember(name, one.macro)
-        return "".join([one.source for name in found.places if name in chosen for one in found.read(name)])
+        return "".join([source for name in known.places if name in chosen for source in known.take(name)])
 
-    def all_definitions(self, style: str) -> Iterator[tuple[str, Frame, int, str]]:
+    def all_definitions(self, style: str, depth: int) -> Iterator[tuple[str, Frame, int, str]]:
         """(name, text, place behind the defining command, that command) of every definition that a style, and those
         that it loads, make outside other definitions; each style once."""
-        if style in self.styles:
+        if style in self.styles or depth > MAX_DEPTH:
             return
         self.styles.add(style)
         text = _CODE_REGIONS.sub("", self.texts[style])
@@ -482,7 +483,7 @@ class _Flattener:
                     ending = _LOADS.get(match["load"], "")
                     loaded = find_file(wanted.strip() + ending, [posixpath.dirname(self.main)], self.texts)
                     if loaded is not None:
-                        yield from self.all_definitions(loaded)
+                        yield from self.all_definitions(loaded, depth + 1)
 
 
 def _items(items: str) -> list[str]:
@@ -492,7 +493,7 @@ def _items(items: str) -> list[str]:
     for number, item in enumerate(listed):
         if item == "..." and found and number + 1 < len(listed):
             first, last = found[-1], listed[number + 1]
-            if first.isdecimal() and last.isdecimal() and int(last) - int(first) < MAX_ITEMS:
+            if _NUMBER.fullmatch(first) and _NUMBER.fullmatch(last) and int(last) - int(first) < MAX_ITEMS:
                 found += [str(between) for between in range(int(first) + 1, int(last))]
         else:
             found.append(item)
@@ -530,7 +531,7 @@ class _Read(NamedTuple):
 
 
 class _Style:
-    """The definitions of a style, read when they are asked for.
+    """The definitions of the styles of a paper, read when they are asked for.
 
     Attributes:
         places: of each name, (text, place behind the defining command, that command).
@@ -540,6 +541,18 @@ class _Style:
         self.places: dict[str, list[tuple[Frame, int, str]]] = {}
         self._read: dict[str, list[_Read]] = {}
         self._notation: dict[str, bool] = {}
+        self._taken: dict[str, int] = {}
+
+    def add(self, name: str, frame: Frame, at: int, command: str) -> None:
+        self.places.setdefault(name, []).append((frame, at, command))
+        self._read.pop(name, None)
+        self._notation.pop(name, None)
+
+    def take(self, name: str) -> list[str]:
+        """The sources of the definitions of a name, without those that were taken before."""
+        found = [one.source for one in self.read(name)]
+        before, self._taken[name] = self._taken.get(name, 0), len(found)
+        return found[before:]
 
     def read(self, name: str) -> list[_Read]:
         """The definitions of a name whose uses can be expanded."""

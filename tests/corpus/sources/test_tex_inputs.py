@@ -112,6 +112,7 @@ def test_loops_over_files() -> None:
     texts = {f"ch{name}.tex": f"<{name}>" for name in ("1", "2", "3", "4", "x")}
     assert flat({**texts, "main.tex": r"\foreach \n in {1,...,3,x} {\input{ch\n}}"}) == "<1>\n<2>\n<3>\n<x>"
     assert flat({**texts, "main.tex": r"\foreach \n [count=\i] in {4}{\input{ch\n }}"}) == "<4>"
+    assert flat({**texts, "main.tex": r"\foreach \n in {1,...," + "9" * 5000 + r"}{\input{ch\n}}"}).startswith("<1>")
     drawing = r"\foreach \n in {1,...,3} {\draw (\n,0);}"
     assert flat({"main.tex": drawing}) == drawing
 
@@ -290,6 +291,27 @@ def test_styles_that_load_styles() -> None:
     flattened = flatten("main.tex", {"main.tex": BODY}, 10_000, support)
     assert flattened.text.count(r"\def") == 3
     assert flattened.styles == support.keys()
+
+
+def test_a_style_may_use_macros_of_another() -> None:
+    support = {
+        "one.sty": r"\def\cat{\mathcal}\def\lone{L}",
+        "two.sty": r"\def\D{\cat D\more}",
+        "three.sty": r"\def\more{M}",
+    }
+    main = r"\usepackage{one,two}\usepackage{three}\begin{document}\D"
+    text = flat({"main.tex": main}, support)
+    assert [line for line in text.splitlines() if line.startswith(r"\def")] == [
+        r"\def\cat{\mathcal}",
+        r"\def\D{\cat D\more}",
+        r"\def\more{M}",
+    ]
+    assert flat({"main.tex": main + r"\usepackage{two}"}, support).count(r"\def\D") == 1
+
+
+def test_styles_that_load_each_other_end() -> None:
+    many = {f"s{number}.sty": rf"\RequirePackage{{s{number + 1}}}\def\D{{{number}}}" for number in range(5_000)}
+    assert r"\def\D{3}" in flatten("main.tex", {"main.tex": r"\usepackage{s0}\D"}, 1 << 20, many).text
 
 
 def test_files_of_definitions_that_are_read() -> None:
