@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -88,12 +88,9 @@ class Attempt:
 
 
 def attempts(run: str, stage: Stage) -> list[Attempt]:
-    """Those on the present result of a stage, in order; none where its digest is not known or has changed."""
+    """Those on the present result of a stage, in order; its identity is known."""
     path = _status_path(run, stage)
-    if not exists(path):
-        return []
-    body = read_json(path)
-    return [Attempt(**attempt) for attempt in body["attempts"]] if body["digest"] == stage.identity() else []
+    return [Attempt(**attempt) for attempt in read_json(path)["attempts"]] if exists(path) else []
 
 
 @contextmanager
@@ -106,14 +103,13 @@ def attempt(run: str, stage: Stage, runner: Runner) -> Iterator[None]:
     try:
         yield
     finally:
-        ended = Attempt(this.started, this.host, this.process, this.runner, round(time.monotonic() - begun, 3))
-        _write(run, stage, [*before, ended])
+        _write(run, stage, [*before, replace(this, seconds=round(time.monotonic() - begun, 3))])
 
 
 def _write(run: str, stage: Stage, some: list[Attempt]) -> None:
-    body = {"stage": stage.name, "digest": stage.identity(), "attempts": [vars(attempt) for attempt in some]}
+    body = {"stage": stage.name, "digest": stage.identity(), "attempts": [asdict(attempt) for attempt in some]}
     write_json(_status_path(run, stage), body)
 
 
 def _status_path(run: str, stage: Stage) -> str:
-    return join(run, STATUS, f"{stage.name.replace('/', ',')}.json")
+    return join(run, STATUS, f"{stage.name.replace('/', ',')}-{str(stage.identity())[:8]}.json")

@@ -91,7 +91,9 @@ def table(stages: list[StageStatus]) -> Table:
 
 
 def clock(seconds: float) -> str:
-    """H:MM:SS."""
+    """Seconds below a minute, H:MM:SS above."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02d}:{second:02d}"

@@ -1,7 +1,7 @@
 """Sharded checkpoints, written while training goes on, that load at another number of processes.
 
     OUTPUT/checkpoints/step-00001000/
-      shard-00000.safetensors   what rank 0 wrote of the weights and of AdamW's two averages, float32
+      shard-00000.safetensors   what rank 0 wrote of the weights and of AdamW's two moments, float32
       checkpoint.json           written last: step, position in the data, settings, digests of the files
 
 A checkpoint is whole or not there: every rank writes one file into one temporary folder, which rank 0 renames when all
@@ -38,7 +38,7 @@ from torch.distributed.tensor import DTensor
 
 from corpus.errors import DamagedFile, UserError
 from corpus.settings import Settings
-from trainer.config import ModelSettings, TrainingSettings
+from trainer.config import ModelSettings
 from trainer.guard import Recent
 from trainer.loader import Tokens
 from trainer.model import Llama
@@ -54,6 +54,13 @@ class Digest(Settings):
 
     size: int
     xxh3: str
+
+
+class SavedSettings(Settings, extra="allow"):
+    """The settings of the run. Only the model's are read again: those of other sections are a record, and may bear the
+    names of another version."""
+
+    model: ModelSettings
 
 
 class Position(Settings):
@@ -73,7 +80,7 @@ class Position(Settings):
     vocab_size: int
     seq_len: int
     """Tokens of a window."""
-    settings: TrainingSettings
+    settings: SavedSettings
     recent: Recent | None = None
     """What `trainer.guard.Guard` has seen, where spikes are left out."""
     files: dict[str, Digest] = Field(default_factory=dict)
@@ -267,7 +274,7 @@ class Saved:
 class Saver:
     """Writes the checkpoints of a run while it trains, one at a time; a context manager that every rank enters.
 
-    `save` copies this rank's share of weights and averages to host memory (pinned, where there is a GPU; 12 bytes a
+    `save` copies this rank's share of weights and moments to host memory (pinned, where there is a GPU; 12 bytes a
     parameter over all ranks, kept for the next save) and a thread writes the copy. Its agreements with other ranks
     travel in a gloo group of its own, never between those of the training. Leaving the context waits for the last save.
 
@@ -436,9 +443,9 @@ def newest(output: Path) -> tuple[Path, Position, list[str]] | None:
 
 
 def load(folder: Path, position: Position, model: Llama, optimiser: torch.optim.AdamW) -> None:
-    """Reads weights and averages into `model` and `optimiser`, however these are laid out. Every rank calls it.
+    """Reads weights and moments into `model` and `optimiser`, however these are laid out. Every rank calls it.
 
-    Before the first update AdamW's averages are zero: a checkpoint of step 0 (imported weights) has none of them.
+    Before the first update AdamW's moments are zero: a checkpoint of step 0 (imported weights) has none of them.
     Raises UserError when the checkpoint is of a model of another shape.
     """
     check_model(folder, position.settings.model, model.settings)

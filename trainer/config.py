@@ -3,6 +3,8 @@
 Numbers without a comment of their own are LLaMA's (Touvron et al. 2023, sections 2.2 to 2.4 and Table 2).
 """
 
+import difflib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -48,10 +50,10 @@ class ModelSettings(Settings):
         if not isinstance(data, dict):
             return data
         size = data.get("size", "7B")
-        if size not in SIZES:
+        if not isinstance(size, str) or size not in SIZES:
             raise ValueError(f"unknown size {size!r}; one of {', '.join(SIZES)}")
         filled = SIZES[size] | data
-        if "dim" in data and "ffn_hidden" not in data:
+        if isinstance(data.get("dim"), int) and "ffn_hidden" not in data:
             filled["ffn_hidden"] = ffn_hidden(data["dim"])
         return filled
 
@@ -90,14 +92,16 @@ class ParallelSettings(Settings):
     """How the model is laid over the processes: `tensor` ways of tensor parallelism, the rest is FSDP."""
 
     tensor: int = Field(default=1, ge=1)
-    recompute: Literal["cheap", "all", "nothing"] = "cheap"
-    """What the backward pass computes again. "cheap" is the paper's section 2.4: outputs of matrix products and of
-    attention are kept, the rest recomputed."""
+    attention: Literal["auto", "sdpa", "flex", "flash"] = "auto"
+    """What computes it (`trainer.attention`)."""
+    recompute: Literal["none", "selective", "full"] = "selective"
+    """Activation checkpointing: what of each block the backward pass computes again. "selective" is the paper's section
+    2.4: outputs of matrix products and of attention are kept, the rest recomputed."""
     compile: bool = True
     async_tensor: bool = False
     """Whether tensor parallelism sends pieces of a product while it computes the rest; needs GPUs and `compile`."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Of computation; master weights, gradients' reduction and AdamW's state are always float32."""
+    """Of computation; master weights, the reduction of gradients and AdamW's state are always float32."""
 
 
 class CheckpointSettings(Settings):
@@ -159,25 +163,66 @@ class TrainingSettings(Settings):
         """The peak learning rate of the size, where a plain mapping gives none."""
         if not isinstance(data, dict):
             return data
-        model, optimiser = data.get("model") or {}, data.get("optimiser") or {}
-        if not isinstance(model, dict) or not isinstance(optimiser, dict):
-            return data
-        lr = PEAK_LR.get(model.get("size", "7B"))
-        return data | {"model": model, "optimiser": {} if lr is None else {"lr": lr} | optimiser}
+        model, optimiser = ({} if data.get(key) is None else data[key] for key in ("model", "optimiser"))
+        if isinstance(optimiser, dict):
+            size = model.get("size", "7B") if isinstance(model, dict) else "7B"
+            # A size that is unknown is for the model to refuse.
+            optimiser = {"lr": PEAK_LR.get(str(size), PEAK_LR["7B"])} | optimiser
+        return data | {"model": model, "optimiser": optimiser}
 
 
-def parse(section: Mapping[str, Any], where: str = "training") -> TrainingSettings:
-    """The typed settings of a plain mapping. Raises UserError that names the first wrong key."""
+def defaults() -> dict[str, str]:
+    """Every setting, "parallel.tensor", and its default as YAML."""
+    found = {}
+    for section, details in TrainingSettings.model_fields.items():
+        assert isinstance(details.annotation, type)
+        assert issubclass(details.annotation, Settings)
+        for name, field in details.annotation.model_fields.items():
+            default = "by model.size" if field.is_required() else json.dumps(field.default).strip('"')
+            found[f"{section}.{name}"] = default
+    return found
+
+
+def check(section: Any, where: str = "training") -> list[str]:
+    """What is wrong with a recipe's `training:` section, one line a mistake; nothing when it can be parsed.
+
+    `where` stands before each key: "recipe.yaml: training".
+    """
+    if not isinstance(section, Mapping):
+        return [f"{where}: not a map of {', '.join(TrainingSettings.model_fields)}, found {section!r}"]
     try:
-        return TrainingSettings.model_validate(dict(section))
+        TrainingSettings.model_validate(dict(section))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join([where, *(str(part) for part in first["loc"])])
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{key}: no such setting") from None
-        if first["type"] == "value_error":
-            raise UserError(f"{key}: {first['ctx']['error']}") from None
-        raise UserError(f"{key}: {first['msg'].lower()}, found {first['input']!r}") from None
+        return [_mistake(details, where) for details in error.errors()]
+    return []
+
+
+def _mistake(error: Any, where: str) -> str:
+    """One of pydantic's errors in a line."""
+    place = ".".join(map(str, error["loc"]))
+    key = f"{where}.{place}" if place else where
+    if error["type"] == "extra_forbidden":
+        return f"{key}: no such setting; {_nearest(place)}"
+    if error["type"] == "value_error":
+        return f"{key}: {error['ctx']['error']}"
+    if error["type"] == "model_type":
+        return f"{key}: not a map of settings, found {error['input']!r}"
+    return f"{key}: {error['msg'].lower()}, found {error['input']!r}"
+
+
+def _nearest(key: str) -> str:
+    """The setting, or section, that is meant by an unknown key."""
+    near = difflib.get_close_matches(key, [*TrainingSettings.model_fields, *defaults()], n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"keys are SECTION.NAME, with SECTION one of {', '.join(TrainingSettings.model_fields)}"
+
+
+def parse(section: Any, where: str = "training") -> TrainingSettings:
+    """The typed settings of a plain mapping. Raises UserError with all that `check` finds, in one line."""
+    if mistakes := check(section, where):
+        raise UserError("; ".join(mistakes))
+    return TrainingSettings.model_validate(dict(section))
 
 
 def override(settings: TrainingSettings, changes: Mapping[str, Any]) -> TrainingSettings:
@@ -194,7 +239,7 @@ def override(settings: TrainingSettings, changes: Mapping[str, Any]) -> Training
     for key, value in changes.items():
         section, _, field = key.partition(".")
         if not field or section not in data:
-            raise UserError(f"{key}: no such setting; keys are SECTION.NAME, with SECTION one of {', '.join(data)}")
+            raise UserError(f"{key}: no such setting; {_nearest(key)}")
         data[section][field] = value
     return parse(data)
 

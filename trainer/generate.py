@@ -5,24 +5,25 @@ knows of them: the model that is trained has no cache.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
 from corpus.errors import UserError
-from trainer.convert.weights import find_tokenizer, load_model, open_weights
+from trainer.convert.open import open_weights
+from trainer.convert.weights import find_tokenizer, load_model
 from trainer.model import Attention, Llama, TransformerBlock, rotate
 from trainer.parallel import choose_device
 
 
 class Cache:
-    """Keys and values of one sequence, allocated once: per layer (2, heads, tokens, head_dim)."""
+    """Keys and values of one sequence, allocated once: per layer (2, tokens, heads, head_dim)."""
 
     def __init__(self, model: Llama, tokens: int) -> None:
         s, weight = model.settings, model.output.weight
-        shape = (s.layers, 2, s.heads, tokens, s.dim // s.heads)
+        shape = (s.layers, 2, tokens, s.heads, s.dim // s.heads)
         self._kept = torch.empty(shape, dtype=weight.dtype, device=weight.device)
         self._model = model
         self._length = 0
@@ -35,21 +36,21 @@ class Cache:
         assert self._length == 0 or len(tokens) == 1
         model, now = self._model, slice(self._length, self._length + len(tokens))
         self._length = now.stop
+        mask = model.backend.mask(tokens[None], None) if len(tokens) > 1 else None
         x = model.tok_embeddings(tokens)[None]
         for block, kept in zip(model.layers, self._kept, strict=True):
             assert isinstance(block, TransformerBlock)
-            x = x + self._attend(block.attention, block.attention_norm(x), kept, now)
+            x = x + self._attend(block.attention, block.attention_norm(x), kept, now, mask)
             x = x + block.feed_forward(block.ffn_norm(x))
         return model.output(model.norm(x[:, -1:]), None)[0, 0]
 
-    def _attend(self, attention: Attention, x: Tensor, kept: Tensor, now: slice) -> Tensor:
+    def _attend(self, attention: Attention, x: Tensor, kept: Tensor, now: slice, mask: Any) -> Tensor:
         """Attention of the tokens `now` to all up to them; x (1, t, d) -> (1, t, d)."""
         rope = self._model.rope[now]
         q, k, v = (w(x).unflatten(-1, (-1, attention.head_dim)) for w in (attention.wq, attention.wk, attention.wv))
-        kept[0, :, now], kept[1, :, now] = rotate(k, rope)[0].transpose(0, 1), v[0].transpose(0, 1)
-        keys, values = kept[:, None, :, : now.stop]
-        out = F.scaled_dot_product_attention(rotate(q, rope).transpose(1, 2), keys, values, is_causal=now.start == 0)
-        return attention.wo(out.transpose(1, 2).flatten(-2))
+        kept[0, now], kept[1, now] = rotate(k, rope)[0], v[0]
+        keys, values = kept[:, None, : now.stop]
+        return attention.wo(attention.backend(rotate(q, rope), keys, values, mask).flatten(-2))
 
 
 def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> int:

@@ -2,7 +2,7 @@
 
 An update is left out when the loss or the gradient is not finite and, where `optimiser.skip_spikes` asks for it, when
 either lies far above those of the steps before. The fused AdamW takes a flag for that (a gradient scaler sets the same
-one) and then leaves weights, averages and step counts as they are.
+one) and then leaves weights, moments and step counts as they are.
 """
 
 import torch

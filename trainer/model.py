@@ -6,12 +6,14 @@ own keys and values, rotary positions turn neighbouring pairs (2i, 2i+1) as in t
 
 import hashlib
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from trainer.attention import Backend, Sdpa
 from trainer.config import ModelSettings
 from trainer.loss import linear_cross_entropy, linear_logits
 
@@ -45,36 +47,24 @@ def rotate(x: Tensor, rope: Tensor) -> Tensor:
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2).type_as(x)
 
 
-def document_mask(tokens: Tensor, bos: int) -> Tensor:
-    """Which earlier tokens of its own document each token sees: bool (b, 1, t, t), from tokens (b, t).
-
-    A document begins at each `bos`. Positions go on through the window: rotary attention sees only their differences.
-    """
-    document = (tokens == bos).cumsum(-1)
-    same = document[:, None, :, None] == document[:, None, None, :]
-    return same.tril()
-
-
 class Attention(nn.Module):
-    """Causal self-attention: over the whole packed window, or where a mask of `document_mask` allows."""
+    """Causal self-attention over the packed window, as far as the mask of the backend allows."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, backend: Backend) -> None:
         super().__init__()
+        self.backend = backend
         self.head_dim = settings.dim // settings.heads
         self.wq = nn.Linear(settings.dim, settings.dim, bias=False)
         self.wk = nn.Linear(settings.dim, settings.dim, bias=False)
         self.wv = nn.Linear(settings.dim, settings.dim, bias=False)
         self.wo = nn.Linear(settings.dim, settings.dim, bias=False)
 
-    def forward(self, x: Tensor, rope: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, mask: Any) -> Tensor:
         # -1: under tensor parallelism this process holds only its share of the heads.
         heads = (*x.shape[:2], -1, self.head_dim)
         q, k, v = self.wq(x).view(heads), self.wk(x).view(heads), self.wv(x).view(heads)
-        q, k = rotate(q, rope), rotate(k, rope)
-        out = F.scaled_dot_product_attention(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask, is_causal=mask is None
-        )
-        return self.wo(out.transpose(1, 2).flatten(-2))
+        out = self.backend(rotate(q, rope), rotate(k, rope), v, mask)
+        return self.wo(out.flatten(-2))
 
 
 class FeedForward(nn.Module):
@@ -91,14 +81,14 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, backend: Backend) -> None:
         super().__init__()
-        self.attention = Attention(settings)
+        self.attention = Attention(settings, backend)
         self.feed_forward = FeedForward(settings)
         self.attention_norm = RMSNorm(settings.dim, settings.norm_eps)
         self.ffn_norm = RMSNorm(settings.dim, settings.norm_eps)
 
-    def forward(self, x: Tensor, rope: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, mask: Any) -> Tensor:
         x = x + self.attention(self.attention_norm(x), rope, mask)
         return x + self.feed_forward(self.ffn_norm(x))
 
@@ -119,19 +109,22 @@ class Output(nn.Module):
 class Llama(nn.Module):
     """The model for windows of up to `seq_len` tokens. Build it on the meta device, then `materialise`.
 
-    With `document_start`, the id that begins each document, a token attends to its own document only.
+    With `document_start`, the id that begins each document, a token attends to its own document only. Positions go on
+    through the window all the same: rotary attention sees only their differences. `backend` computes attention.
     """
 
     def __init__(
-        self, settings: ModelSettings, vocab_size: int, seq_len: int, document_start: int | None = None
-    ) -> None:
+        self, settings: ModelSettings, vocab_size: int, seq_len: int, document_start: int | None = None,
+        backend: Backend | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.settings = settings
         self.document_start = document_start
+        self.backend = backend or Sdpa()
         self.vocab_size = vocab_size
         self.seq_len = seq_len
         self.tok_embeddings = nn.Embedding(vocab_size, settings.dim)
-        self.layers = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.layers))
+        self.layers = nn.ModuleList(TransformerBlock(settings, self.backend) for _ in range(settings.layers))
         self.norm = RMSNorm(settings.dim, settings.norm_eps)
         self.output = Output(settings.dim, vocab_size)
         self.rope: Tensor
@@ -144,7 +137,7 @@ class Llama(nn.Module):
         """
         x = self.tok_embeddings(tokens)
         rope = self.rope[: tokens.shape[1]]
-        mask = None if self.document_start is None else document_mask(tokens, self.document_start)
+        mask = self.backend.mask(tokens, self.document_start)
         for layer in self.layers:
             x = layer(x, rope, mask)
         return self.output(self.norm(x), labels)

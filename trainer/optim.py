@@ -53,12 +53,12 @@ def update(optimiser: torch.optim.AdamW, leave_out: Tensor) -> None:
 
 
 def updates_made(optimiser: torch.optim.AdamW) -> int:
-    """How many updates AdamW's averages have seen. Waits for the device."""
+    """How many updates AdamW's moments have seen. Waits for the device."""
     return int(next(iter(optimiser.state.values()))["step"])
 
 
 def set_updates(optimiser: torch.optim.AdamW, updates: int) -> None:
-    """Tells AdamW how many updates its averages have seen."""
+    """Tells AdamW how many updates its moments have seen."""
     for state in optimiser.state.values():
         state["step"].fill_(float(updates))
 

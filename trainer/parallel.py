@@ -1,4 +1,4 @@
-"""How the model is laid over the processes: tensor parallel -> recomputation -> compile -> FSDP, in this order.
+"""How the model is laid over the processes: tensor parallel -> activation checkpointing -> compile -> FSDP, in order.
 
 The mesh is (dp, tp): neighbouring ranks share a model's matrices (tensor parallel, with the parts between them cut
 along the tokens), and each dp rank sees its own sequences and holds its share of every parameter (FSDP2).
@@ -29,16 +29,6 @@ from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selectiv
 from corpus.errors import UserError
 from trainer.config import ParallelSettings, TrainingSettings
 from trainer.model import Llama
-
-aten = torch.ops.aten
-EXPENSIVE = {
-    aten.mm.default,
-    aten._scaled_dot_product_flash_attention.default,
-    aten._scaled_dot_product_efficient_attention.default,
-    aten._scaled_dot_product_cudnn_attention.default,
-    aten._scaled_dot_product_flash_attention_for_cpu.default,
-}
-"""What the paper keeps for the backward pass (section 2.4): outputs of the linear layers and of attention."""
 
 
 def choose_device(device: str) -> torch.device:
@@ -158,18 +148,20 @@ def _overlap_tensor_parallel(mesh: DeviceMesh, settings: ParallelSettings) -> No
     _symmetric_memory.enable_symm_mem_for_group(mesh.get_group().group_name)
 
 
-def _keep_expensive(ctx: object, op: object, *args: object, **kwargs: object) -> CheckpointPolicy:
-    return CheckpointPolicy.MUST_SAVE if op in EXPENSIVE else CheckpointPolicy.PREFER_RECOMPUTE
-
-
-def _recompute_and_compile(model: Llama, settings: ParallelSettings) -> None:
+def _checkpoint_and_compile(model: Llama, settings: ParallelSettings) -> None:
     """Replaces each block's `forward`; hooks (FSDP's) stay outside, and parameters keep their names."""
+    # What the paper keeps (section 2.4): outputs of the linear layers and of attention.
+    saved = {torch.ops.aten.mm.default, *model.backend.saved}
+
+    def policy(ctx: object, op: object, *args: object, **kwargs: object) -> CheckpointPolicy:
+        return CheckpointPolicy.MUST_SAVE if op in saved else CheckpointPolicy.PREFER_RECOMPUTE
+
     for layer in model.layers:
         forward = layer.forward
-        if settings.recompute == "all":
+        if settings.recompute == "full":
             forward = functools.partial(checkpoint, forward, use_reentrant=False)
-        elif settings.recompute == "cheap":
-            contexts = functools.partial(create_selective_checkpoint_contexts, _keep_expensive)
+        elif settings.recompute == "selective":
+            contexts = functools.partial(create_selective_checkpoint_contexts, policy)
             forward = functools.partial(checkpoint, forward, use_reentrant=False, context_fn=contexts)
         if settings.compile:
             forward = torch.compile(forward)
@@ -207,5 +199,5 @@ def parallelise(model: Llama, mesh: DeviceMesh, settings: ParallelSettings) -> N
         _overlap_tensor_parallel(mesh["tp"], settings)
     if mesh["tp"].size() > 1:
         _tensor_parallel(model, mesh["tp"])
-    _recompute_and_compile(model, settings)
+    _checkpoint_and_compile(model, settings)
     _fsdp(model, mesh["dp"], settings)

@@ -29,8 +29,8 @@ try:
     import torch
     import torch.distributed as dist
 
-    from trainer import checkpoint
-    from trainer.config import RunSettings, TrainingSettings, override, read_recipe
+    from trainer import attention, checkpoint
+    from trainer.config import RunSettings, TrainingSettings, defaults, override, read_recipe
     from trainer.guard import Guard
     from trainer.heldout import describe, heldout, read_heldout
     from trainer.loader import Loader, Tokens
@@ -45,6 +45,8 @@ except ModuleNotFoundError as error:
     if __name__ == "__main__":
         sys.exit(f"error: {message}")
     raise UserError(message) from None
+
+USAGE = "usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]"
 
 EXIT_STOPPED = 75
 """EX_TEMPFAIL of sysexits.h: saved on a signal; start the same command again to go on."""
@@ -82,6 +84,10 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
     mesh = build_mesh(device, settings.parallel.tensor)
     dp, rank = mesh["dp"], dist.get_rank()
     check_fits(settings, tokens.vocab_size, tokens.seq_len, dp.size())
+    backend = attention.choose(
+        settings.parallel.attention, device, settings.parallel.precision, settings.model.dim // settings.model.heads,
+        document_mask=run.document_mask,
+    )  # fmt: skip
 
     loader = Loader(tokens, run.batch, rank=dp.get_local_rank(), ranks=dp.size(), device=device)
     step, recent = 0, None
@@ -105,7 +111,7 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         raise UserError(f"optimiser.warmup_steps: {settings.optimiser.warmup_steps} is not below the {steps} steps")
 
     with torch.device("meta"):
-        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len, document_start(run, tokens))
+        model = Llama(settings.model, tokens.vocab_size, tokens.seq_len, document_start(run, tokens), backend)
     parallelise(model, mesh, settings.parallel)
     model.materialise(device, run.seed, run.init_std, run.init_scaled)
     optimiser = build_optimiser(model, settings.optimiser)
@@ -114,11 +120,12 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
 
     data = {
         "mixture": relative(tokens.manifest, str(output)), "fingerprint": tokens.fingerprint,
-        "batch": run.batch, "step": step, "sequence": sequence,
+        "batch": run.batch, "step": step, "sequence": sequence, "attention": backend.name,
     }  # fmt: skip
     metrics = Metrics(
         output, settings, tokens.vocab_size, tokens.seq_len, device, mesh.size(), steps, data, quiet=rank != 0
     )
+    metrics.say(f"attention: {backend.name}")
     if found:
         for line in damaged:
             metrics.say(f"damaged checkpoint passed over: {line}")
@@ -154,7 +161,8 @@ def train(settings: TrainingSettings, tokens: Tokens, output: Path, device: torc
         begun = time.perf_counter()
         where = checkpoint.Position(
             step=step, updates=updates_made(optimiser), **loader.state_dict(), tokenizer=tokens.tokenizer,
-            vocab_size=tokens.vocab_size, seq_len=tokens.seq_len, settings=settings, recent=guard.recent(),
+            vocab_size=tokens.vocab_size, seq_len=tokens.seq_len,
+            settings=checkpoint.SavedSettings(**settings.model_dump()), recent=guard.recent(),
         )  # fmt: skip
         saver.save(model, optimiser, where)
         metrics.pause(time.perf_counter() - begun)
@@ -281,8 +289,12 @@ def main(arguments: Sequence[str]) -> int:
     Returns the exit code: 0 done, 75 stopped by a signal, 2 a user's mistake, 1 another process has ended, 130 Ctrl-C.
     """
     try:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            raise UserError("usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]")
+        if {"-h", "--help"} & set(arguments):
+            print(f"{USAGE}\n\n{__doc__}\nSettings of the recipe's `training:`, and their defaults:\n")
+            print("\n".join(f"    {name}={default}" for name, default in defaults().items()))
+            return 0
+        if not arguments:
+            raise UserError(f"{USAGE}; --help says more")
         settings, paths, vocab_size = read_recipe(arguments[0], arguments[1:])
         missing = {"mixture", "output"} - paths.keys()
         unknown = paths.keys() - {"mixture", "output"}

@@ -65,9 +65,9 @@ def evaluate(
         for line in left_out:
             print(line, file=sys.stderr)
 
-    def score(source: str, of: Any) -> Any:
+    def score(source: str, rows: Any) -> Any:
         return scores.evaluate(
-            source, of, data=data, limit=limit, device=device, unsafe_code=confirm_unsafe_code, tokenizer=tokenizer
+            source, rows, data=data, limit=limit, device=device, unsafe_code=confirm_unsafe_code, tokenizer=tokenizer
         )
 
     if history:

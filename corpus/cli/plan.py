@@ -70,10 +70,10 @@ def _recipe(
     hardware: "Hardware",
 ) -> None:
     from corpus.recipe.load import load
-    from trainer.config import override, parse
+    from trainer.config import TrainingSettings, override, parse
     from trainer.plan.cost import plan, tables
 
-    recipe = load(path, needs_models=False)
+    recipe = load(path, needs_models=False, sections={"training": TrainingSettings})
     rates = pipelines("plan.rates")
     if calibrate and recipe.sources:
         print(f"kept in {rates.save(pipelines('plan.calibrate').calibrate(recipe))}\n")

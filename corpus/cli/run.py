@@ -35,11 +35,13 @@ def run(
     Example: `corpus run recipe.yaml --source wikipedia --until wikitext`
     """
     from corpus.recipe.load import load
+    from trainer.config import TrainingSettings
 
     overrides = dict(assignment("--set", text, "input.books=/data/books") for text in set_ or ())
     if output is not None:
         overrides["output"] = output
-    finish(load(recipe, overrides), make_runner(runner, workers, beam_option), source or (), until)
+    checked = load(recipe, overrides, sections={"training": TrainingSettings})
+    finish(checked, make_runner(runner, workers, beam_option), source or (), until)
 
 
 def finish(recipe: "Recipe", runner: "Runner", only: Sequence[str], until: str | None) -> "RunResult":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from string import Template
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -50,10 +50,12 @@ class RecipeDocument:
             noted = set()
             for details in error.errors():
                 location = details["loc"]
-                if location[:1] and location[0] in noted:
+                field = model.model_fields.get(str(location[0])) if location else None
+                if field is not None and location[0] in noted and not _is_model(field.annotation):
                     continue  # the same value as another type of a union
                 noted.add(location[0] if location else "")
-                self.mistake((*where, *location), _message(details, where, [*model.model_fields, *other_keys]))
+                keys = [*_keys(model, location[:-1]), *(other_keys if len(location) == 1 else ())]
+                self.mistake((*where, *location), _message(details, where, keys))
             return None
 
     def mistake(self, where: Where, message: str) -> None:
@@ -122,6 +124,21 @@ def _problem(error: YAMLError) -> str:
     return str(error.problem if isinstance(error, MarkedYAMLError) else error).partition("\n")[0]
 
 
+def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that a map inside a section may have."""
+    for key in location:
+        field = model.model_fields.get(key)
+        nested = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_model(kind)] if field else []
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
 def _message(details: Any, where: Where, keys: list[str]) -> str:
     """One of pydantic's errors in our words."""
     location = details["loc"]
@@ -131,7 +148,8 @@ def _message(details: Any, where: Where, keys: list[str]) -> str:
     if details["type"] == "missing":
         return f"the key {name} is missing"
     found = "" if details["type"].startswith("value_error") else f", found {details['input']!r}"
-    message = details["msg"].lower().removeprefix("value error, ").replace("valid tuple", "valid list")
+    message = details["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
+    message = message[:1].lower() + message[1:]
     return f"{name}: {message}{found}"
 
 

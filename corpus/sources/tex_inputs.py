@@ -436,8 +436,8 @@ class _Flattener:
     # Styles.
 
     def definitions_of(self, style: str) -> str:
-        """The definitions of a style and of those it loads that the paper uses, one a line, with what they use of styles
-        before it; none the second time."""
+        """The definitions of a style and of those it loads that the paper uses, one a line, with what they use of
+        styles before it; none the second time."""
         if not self.used:
             self.used = {name for text in self.papers.values() for name in CONTROL.findall(text)}
         known = self.style

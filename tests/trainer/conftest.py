@@ -38,7 +38,7 @@ def run(tokenizer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights.write_safetensors(folder, {name: t.nbytes for name, t in tensors.items()}, tensors.__getitem__)
     position = checkpoint.Position(
         step=7, updates=7, sequence=56, fingerprint="0123", tokenizer=read_model(tokenizer).sha256, vocab_size=VOCAB,
-        seq_len=WINDOW, settings=small(),
+        seq_len=WINDOW, settings=checkpoint.SavedSettings(**small().model_dump()),
     )  # fmt: skip
     checkpoint.mark(folder, position)
     return output

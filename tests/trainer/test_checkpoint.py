@@ -125,6 +125,26 @@ def test_a_save_that_was_killed_leaves_nothing_to_load(output: Path) -> None:
     assert ".tmp-step-00000020" not in names(output)
 
 
+def test_settings_of_another_version_are_only_a_record(output: Path) -> None:
+    """A checkpoint outlives the names of settings that its weights do not depend on."""
+    marker = output / "checkpoints" / "step-00000015" / checkpoint.MARKER
+    shutil.rmtree(output / "checkpoints" / "step-00000020")
+    saved = json.loads(marker.read_text())
+    assert saved["settings"]["parallel"]["recompute"] == "selective"
+    assert saved["settings"] == small(checkpoint__every=5).model_dump(mode="json")
+    saved["settings"]["parallel"] = {"recompute": "cheap", "another": 1}
+    saved["settings"]["gone"] = {"of": "old"}
+    marker.write_text(json.dumps(saved))
+    with processes("cpu") as device:
+        train(small(run__steps=17), MemoryTokens(), output, device)
+    assert [record["step"] for record in records(output, "resume")] == [15]
+
+    saved["settings"]["model"]["dim"] = "wide"
+    marker.write_text(json.dumps(saved))
+    with pytest.raises(DamagedFile, match=r"checkpoint\.json: .*settings\.model"):
+        checkpoint.read_position(marker.parent)
+
+
 def test_another_mixture_is_refused(output: Path) -> None:
     other = MemoryTokens(seed=1)
     with (

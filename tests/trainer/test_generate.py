@@ -4,6 +4,7 @@ import torch
 from harness import small
 
 from corpus.errors import UserError
+from trainer.attention import Backend, Flex, Sdpa
 from trainer.generate import Cache, decode, encode, generate, sample
 from trainer.model import Llama
 
@@ -20,19 +21,31 @@ def model() -> Llama:
     return model
 
 
-@pytest.mark.parametrize("length", [1, 2, 17, 47])
-def test_the_cache_changes_nothing(model: Llama, length: int) -> None:
+def with_backend(model: Llama, backend: Backend) -> Llama:
+    """The same weights under another backend."""
+    with torch.device("meta"):
+        other = Llama(model.settings, model.vocab_size, model.seq_len, None, backend)
+    other.load_state_dict(model.state_dict(), assign=True)
+    other.rope = model.rope
+    return other.requires_grad_(False)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without")
+@pytest.mark.parametrize(
+    ("length", "backend"), [(1, Sdpa()), (2, Sdpa()), (17, Sdpa()), (47, Sdpa()), (17, Flex(compiled=False))]
+)
+def test_the_cache_changes_nothing(model: Llama, length: int, backend: Backend) -> None:
+    """Nor does it matter which backend the model computes attention with."""
     prompt = torch.randint(0, 64, (length,), generator=torch.Generator().manual_seed(length)).tolist()
-    found = list(generate(model, prompt, max_tokens=100, temperature=0))
     expected = list(prompt)
-    cache = Cache(model, 48)
+    cache = Cache(with_backend(model, backend), 48)
     new = torch.tensor(prompt)
     while len(expected) < 48:
         logits = model(torch.tensor([expected]))[0, -1]
         torch.testing.assert_close(cache.feed(new), logits, rtol=0, atol=1e-5)
         expected.append(int(logits.argmax()))
         new = torch.tensor(expected[-1:])
-    assert prompt + found == expected
+    assert prompt + list(generate(model, prompt, max_tokens=100, temperature=0)) == expected
 
 
 def test_it_ends(model: Llama) -> None:

@@ -7,7 +7,7 @@ import torch
 from harness import MemoryTokens, copy, losses, records, run_groups, small
 
 from trainer.checkpoint import load, read_position
-from trainer.convert.weights import open_weights
+from trainer.convert.open import open_weights
 from trainer.model import Llama
 from trainer.optim import build_optimiser
 from trainer.parallel import processes
@@ -26,7 +26,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train(small(**masked), MemoryTokens(), root / "masked", device)
     two = [
         {"output": str(root / "dp2"), "changes": every},
-        {"output": str(root / "tp2"), "changes": tensor | {"parallel__recompute": "all"}},
+        {"output": str(root / "tp2"), "changes": tensor | {"parallel__recompute": "full"}},
         {"output": copy(root / "single", 15, root / "single-to-tp2"), "changes": tensor},
         {"output": str(root / "masked-tp2"), "changes": tensor | masked},
     ]

@@ -220,13 +220,12 @@ training:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "usage: python -m trainer.train"),
-        (["--help"], "usage: python -m trainer.train"),
+        ([], "usage: python -m trainer.train .*; --help says more"),
         (["missing.yaml"], "missing.yaml: cannot read the recipe"),
         (["recipe.yaml", "run.batch"], "'run.batch': not of the form key=value"),
         (["recipe.yaml", "run.wandb=["], "run.wandb=.: the value is not YAML"),
         (["recipe.yaml", "output=model", "mixture=."], ". is a folder: give the manifest.json"),
-        (["recipe.yaml", "run.bach=3"], "training.run.bach: no such setting"),
+        (["recipe.yaml", "run.bach=3"], r"training.run.bach: no such setting; did you mean run.batch\?"),
         (["recipe.yaml", "run.batch=many"], "training.run.batch: .*found 'many'"),
         (["recipe.yaml", "output=model"], "mixture= is missing"),
         (["recipe.yaml", "output=model", "mixture=m", "steps=3"], "steps: unknown"),
@@ -244,6 +243,15 @@ def test_a_wrong_command_line_is_one_line(
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(f"^error: .*{message}", line)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["recipe.yaml", "run.batch=8", "--help"]])
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("usage: python -m trainer.train RECIPE mixture=PATH output=PATH [SECTION.NAME=VALUE ...]\n")
+    assert "\n    parallel.recompute=selective\n" in out
+    assert not err
 
 
 def test_tokens_are_those_that_were_read_also_when_the_batch_changes(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from corpus.errors import DamagedFile, UserError
 from trainer import checkpoint
 from trainer.config import parse
 from trainer.convert import huggingface, meta
-from trainer.convert.weights import Weights, find_tokenizer, open_weights, write_safetensors
+from trainer.convert.open import open_weights
+from trainer.convert.weights import Weights, find_tokenizer, write_safetensors
 
 Layout = Literal["huggingface", "meta"]
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -72,7 +73,7 @@ def export(source: str, output: str, layout: str, dtype: str, tokenizer: str | N
 def import_weights(source: str, output: str) -> Weights:
     """Writes a model in a layout from outside as the first checkpoint, of step 0, of a run whose output is `output`.
 
-    A checkpoint of step 0 has no averages: before the first update AdamW's are zero. Weights are written in float32,
+    A checkpoint of step 0 has no moments: before the first update AdamW's are zero. Weights are written in float32,
     as every checkpoint holds them. Raises UserError, DamagedFile.
     """
     weights = open_weights(source)
@@ -87,7 +88,7 @@ def import_weights(source: str, output: str) -> Weights:
         tokenizer=weights.tokenizer,
         vocab_size=weights.vocab_size,
         seq_len=weights.seq_len,
-        settings=parse({"model": weights.settings.model_dump()}),
+        settings=checkpoint.SavedSettings(**parse({"model": weights.settings.model_dump()}).model_dump()),
     )
     with _new_folder(final) as folder:
         sizes = {f"model.{name}": 4 * math.prod(shape) for name, shape in weights.shapes.items()}

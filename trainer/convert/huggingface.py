@@ -46,8 +46,8 @@ def rename(name: str) -> str:
     """Hugging Face's name of a tensor."""
     if name in TOP:
         return TOP[name]
-    _, layer, of = name.split(".", 2)
-    return f"model.layers.{layer}.{BLOCK[of]}"
+    _, layer, matrix = name.split(".", 2)
+    return f"model.layers.{layer}.{BLOCK[matrix]}"
 
 
 def to_halves(weight: Tensor, heads: int) -> Tensor:

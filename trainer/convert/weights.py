@@ -1,7 +1,8 @@
 """A model's weights on disk, one tensor at a time and under one set of names, whatever layout they are stored in.
 
-The names and the order of rows are the release's, which are `trainer.model.Llama`'s. This module reads our
-checkpoints; `huggingface` and `meta`, beside it, read and write the two layouts of the world outside.
+The names and the order of rows are the release's, which are `trainer.model.Llama`'s. Our own checkpoints are read
+here; `huggingface` and `meta`, beside this file, read and write the two layouts of the world outside, and `open` finds
+out which of the three a folder holds.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 
 from corpus.errors import DamagedFile, UserError
 from tokenizer.model import read_model
-from trainer.checkpoint import complete, read_position
+from trainer.checkpoint import read_position
 from trainer.config import SIZES, ModelSettings
 from trainer.flops import parameter_count
 from trainer.model import Llama, rope_table
@@ -133,28 +134,6 @@ def read_checkpoint(folder: Path) -> Weights:
 
     return Weights(
         folder, position.settings.model, position.vocab_size, position.seq_len, position.tokenizer, None, fetch
-    )
-
-
-def open_weights(folder: str | Path) -> Weights:
-    """The weights in a folder: a checkpoint, a run's output (its newest checkpoint), or one of the other two layouts.
-
-    Raises UserError when it is none of these, DamagedFile when it is not whole.
-    """
-    from trainer.convert import huggingface, meta
-
-    folder = Path(folder)
-    if (folder / "checkpoint.json").is_file():
-        return read_checkpoint(folder)
-    if newest := complete(folder):
-        return read_checkpoint(newest[0])
-    if (folder / huggingface.CONFIG).is_file():
-        return huggingface.read(folder)
-    if (folder / meta.PARAMS).is_file():
-        return meta.read(folder)
-    raise UserError(
-        f"{folder}: no model is there; give a checkpoint (checkpoint.json), a run's output (checkpoints/), a Hugging"
-        f" Face folder ({huggingface.CONFIG}) or one of Meta's ({meta.PARAMS})"
     )
 
 

@@ -83,9 +83,9 @@ def points(run: str) -> list[Point]:
             start = record
         elif record["event"] == "heldout" and seq_len and start:
             windows = start["sequence"] + (record["step"] - start["step"]) * start["batch"]
-            for source, of in record["sources"].items():
+            for source, held_out in record["sources"].items():
                 what = f"{PERPLEXITY}{source}"
-                value = math.exp(min(of["loss"], 700))
+                value = math.exp(min(held_out["loss"], 700))
                 found[what, record["step"]] = Point(windows * seq_len, record["step"], what, value)
     if not found:
         raise UserError(f"{run} has neither scores nor held-out losses: give --task and --data, or run.eval_every")

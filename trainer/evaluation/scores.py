@@ -48,7 +48,7 @@ def evaluate(
     """Name and score of each row, as they are made; one whose answers the model's window cannot hold is left out.
 
     Computed in bfloat16 on a GPU, float32 on a CPU; a text begins with the BOS, as in training.
-    source: what `trainer.convert.weights.open_weights` reads. data: a folder of items (`tasks.read_items`); None: from
+    source: what `trainer.convert.open.open_weights` reads. data: a folder of items (`tasks.read_items`); None: from
     the Hugging Face hub. limit: the first items of each task only.
 
     Raises:
@@ -85,14 +85,14 @@ def evaluate(
             raise UserError(f"{source}: its tokenizer does not begin a text with the BOS; please report this")
         for row in chosen:
             torch.manual_seed(0)
-            of = built.pop(row.name)  # the prompts of all rows would fill the memory
+            loaded = built.pop(row.name)  # the prompts of all rows would fill the memory
             try:
                 result = run(
-                    model, {"tasks": {task.config.task: task for task in of}, "groups": {}, "group_map": {}},
+                    model, {"tasks": {task.config.task: task for task in loaded}, "groups": {}, "group_map": {}},
                     limit=limit, log_samples=False, bootstrap_iters=100, confirm_run_unsafe_code=unsafe_code,
                 )  # fmt: skip
             except AssertionError:  # all that lm-eval says of it
-                asked = [instance.args[1] for task in of for instance in task.instances]
+                asked = [instance.args[1] for task in loaded for instance in task.instances]
                 if all(len(model.tok_encode(a)) <= model.max_length for a in asked if isinstance(a, str)):
                     raise
                 print(f"{row.name} left out: an answer is longer than the window, {model.max_length}", file=sys.stderr)
@@ -104,8 +104,8 @@ def summarise(row: Row, result: Mapping[str, Any]) -> Score:
     """One score of lm-eval's results of a row's tasks: their mean, each weighted with its items."""
     metric, _, kept = row.benchmark.metric.partition(",")
     parts = [
-        (result["n-samples"][name]["effective"], of[f"{metric},{kept}"], of[f"{metric}_stderr,{kept}"])
-        for name, of in result["results"].items()
+        (result["n-samples"][name]["effective"], values[f"{metric},{kept}"], values[f"{metric}_stderr,{kept}"])
+        for name, values in result["results"].items()
     ]
     items = sum(count for count, _, _ in parts)
     known = all(isinstance(error, float) and math.isfinite(error) for _, _, error in parts)

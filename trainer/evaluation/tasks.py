@@ -66,8 +66,11 @@ def group_race(items: datasets.Dataset) -> datasets.Dataset:
     if "problems" in items.column_names:
         return items
     texts = [
-        {"article": article, "problems": repr([{key: q[key] for key in ("question", "options", "answer")} for q in of])}
-        for article, of in groupby(items, key=lambda item: item["article"])
+        {
+            "article": article,
+            "problems": repr([{key: q[key] for key in ("question", "options", "answer")} for q in some]),
+        }
+        for article, some in groupby(items, key=lambda item: item["article"])
     ]
     return datasets.Dataset.from_list(texts)
 
@@ -167,8 +170,8 @@ def build(row: Row, folder: str | None, window: int) -> list[ConfigurableTask]:
         if local is not None:
             subject = config.get("dataset_name")
             items = {
-                split: [i for i in of if benchmark.subject is None or i[benchmark.subject] == subject]
-                for split, of in local.items()
+                split: [i for i in rows if benchmark.subject is None or i[benchmark.subject] == subject]
+                for split, rows in local.items()
             }
             if not items[benchmark.split]:
                 continue
@@ -191,7 +194,7 @@ def build(row: Row, folder: str | None, window: int) -> list[ConfigurableTask]:
 
 
 def _dataset(items: Mapping[str, list[Item]], **_: Any) -> dict[str, datasets.Dataset]:
-    return {split: datasets.Dataset.from_list(of) for split, of in items.items()}
+    return {split: datasets.Dataset.from_list(rows) for split, rows in items.items()}
 
 
 def _config(row: Row, path: Path, window: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ PUE = 1.1
 KG_CO2_PER_KWH = 0.385
 """The average of the US grid, which the paper uses for every model of Table 15."""
 
-POLICIES = ("nothing", "cheap", "all")
+POLICIES = ("none", "selective", "full")
 TENSOR = (1, 2, 4, 8)
 """Ways of tensor parallelism that are tried: it stays on a node, which has eight GPUs."""
 MOST_GPUS = 1 << 14
@@ -172,79 +172,80 @@ def _cannot_be_cut(settings: TrainingSettings, vocab_size: int, seq_len: int, gp
     return ""
 
 
-def tables(of: TrainingPlan) -> Group:
+def tables(plan: TrainingPlan) -> Group:
     """Memory of a GPU, whether it fits and what would, then time and energy."""
-    return Group(_memory_table(of), _verdict(of), Text(), _needs_table(of), Text(), _cost_table(of))
+    return Group(_memory_table(plan), _verdict(plan), Text(), _needs_table(plan), Text(), _cost_table(plan))
 
 
 def gib(size: float) -> str:
     return f"{size / 2**30:,.1f} GiB"
 
 
-def _memory_table(of: TrainingPlan) -> Table:
-    layout, run = of.settings.parallel, of.settings.run
+def _memory_table(plan: TrainingPlan) -> Table:
+    layout, run = plan.settings.parallel, plan.settings.run
     result = new_table(
-        f"Memory of each of {of.gpus:,} x {of.hardware.gpu.name}: {of.settings.model.size}, "
-        f"{of.gpus // layout.tensor:,} FSDP x {layout.tensor} tensor, micro-batch {run.micro_batch} x {of.seq_len:,}, "
+        f"Memory of each of {plan.gpus:,} x {plan.hardware.gpu.name}: {plan.settings.model.size}, "
+        f"{plan.gpus // layout.tensor:,} FSDP x {layout.tensor} tensor, "
+        f"micro-batch {run.micro_batch} x {plan.seq_len:,}, "
         f'recompute "{layout.recompute}", {layout.precision}',
         ["part"], ["size"], "how",
     )  # fmt: skip
-    for part in of.parts:
+    for part in plan.parts:
         result.add_row(part.name, gib(part.bytes), part.formula)
-    result.add_row("peak", gib(of.peak), "the sum; within 9% of what PyTorch allocates, in tests on small models")
-    host = staged(of.settings, of.vocab_size, of.gpus)
+    result.add_row("peak", gib(plan.peak), "the sum; within 9% of what PyTorch allocates, in tests on small models")
+    host = staged(plan.settings, plan.vocab_size, plan.gpus)
     result.add_row("host memory", gib(host.bytes), f"{host.formula}: copy of a checkpoint while it is written")
     return result
 
 
-def _verdict(of: TrainingPlan) -> Text:
-    gpu = of.hardware.gpu
-    room = f"{gib(of.peak)} of {gib(usable(gpu))} (92% of the {gib(gpu.memory)} that PyTorch sees)"
-    if of.fits:
+def _verdict(plan: TrainingPlan) -> Text:
+    gpu = plan.hardware.gpu
+    room = f"{gib(plan.peak)} of {gib(usable(gpu))} (92% of the {gib(gpu.memory)} that PyTorch sees)"
+    if plan.fits:
         return Text(f"It fits: {room}.", style="green")
-    least = fewest(of.settings, of.vocab_size, of.seq_len, gpu)
+    least = fewest(plan.settings, plan.vocab_size, plan.seq_len, gpu)
     remedy = (
         f"with these settings take {least:,} GPUs or more"
-        if least and least > of.gpus
+        if least and least > plan.gpus
         else "take other settings: see the next table, or a smaller run.micro_batch"
     )
     return Text(f"It does not fit: {room}; {remedy}.", style="bold red")
 
 
-def _needs_table(of: TrainingPlan) -> Table:
+def _needs_table(plan: TrainingPlan) -> Table:
     result = new_table(
-        f"What do I need? The fewest {of.hardware.gpu.name} (a power of two) that hold it at micro-batch "
-        f"{of.settings.run.micro_batch}",
+        f"What do I need? The fewest {plan.hardware.gpu.name} (a power of two) that hold it at micro-batch "
+        f"{plan.settings.run.micro_batch}",
         ["parallel.tensor"], [f"recompute {policy}" for policy in POLICIES],
     )  # fmt: skip
     for tensor in TENSOR:
         cells = []
         for policy in POLICIES:
             changes: dict[str, Any] = {"parallel.tensor": tensor, "parallel.recompute": policy}
-            least = fewest(override(of.settings, changes), of.vocab_size, of.seq_len, of.hardware.gpu)
+            least = fewest(override(plan.settings, changes), plan.vocab_size, plan.seq_len, plan.hardware.gpu)
             cells.append(f"{least:,}" if least else "-")
         result.add_row(str(tensor), *cells)
     return result
 
 
-def _cost_table(of: TrainingPlan) -> Table:
-    gpu, batch = of.hardware.gpu, of.settings.run.batch * of.seq_len
-    flops = flops_per_token(of.settings.model, of.vocab_size, of.seq_len)
-    mfu = of.tokens_per_s * flops / gpu.peak_flops
-    energy = of.energy
-    if of.hardware.tokens_per_s is None:
+def _cost_table(plan: TrainingPlan) -> Table:
+    gpu, batch = plan.hardware.gpu, plan.settings.run.batch * plan.seq_len
+    flops = flops_per_token(plan.settings.model, plan.vocab_size, plan.seq_len)
+    mfu = plan.tokens_per_s * flops / gpu.peak_flops
+    energy = plan.energy
+    if plan.hardware.tokens_per_s is None:
         rate = f"MFU {mfu:.1%} (assumed) x {gpu.peak_flops / 1e12:,.0f} TFLOP/s / {flops / 1e9:,.2f} GFLOP a token"
     else:
         rate = f"as given: MFU {mfu:.1%} of {gpu.peak_flops / 1e12:,.0f} TFLOP/s at {flops / 1e9:,.2f} GFLOP a token"
     result = new_table("Time and energy", [""], ["plan"], "how")
-    parameters = parameter_count(of.settings.model, of.vocab_size)
+    parameters = parameter_count(plan.settings.model, plan.vocab_size)
     for name, value, how in (
-        ("parameters", f"{parameters:,}", f"{of.settings.model.size}, {of.vocab_size:,} pieces"),
-        ("tokens", f"{of.tokens:,.0f}", ""),
-        ("steps", f"{of.steps:,}", f"of {batch:,} tokens: {of.settings.run.batch:,} windows of {of.seq_len:,}"),
-        ("tokens/s per GPU", f"{of.tokens_per_s:,.0f}", rate),
-        ("seconds a step", f"{batch / (of.tokens_per_s * of.gpus):,.2f}", "tokens a step / (tokens/s x GPUs)"),
-        ("days", f"{of.days:,.1f}", "tokens / (tokens/s x GPUs): without checkpoints, evaluation and failures"),
+        ("parameters", f"{parameters:,}", f"{plan.settings.model.size}, {plan.vocab_size:,} pieces"),
+        ("tokens", f"{plan.tokens:,.0f}", ""),
+        ("steps", f"{plan.steps:,}", f"of {batch:,} tokens: {plan.settings.run.batch:,} windows of {plan.seq_len:,}"),
+        ("tokens/s per GPU", f"{plan.tokens_per_s:,.0f}", rate),
+        ("seconds a step", f"{batch / (plan.tokens_per_s * plan.gpus):,.2f}", "tokens a step / (tokens/s x GPUs)"),
+        ("days", f"{plan.days:,.1f}", "tokens / (tokens/s x GPUs): without checkpoints, evaluation and failures"),
         ("GPU-hours", f"{energy.gpu_hours:,.0f}", "tokens / tokens/s per GPU"),
         ("MWh", f"{energy.mwh:,.1f}", f"GPU-hours x {gpu.watts} W x PUE {PUE}"),
         ("tCO2eq", f"{energy.tonnes_co2:,.1f}", f"MWh x {KG_CO2_PER_KWH} kg/kWh, the paper's (Table 15)"),

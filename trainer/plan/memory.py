@@ -41,7 +41,7 @@ def training_memory(settings: TrainingSettings, vocab_size: int, seq_len: int, g
 
 
 def staged(settings: TrainingSettings, vocab_size: int, gpus: int) -> Part:
-    """What a process keeps in the host's memory while a checkpoint is written: weights and both averages."""
+    """What a process keeps in the host's memory while a checkpoint is written: weights and both moments."""
     held = _shard(settings, vocab_size, gpus)
     return Part("copy of a checkpoint, in the host's memory", 12 * held, "12 B x parameters / GPUs")
 
@@ -56,9 +56,9 @@ def block_activations(settings: TrainingSettings, seq_len: int, recompute: str) 
     wide, inner = tokens * settings.model.dim, tokens * settings.model.ffn_hidden
     inputs = e * wide // tp
     logsumexp = 4 * tokens * settings.model.heads // tp
-    if recompute == "all":
+    if recompute == "full":
         return inputs
-    if recompute == "cheap":  # the input, and what the matrix products and attention gave: q k v, attention, w1, w3
+    if recompute == "selective":  # the input, and what the matrix products and attention gave: q k v, attention, w1, w3
         return inputs + e * (4 * wide + 2 * inner) // tp + 2 * e * wide + logsumexp
     # Two norms: their input in float32, the normalised value, 1 / rms, and the output, gathered. q, k, v, attention;
     # w1 x, its silu, w3 x and their product.
@@ -71,7 +71,7 @@ def _states(settings: TrainingSettings, vocab_size: int, gpus: int) -> list[Part
     return [
         Part("weights", 4 * held, "4 B x parameters / GPUs"),
         Part("gradients", 4 * held, "4 B x parameters / GPUs"),
-        Part("AdamW's averages", 8 * held, "2 x 4 B x parameters / GPUs"),
+        Part("AdamW's moments", 8 * held, "2 x 4 B x parameters / GPUs"),
     ]
 
 
@@ -85,7 +85,7 @@ def _activations(settings: TrainingSettings, vocab_size: int, seq_len: int, gpus
 
     norm = (4 + e) * wide // tp + e * wide  # of the last norm; the gradient of its output
     loss = norm + (4 + e) * output // tp + 8 * min(CHUNK, tokens) * vocab_size // tp + 2 * e * wide
-    again = block_activations(settings, seq_len, "nothing") - kept
+    again = block_activations(settings, seq_len, "none") - kept
     work = 2 * e * (wide + inner) // tp
     p = block_parameters(model) // tp
     dp = gpus // tp

@@ -20,7 +20,8 @@ from tokenizer.model import read_model
 from trainer import generate
 from trainer.convert import export, huggingface, meta, weights
 from trainer.convert.export import import_weights
-from trainer.convert.weights import load_model, open_weights
+from trainer.convert.open import open_weights
+from trainer.convert.weights import load_model
 from trainer.parallel import processes
 from trainer.train import train
 
@@ -294,11 +295,6 @@ def test_no_code_of_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not Path("ran").exists()
 
 
-def test_no_model_at_all(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no model is there"):
-        open_weights(tmp_path)
-
-
 def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
@@ -346,7 +342,7 @@ def test_a_tensor_that_was_not_written_right(run: Path, exported: Path) -> None:
 def test_the_commands(run: Path, tokenizer: str, tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed")
     shell = CliRunner()
-    done = shell.invoke(app, ["export", str(run), str(tmp_path / "hf"), "--tokenizer", tokenizer])
+    done = shell.invoke(app, ["export", "model", str(run), str(tmp_path / "hf"), "--tokenizer", tokenizer])
     assert done.exit_code == 0, done.output
     assert "parameters of" in done.output
     assert "largest difference" in done.output

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
 from trainer.convert import export
-from trainer.convert.weights import load_model, open_weights
+from trainer.convert.open import open_weights
+from trainer.convert.weights import load_model
 from trainer.evaluation.benchmarks import Row, choose, possible, rows
 from trainer.evaluation.scores import Score, evaluate, summarise
 from trainer.evaluation.tasks import build, closed_book, group_race, humaneval, mbpp, normalise, passes

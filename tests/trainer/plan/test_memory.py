@@ -43,7 +43,7 @@ def allocated(record: profile) -> tuple[int, int]:
 
 
 def measure(settings: TrainingSettings) -> tuple[int, int, int]:
-    """(bytes of weights, gradients and averages; bytes kept after a forward pass; peak of forward and backward)."""
+    """(bytes of weights, gradients and moments; bytes kept after a forward pass; peak of forward and backward)."""
     with torch.device("meta"):
         model = Llama(settings.model, VOCAB, SEQ_LEN)
     parallelise(model, build_mesh(torch.device("cpu"), settings.parallel.tensor), settings.parallel)
@@ -72,7 +72,7 @@ LAYOUTS = pytest.mark.parametrize(("world", "tensor"), [(1, 1), (8, 1), (8, 2)])
 
 @pytest.mark.filterwarnings("ignore")
 @LAYOUTS
-@pytest.mark.parametrize("recompute", ["nothing", "cheap", "all"])
+@pytest.mark.parametrize("recompute", ["none", "selective", "full"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_formulas_are_what_pytorch_allocates(recompute: str, precision: str, world: int, tensor: int) -> None:
     settings = settings_of(recompute, tensor, precision)
@@ -80,9 +80,9 @@ def test_the_formulas_are_what_pytorch_allocates(recompute: str, precision: str,
         states, kept, peak = measure(settings)
         _, more, _ = measure(settings_of(recompute, tensor, precision, model__layers=3))
     block = block_activations(settings, SEQ_LEN, recompute)
-    assert more - kept == block + (0 if recompute == "nothing" else RNG_STATE)  # to the byte
-    weights, gradients, averages, blocks, *rest = [of.bytes for of in training_memory(settings, VOCAB, SEQ_LEN, world)]
-    assert weights + gradients + averages == pytest.approx(states, rel=0.01)  # rounding of norms' shards
+    assert more - kept == block + (0 if recompute == "none" else RNG_STATE)  # to the byte
+    weights, gradients, moments, blocks, *rest = [of.bytes for of in training_memory(settings, VOCAB, SEQ_LEN, world)]
+    assert weights + gradients + moments == pytest.approx(states, rel=0.01)  # rounding of norms' shards
     assert blocks == settings.model.layers * block
     assert blocks + sum(rest) == pytest.approx(peak, rel=0.08)
 
@@ -92,7 +92,7 @@ def test_the_formulas_are_what_pytorch_allocates(recompute: str, precision: str,
 def test_the_peak_where_weights_outweigh_activations(world: int, tensor: int) -> None:
     """As in the paper's sizes at one window in a micro-batch."""
     settings = settings_of(
-        "cheap", tensor, "bfloat16", model__dim=512, model__ffn_hidden=1536, run__micro_batch=1, model__layers=3
+        "selective", tensor, "bfloat16", model__dim=512, model__ffn_hidden=1536, run__micro_batch=1, model__layers=3
     )
     with fake_processes(world):
         states, _, peak = measure(settings)
@@ -102,7 +102,7 @@ def test_the_peak_where_weights_outweigh_activations(world: int, tensor: int) ->
 
 @pytest.mark.parametrize(("size", "gib"), [("7B", 100.4), ("13B", 194.0), ("33B", 484.7), ("65B", 972.8)])
 def test_states_of_the_papers_sizes(size: str, gib: float) -> None:
-    """16 bytes a parameter: float32 weights, gradients and two averages."""
+    """16 bytes a parameter: float32 weights, gradients and two moments."""
     parts = training_memory(parse({"model": {"size": size}}), 32_000, 2048, 1)
     assert sum(part.bytes for part in parts[:3]) / 2**30 == pytest.approx(gib, abs=0.05)
 

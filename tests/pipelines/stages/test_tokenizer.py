@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
-from pipelines.extract import extract
-from pipelines.tokenize import token_digest, tokenize
-from pipelines.train_tokenizer import recipe_shares, tokenizer_digest, train_tokenizer, training_lines
 from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.dataset import StepFolder
 from corpus.errors import DamagedFile, UserError
-from corpus.recipe import TokenizerSection, load, source_plan
+from corpus.recipe.load import load, source_entry
+from corpus.recipe.sections import TokenizerSection
+from corpus.steps.identity import token_digest, tokenizer_digest
 from corpus.storage import read_json
 from pipelines.engine.runner import Runner
 from pipelines.gc import stale_folders
 from pipelines.run import run
+from pipelines.stages.tokenizer import recipe_shares, training_lines
+from tests.pipelines.stages.alone import RUNNER, done, extracted, tokenizer_of, tokens_of
 from tests.tokenizer.conftest import trained
 from tokenizer.index import read_index
 from tokenizer.model import model_sha256
 from tokenizer.shards import Shard
 
-RUNNER = Runner("local", 1, quiet=True)
 SECTION = TokenizerSection(vocab_size=400, sample_bytes=40_000, held_out=10)
 SHARES = {"c4": 0.75, "books": 0.25}
 
@@ -50,25 +50,22 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def extracted(raw: Path, folder: Path, split_bytes: int, runner: Runner = RUNNER) -> dict[str, StepFolder]:
-    folders = {}
-    for source in ("c4", "books"):
-        plan = replace(source_plan(source, str(raw / source), "{}"), split_bytes=split_bytes)
-        folders[source], _ = extract(plan, "", str(folder / "work"), runner, str(folder / source))
-    return folders
+def extract_both(raw: Path, folder: Path, split_bytes: int, runner: Runner = RUNNER) -> dict[str, StepFolder]:
+    entries = [replace(source_entry(name, str(raw / name), "{}"), split_bytes=split_bytes) for name in ("c4", "books")]
+    return {entry.name: extracted(entry, folder / entry.name, runner) for entry in entries}
 
 
 @pytest.fixture(scope="module")
 def documents(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, StepFolder]:
-    return extracted(raw, tmp_path_factory.mktemp("documents"), 1 << 30)
+    return extract_both(raw, tmp_path_factory.mktemp("documents"), 1 << 30)
 
 
 @pytest.fixture(scope="module")
 def model(documents: dict[str, StepFolder], tmp_path_factory: pytest.TempPathFactory) -> str:
-    home = str(tmp_path_factory.mktemp("run"))
-    path, did = train_tokenizer(SECTION, SHARES, documents, home, f"{home}/.work", RUNNER)
-    assert did
-    return path
+    home = tmp_path_factory.mktemp("run")
+    stage = tokenizer_of(SECTION, SHARES, documents, home)
+    assert done(stage, home / ".work")
+    return stage.model
 
 
 def test_the_model_is_pinned(model: str) -> None:
@@ -78,11 +75,12 @@ def test_the_model_is_pinned(model: str) -> None:
 
 def test_splitting_and_workers_change_nothing(raw: Path, documents: dict[str, StepFolder], tmp_path: Path) -> None:
     two = Runner("local", 2, quiet=True)
-    other = extracted(raw, tmp_path, 5000, two)
+    other = extract_both(raw, tmp_path, 5000, two)
     assert [len(other[name].parts()) > len(documents[name].parts()) for name in SHARES] == [True, True]
     backwards = dict(reversed(SHARES.items()))
-    path, _ = train_tokenizer(SECTION, backwards, other, str(tmp_path), f"{tmp_path}/.work", two)
-    assert model_sha256(path) == SHA256
+    stage = tokenizer_of(SECTION, backwards, other, tmp_path)
+    assert done(stage, tmp_path / ".work", two)
+    assert model_sha256(stage.model) == SHA256
 
 
 def test_the_sample_keeps_the_shares_and_is_counted(model: str, documents: dict[str, StepFolder]) -> None:
@@ -116,8 +114,7 @@ def test_lines_that_are_too_long_stop_it_unless_allowed(tmp_path: Path) -> None:
     line = " ".join("".join(rng.choices("abcdefgh", k=4)) for _ in range(300))
     rows = [{"text": f"{line}\n" * 9 + "x" * 5000, "url": f"https://a/{n}"} for n in range(4)]
     (tmp_path / "raw" / "c4.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    plan = source_plan("c4", str(tmp_path / "raw"), "{}")
-    folder, _ = extract(plan, "", str(tmp_path / "work"), RUNNER, str(tmp_path / "c4"))
+    folder = extracted(source_entry("c4", str(tmp_path / "raw"), "{}"), tmp_path / "c4")
     command = ["tokenizer", "train", str(tmp_path / "t"), "--input", f"c4={folder.path}", "--vocab-size", "300"]
     done = CliRunner().invoke(app, command)
     assert isinstance(done.exception, UserError)
@@ -138,7 +135,7 @@ def test_the_command(documents: dict[str, StepFolder], model: str, tmp_path: Pat
     assert done.exit_code == 0, done.output
     assert SHA256 in done.output
     assert Path(model).read_bytes() == (tmp_path / "t" / "tokenizer.model").read_bytes()
-    assert "nothing to do" in CliRunner().invoke(app, command + shares).output
+    assert CliRunner().invoke(app, command + shares).output == f"tokenizer: {tmp_path}/t/tokenizer.model was there\n"
     for wrong, message in [
         ([], "holds the tokenizer"),
         (["--share", "c4=1"], "one above 0 for each of c4, books"),
@@ -154,21 +151,23 @@ def test_the_command(documents: dict[str, StepFolder], model: str, tmp_path: Pat
 def test_killed_before_the_report(
     documents: dict[str, StepFolder], model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = (SECTION, SHARES, documents, "", f"{tmp_path}/.work", RUNNER, str(tmp_path))
+    def train() -> bool:
+        return done(tokenizer_of(SECTION, SHARES, documents, tmp_path, target=tmp_path), tmp_path / ".work")
+
     with monkeypatch.context() as patched:
-        patched.setattr("pipelines.train_tokenizer.write_json", lambda path, body: 1 / 0)
+        patched.setattr("pipelines.stages.tokenizer.write_json", lambda path, body: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            train_tokenizer(*arguments)
+            train()
     assert (tmp_path / "tokenizer.model").exists()
-    assert train_tokenizer(*arguments) == (str(tmp_path / "tokenizer.model"), True)
+    assert train()
     assert (tmp_path / "report.json").read_bytes() == Path(model).with_name("report.json").read_bytes()
-    assert train_tokenizer(*arguments) == (str(tmp_path / "tokenizer.model"), False)
+    assert not train()
 
 
 def test_a_model_of_someone_else_is_left_alone(documents: dict[str, StepFolder], tmp_path: Path) -> None:
     (tmp_path / "tokenizer.model").write_bytes(b"mine")
     with pytest.raises(UserError, match="was not trained by this command"):
-        train_tokenizer(SECTION, SHARES, documents, "", f"{tmp_path}/.work", RUNNER, str(tmp_path))
+        done(tokenizer_of(SECTION, SHARES, documents, tmp_path, target=tmp_path), tmp_path / ".work")
     assert (tmp_path / "tokenizer.model").read_bytes() == b"mine"
 
 
@@ -178,16 +177,17 @@ def test_a_model_that_changed_is_refused(documents: dict[str, StepFolder], model
     path = tmp_path / "tokenizer.model"
     path.write_bytes(trained())
     with pytest.raises(DamagedFile, match="is no longer the model that was trained"):
-        tokenize(documents["c4"], str(tmp_path / "tokens"), "c4", str(path), SECTION, RUNNER)
+        done(tokens_of(documents["c4"], "c4", str(path), SECTION, tmp_path / "tokens"), tmp_path / ".work")
     assert not (tmp_path / "tokens").exists()
 
 
 @pytest.mark.parametrize(("bos", "eos"), [(True, True), (False, True), (True, False), (False, False)])
 def test_bos_and_eos(documents: dict[str, StepFolder], model: str, tmp_path: Path, bos: bool, eos: bool) -> None:
     section = SECTION.model_copy(update={"bos": bos, "eos": eos})
-    folder, _ = tokenize(documents["books"], str(tmp_path), "books", model, section, RUNNER)
-    shard = Shard(f"{folder}/shard-00000.tok")
-    header = read_index(folder).header
+    stage = tokens_of(documents["books"], "books", model, section, tmp_path)
+    assert done(stage, tmp_path / ".work")
+    shard = Shard(f"{stage.folder}/shard-00000.tok")
+    header = read_index(stage.folder).header
     assert (header.bos, header.eos) == (1 if bos else -1, 2 if eos else -1)
     first = shard.tokens[: int(shard.document_offsets[1])].tolist()
     assert (first[0] == 1, first[-1] == 2) == (bos, eos)
@@ -211,7 +211,7 @@ def test_a_model_without_the_piece_is_refused_before_the_work(raw: Path, tmp_pat
                 run(load(str(recipe)), RUNNER, say=lambda line: None)
             assert not (tmp_path / "run").exists()
     result = run(load(str(recipe)), RUNNER, say=lambda line: None)
-    assert read_index(result.tokens["c4"]).header.bos == -1
+    assert read_index(result.graph.tokens["c4"].folder).header.bos == -1
     assert stale_folders(str(tmp_path / "run")) == []
 
 

@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
+import numba
 import numpy as np
 import pyarrow as pa
 
 from corpus.errors import UserError
+from corpus.kernel import kernel
 from corpus.rules import Block
 from corpus.steps.dedupe import Partition
 
@@ -42,6 +45,17 @@ def double(job: Job) -> int:
 
 def counted(job: Job) -> Counted:
     return Counted(job.part, job.part)
+
+
+@kernel
+def _tripled(n: int) -> int:
+    return 3 * n
+
+
+def tripled(job: Job) -> int:
+    """By a kernel, whose machine code is kept in the job's folder."""
+    with patch.object(numba.config, "CACHE_DIR", job.folder):
+        return _tripled(job.part)
 
 
 def process_id(job: Job) -> int:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
-from pipelines.materialize import materialize
 
 from corpus.errors import UserError
 from pipelines.engine.exchange import Exchange
 from pipelines.engine.partmap import PartMap, PartsFailed
 from pipelines.engine.runner import Runner
-from tests.pipelines.functions import Again, Job, Numbers, SumUp, failing
+from pipelines.stages.materialize import materialize
+from tests.pipelines.engine.functions import Again, Job, Numbers, SumUp, failing
 from tests.tokenizer.token_folders import write_run
 
 pytestmark = [

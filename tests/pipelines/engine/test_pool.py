@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from corpus import compiling
 from pipelines.engine.pool import PartsFailed, run_parts
-from tests.pipelines.functions import (
+from tests.pipelines.engine.functions import (
     Job,
     disk_full,
     double,
@@ -19,6 +20,7 @@ from tests.pipelines.functions import (
     lambda_result,
     process_id,
     skewed,
+    tripled,
     working_folder,
 )
 
@@ -98,10 +100,18 @@ def test_a_result_that_cannot_be_pickled_fails_its_part_only() -> None:
         run_parts(lambda_result, jobs(2), 1, "step", quiet=True)
 
 
+def test_the_driver_says_once_that_workers_compile(tmp_path: Path) -> None:
+    said: list[bool] = []
+    compiling.ask(lambda: said.append(True))
+    assert run_parts(tripled, jobs(6, tmp_path), 2, "tripled", quiet=True) == [3 * n for n in range(6)]
+    assert said == [True]
+    assert len(list(tmp_path.glob("*.kernel"))) == 1
+
+
 DRIVER = """
 import sys
 from pipelines.engine.pool import run_parts
-from tests.pipelines.functions import Job, long
+from tests.pipelines.engine.functions import Job, long
 if __name__ == "__main__":
     run_parts(long, [Job(n, sys.argv[1]) for n in range(4)], 2, "long")
 """
@@ -113,7 +123,7 @@ def test_workers_do_not_outlive_the_driver(tmp_path: Path, how: signal.Signals) 
     marks.mkdir()
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     driver = subprocess.Popen(
         [sys.executable, str(script), str(marks)],
         env={**os.environ, "PYTHONPATH": str(root)},

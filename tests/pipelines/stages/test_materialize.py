@@ -12,7 +12,6 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from pipelines.materialize import materialize
 from typer.testing import CliRunner
 
 from corpus.cli import app
@@ -21,6 +20,7 @@ from corpus.steps.spill import WriteSpill
 from pipelines.engine.partmap import PartsFailed
 from pipelines.engine.runner import Runner
 from pipelines.gc import stale_folders
+from pipelines.stages.materialize import materialize
 from tests.tokenizer.range_server import serve
 from tests.tokenizer.token_folders import flip, write_run
 from tokenizer import concatenation
@@ -180,9 +180,9 @@ def test_spill_files_of_a_run_that_missed_fewer_shards(copied: str, materialised
     folder, _ = run(copied)
     (folder / "shard-00001.tok").unlink()
     work = work_folder(copied)
-    plan = layout_of(copied, SHARD)
+    layout = layout_of(copied, SHARD)
     for stretch in Stretches(STRETCH)(copied):  # as one that was killed between spilling and writing
-        WriteSpill(Place(plan), plan.shards, work)(stretch)
+        WriteSpill(Place(layout), layout.shards, work)(stretch)
     (folder / "shard-00003.tok").unlink()
     with pytest.raises(UserError, match=r"shard-00003.tok was not written, .*: remove it and run mix --materialize"):
         run(copied)
@@ -198,10 +198,10 @@ def test_spill_files_of_a_run_that_missed_fewer_shards(copied: str, materialised
 def test_killed_in_a_window(copied: str, materialised: dict[str, bytes], window: str) -> None:
     """The whole process tree, just before a file gets its name."""
     code = (
-        "from pipelines.materialize import materialize; from pipelines.engine.runner import Runner;"
+        "from pipelines.stages.materialize import materialize; from pipelines.engine.runner import Runner;"
         f"materialize({copied!r}, Runner(workers=2), {SHARD}, {STRETCH})"
     )
-    path = [str(Path(__file__).parents[1] / "killing"), str(Path(__file__).parents[2])]
+    path = [str(Path(__file__).parents[2] / "killing"), str(Path(__file__).parents[3])]
     environment = {**os.environ, "CORPUS_TEST_KILL_WINDOW": window, "PYTHONPATH": os.pathsep.join(path)}
     killed = subprocess.run(
         [sys.executable, "-c", code], env=environment, start_new_session=True, capture_output=True, timeout=300

@@ -1,12 +1,16 @@
-"""Every mistake in a recipe is one line with its place and what to do."""
+"""Every mistake in a recipe is one line with its place and what to do, and all are told at once."""
 
 from pathlib import Path
 
 import fsspec
 import pytest
+from pydantic import BaseModel
 
-from corpus.errors import UserError
-from corpus.recipe import SOURCES, bundled, load, parse_rules
+from corpus.errors import UserError, UserErrors
+from corpus.llama import TABLE_1
+from corpus.recipe.load import bundled, load, parse_rules, source_entry
+from corpus.sources.books import Books
+from corpus.sources.wikipedia import Wikipedia
 
 GOOD = """\
 format: 1
@@ -38,7 +42,7 @@ def write(tmp_path: Path, text: str) -> str:
 
 def test_a_recipe_is_typed(tmp_path: Path) -> None:
     recipe = load(write(tmp_path, GOOD))
-    assert [plan.name for plan in recipe.sources] == ["commoncrawl", "books"]
+    assert [entry.name for entry in recipe.sources] == ["commoncrawl", "books"]
     assert [rule.key for rule in recipe.sources[0].steps] == ["lines", "length", "exact"]
     assert recipe.sources[0].steps[1].rule.min_chars == 20  # type: ignore[attr-defined]
     assert recipe.mixture is not None
@@ -47,27 +51,26 @@ def test_a_recipe_is_typed(tmp_path: Path) -> None:
 
 MISTAKES = {
     "unknown top key": ("output: run", "output: run\nextra: 1", 3, "unknown key extra; known are"),
-    "unknown source": ("  books:", "  bookz:", 10, "unknown source bookz; known are commoncrawl"),
+    "unknown source": ("  books:", "  bookz:", 10, "unknown source bookz; known are books, "),
     "unknown key of a rule": ("{min_chars: 20}", "{min_charz: 20}", 8, "unknown key min_charz; known are"),
     "unknown key of a source": ("    steps: []", "    stepz: []", 12, "unknown key stepz"),
     "wrong type": ("{min_chars: 20}", "{min_chars: many}", 8, "min_chars: input should be a valid integer"),
-    "unknown rule": ("- exact", "- exakt", 9, "unknown rule exakt; known are"),
+    "unknown rule": ("- exact", "- exakt", 9, "unknown rule exakt; known are exact, "),
     "missing input": ("    input: raw\n    steps: []", "    steps: []", 10, "the key input is missing"),
     "two keys in a step": ("- exact", "- {exact: {}, near: {}}", 9, "a step is a map with one key"),
-    "lines after a filter": (
-        "- lines: {min_chars: 10}\n      - length: {min_chars: 20}",
-        "- length: {min_chars: 20}\n      - lines: {min_chars: 10}",
-        8,
-        "lines stands after length",
+    "unknown type": ("    steps: []", "    type: bookz", 12, "unknown source bookz; known are books, "),
+    "a type that is no text": ("    steps: []", "    type: [books]", 12, "unknown source ['books']; known are"),
+    "the name of a folder": ("  books:", "  tokens:", 10, "a source cannot be named tokens: its name is that of a fol"),
+    "a name with a slash": ("  books:", "  my/books:", 10, "a source cannot be named my/books"),
+    "a module that is not there": ("- exact", "- nowhere.rules:Loud", 9, "there is no module nowhere: install its"),
+    "a class that is no rule": ("- exact", "- fractions:Fraction", 9, "fractions:Fraction is no rule: derive its"),
+    "a class that is no source": ("    steps: []", "    type: fractions:Fraction", 12, "Fraction is no source: derive"),
+    "a source that is no map": (
+        "    input: raw\n    steps: []",
+        "    [raw]",
+        10,
+        "a source is a map with at least the",
     ),
-    "cleaner after a filter": ("- exact", "- gutenberg", 9, "gutenberg rewrites text that length has scored"),
-    "filter after document dedup": (
-        "- length: {min_chars: 20}\n      - exact",
-        "- exact\n      - length: {min_chars: 20}",
-        9,
-        "length may drop the document that exact kept",
-    ),
-    "lines across sources": ("  - near", "  - lines", 14, "lines does not work across sources"),
     "mixture without the source": ("books: 0.1}", "wikipedia: 0.1}", 17, "the mixture names the source wikipedia"),
     "shares that are not one": ("books: 0.1}", "books: 0.2}", 17, "the shares add up to 1.1 and must add up to 1"),
     "a negative share": ("books: 0.1}", "books: -0.1}", 17, "the share of books is -0.1"),
@@ -88,6 +91,15 @@ MISTAKES = {
 }
 
 
+FOLLOWING = {
+    "unknown source": "17: the mixture names the source books, which `sources` does not have",
+    "the name of a folder": "17: the mixture names the source books, which `sources` does not have",
+    "a name with a slash": "17: the mixture names the source books, which `sources` does not have",
+    "a negative share": "17: the shares add up to 0.8 and must add up to 1: correct them",
+}
+"""What else is wrong with the recipe then."""
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_one_line_with_its_line_number(tmp_path: Path, name: str) -> None:
     old, new, line, message = MISTAKES[name]
@@ -95,9 +107,99 @@ def test_a_mistake_is_one_line_with_its_line_number(tmp_path: Path, name: str) -
     path = write(tmp_path, GOOD.replace(old, new))
     with pytest.raises(UserError) as caught:
         load(path)
-    assert str(caught.value).startswith(f"{path}:{line}: "), caught.value
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    first, *following = str(caught.value).split("\n")
+    assert first.startswith(f"{path}:{line}: "), caught.value
+    assert message in first
+    assert following == ([f"{path}:{FOLLOWING[name]}"] if name in FOLLOWING else [])
+
+
+def test_all_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+    broken = GOOD
+    for name in ("unknown key of a rule", "unknown rule", "unknown key of a source", "a share that is no number"):
+        old, new, _, _ = MISTAKES[name]
+        broken = broken.replace(old, new)
+    path = write(tmp_path, broken)
+    with pytest.raises(UserErrors) as caught:
+        load(path)
+    found = [line.removeprefix(f"{path}:").partition(";")[0] for line in str(caught.value).split("\n")]
+    assert [line.partition("(")[0] for line in found] == [
+        "8: unknown key min_charz",
+        "9: unknown rule exakt",
+        "12: unknown key stepz",
+        "17: a share is no number ",
+    ]
+
+
+ORDERS = {
+    "lines after a filter": "[length, lines]",
+    "a cleaner after a filter": "[length, gutenberg]",
+    "a filter after a dedup": "[exact, length, near]",
+    "twice": "[length, gutenberg, length]",
+}
+
+
+@pytest.mark.parametrize("steps", ORDERS.values(), ids=ORDERS)
+def test_rules_may_stand_in_any_order(tmp_path: Path, steps: str) -> None:
+    across = steps.replace("length", "code")
+    text = GOOD.replace("    steps: []", f"    steps: {steps}").replace("across:\n  - near", f"across: {across}")
+    recipe = load(write(tmp_path, text))
+    for found, given in ((recipe.sources[1].steps, steps), (recipe.across, across)):
+        assert [rule.name for rule in found] == given.strip("[]").split(", ")
+        assert len({rule.key for rule in found}) == len(found)
+
+
+def test_a_source_has_a_name_of_its_own_and_a_type(tmp_path: Path) -> None:
+    more = "  german:\n    type: wikipedia\n    input: raw\n    languages: [de]\n"
+    more += "  mine:\n    type: corpus.sources.books:Books\n    input: raw\n"
+    recipe = load(write(tmp_path, GOOD.replace("across:", f"{more}across:")))
+    entries = {entry.name: entry for entry in recipe.sources}
+    assert list(entries) == ["commoncrawl", "books", "german", "mine"]
+    assert [entry.type for entry in entries.values()] == [
+        "commoncrawl",
+        "books",
+        "wikipedia",
+        "corpus.sources.books:Books",
+    ]
+    assert entries["german"].source == Wikipedia(languages=("de",))
+    assert entries["mine"].source == entries["books"].source == Books()
+    with pytest.raises(
+        UserError, match=r":9: unknown source poems; .*; a source with a name of its own has a `type`\n"
+    ):
+        load(write(tmp_path, GOOD.replace("  books:", "  poems:").replace("      - exact\n", "")))
+
+
+def test_sections_of_other_packages_are_checked_with_the_rest(tmp_path: Path) -> None:
+    class Training(BaseModel):
+        steps: int
+
+    path = write(tmp_path, GOOD.replace("- exact", "- exakt") + "training: {steps: many}\n")
+    with pytest.raises(UserErrors) as caught:
+        load(path, sections={"training": Training})
+    first, second = str(caught.value).split("\n")
+    assert "unknown rule exakt" in first
+    assert (
+        second
+        == f"{path}:19: steps: input should be a valid integer, unable to parse string as an integer, found 'many'"
+    )
+    recipe = load(write(tmp_path, GOOD + "training: {steps: 3}\n"))
+    assert recipe.section("training", Training) == Training(steps=3)
+    assert load(write(tmp_path, GOOD)).section("training", Training) is None
+
+
+def test_a_source_from_the_command_line() -> None:
+    entry = source_entry("wikipedia", "raw/dumps", "{languages: [de], split_bytes: 5000}")
+    assert (entry.name, entry.type, entry.input, entry.split_bytes) == ("wikipedia", "wikipedia", "raw/dumps", 5000)
+    assert entry.source == Wikipedia(languages=("de",))
+    entry = source_entry("corpus.sources.stackexchange:StackExchange", "raw", "{}")
+    assert (entry.name, entry.type) == ("stack_exchange", "corpus.sources.stackexchange:StackExchange")
+    for name, settings, message in [
+        ("poems", "{}", r"--setting:1: unknown source poems; known are"),
+        ("books", "{colection: a}", r"--setting:1: unknown key colection; known are collection, "),
+        ("books", "[a]", r"--setting '\[a\]' is not a map: write it as '\{key: value\}'"),
+        ("books", "{a", r"--setting '\{a' is not valid YAML: "),
+    ]:
+        with pytest.raises(UserError, match=message):
+            source_entry(name, "raw", settings)
 
 
 FOLDERS = """\
@@ -180,7 +282,7 @@ def test_the_llama_recipe_names_all_seven_sources(tmp_path: Path, monkeypatch: p
     lid.write_bytes(b"model")
     monkeypatch.setattr("corpus.models.locate", lambda name: str(lid) if name == "lid" else name)
     recipe = load(bundled("llama"))
-    assert [plan.name for plan in recipe.sources] == list(SOURCES)
+    assert [entry.name for entry in recipe.sources] == list(TABLE_1)
     assert recipe.mixture is not None
     assert sum(float(share) for share in recipe.mixture.shares.values()) == pytest.approx(1)
 

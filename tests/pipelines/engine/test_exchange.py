@@ -10,7 +10,7 @@ from corpus.steps.spill import Spilled, SpilledPartition, WriteSpill
 from pipelines.engine.exchange import Exchange
 from pipelines.engine.partmap import PartMap, PartsFailed
 from pipelines.engine.runner import Runner
-from tests.pipelines.functions import Again, BadPartition, Job, Numbers, SumUp
+from tests.pipelines.engine.functions import Again, BadPartition, Job, Numbers, SumUp
 
 POOL = Runner(workers=2, quiet=True)
 GRAPH = Runner(workers=0, quiet=True)

@@ -7,7 +7,7 @@ import pytest
 from corpus.errors import UserError
 from pipelines.engine.partmap import PartMap, PartsFailed
 from pipelines.engine.runner import Runner
-from tests.pipelines.functions import Counted, Job, counted, failing, killed_once
+from tests.pipelines.engine.functions import Counted, Job, counted, failing, killed_once
 
 POOL = Runner(workers=2, quiet=True)
 GRAPH = Runner(workers=0, quiet=True)

@@ -8,8 +8,7 @@ from apache_beam.options.pipeline_options import SparkRunnerOptions
 from apache_beam.utils.subprocess_server import JavaJarServer
 
 from corpus.errors import DamagedFile, UserError
-from pipelines import runner as module
-from pipelines.engine.runner import Runner
+from pipelines.engine.runner import Runner, RunnerName
 
 
 def nothing(pipeline: beam.Pipeline) -> None:
@@ -66,13 +65,13 @@ def test_fewer_than_no_workers_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["spark", "flink"])
-def test_missing_java_is_said(name: module.RunnerName) -> None:
+def test_missing_java_is_said(name: RunnerName) -> None:
     with pytest.raises(UserError, match=f"'/no/java'.*{name} runner.*install Java 17"):
         Runner(name, options=("--job_server_java_launcher=/no/java",)).run(nothing)
 
 
 @pytest.mark.parametrize("name", ["spark", "flink"])
-def test_a_job_server_that_is_not_there_is_said(name: module.RunnerName, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_server_that_is_not_there_is_said(name: RunnerName, monkeypatch: pytest.MonkeyPatch) -> None:
     java = f"--job_server_java_launcher={sys.executable}"  # any program: it is not started
     with pytest.raises(UserError, match=r"job server /no/such.jar does not exist"):
         Runner(name, options=(java, f"--{name}_job_server_jar=/no/such.jar")).run(nothing)

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from corpus.recipe import load
-from pipelines import calibrate
-from pipelines.plan import data_plan
+from corpus.recipe.load import load
+from pipelines.plan import calibrate
+from pipelines.plan.estimate import data_plan
 from pipelines.plan.rates import Rates
 
 RECIPE = """
@@ -34,6 +34,6 @@ def test_every_work_of_a_recipe_is_measured_but_what_lacks_its_model(
     said: list[str] = []
     rates = calibrate.calibrate(recipe, said.append)
     assert all(rate > 0 for rate in rates.bytes_per_s.values())
-    wanted = {work.name for work in data_plan(recipe, rates, Rates("", "", {})).work}
+    wanted = {rated.work.name for rated in data_plan(recipe, rates, Rates("", "", {})).work}
     assert wanted - set(rates.bytes_per_s) == {"perplexity"}
     assert any(line.startswith("perplexity: not measured: no model file no-such-file") for line in said)

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyarrow as pa
-from corpus.steps.plan import Step
 
 from corpus.dataset import StepFolder, finish
 from corpus.dedup.lines import Lines
 from corpus.parts import dataset_digest, write_part
 from corpus.schema import ORIGIN_TYPE, SCHEMA
+from corpus.steps.identity import Step
 from corpus.steps.rule import NamedRule
 from corpus.storage import write_json
 from corpus.text.buffers import text_array
@@ -81,9 +81,9 @@ def tree_rss() -> int:
 
 
 def main() -> None:
-    from pipelines.process import StepInput, run_step
-
     from pipelines.engine.runner import Runner
+    from pipelines.stages.given import Given
+    from pipelines.stages.process import Process
 
     root, parts = Path(sys.argv[1]), int(sys.argv[2])
     source = StepFolder(str(root / "10-extract-generated"))
@@ -101,10 +101,11 @@ def main() -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     step = Step(20, NamedRule("lines", Lines()), ())
-    ((output, _),) = run_step(step, [StepInput("commoncrawl", source, str(root))], str(work), Runner("local", 2))
+    stage = Process(step, ("commoncrawl",), (Given(source),), (str(root),))
+    stage.run(Runner("local", 2), str(work))
     done = True
     watcher.join()
-    documents = output.manifest()["documents"]
+    documents = stage.documents("commoncrawl").manifest()["documents"]
     print(json.dumps({"peak": peak, "spill": spill, "in": documents["in"], "out": documents["out"]}))
 
 

@@ -2,9 +2,9 @@ import io
 
 import pytest
 
-from pipelines import progress
+from pipelines.engine import progress
 from pipelines.engine.progress import Progress
-from tests.pipelines.functions import Counted
+from tests.pipelines.engine.functions import Counted
 
 
 class Clock:
