@@ -1,6 +1,6 @@
 """Fuzzes arXiv submissions from their bytes to the text of a paper.
 
-    python -m tests.fuzz.arxiv [--inputs N] [FILE_OR_FOLDER...]
+    python -m tests.fuzz.arxiv [--inputs 10000] [--seed 0] [FILE_OR_FOLDER...]
 
 Real submissions, as far as they are given, are taken apart and put together again with TeX commands, broken braces and
 random bytes in between, packed as arXiv packs them or not quite, and sometimes cut short. With atheris
@@ -8,9 +8,11 @@ random bytes in between, packed as arXiv packs them or not quite, and sometimes 
 takes more than MAX_SECONDS, needs more than MAX_MIB, or loses a character without a count.
 """
 
+import argparse
 import gzip
 import io
 import random
+import re
 import resource
 import sys
 import tarfile
@@ -26,100 +28,25 @@ from corpus.sources.arxiv import Arxiv
 MAX_SECONDS = 10.0
 MAX_MIB = 1024
 
+_COMMANDS = r"""
+\documentclass{article}  \documentstyle[own]{article}  \begin{document}  \end{document}  \bye  \end
+\input{a}  \input b.tex  \import{sub/}{a}  \subfile{a}  \InputIfFileExists{a}{  \usepackage{own}
+\newcommand{\a}[1][x]{#1  \newcommand\b\a  \def\c#1.{#1\a  \let\d=\b  \def\e{\input{a}}  \endinput
+\NewDocumentCommand{\f}{s O{x} m}{#1#2#3}  \DeclarePairedDelimiter\g()  \newcommandx{\h}[2][1=a]{#1#2}  \a[
+\a  \b  \c x.  \d  \e  \f*{x}  \g[\big]{x}  \h{x}  \xspace  \@ifnextchar[{\a}{\b}  \section{One}
+\section*{References}  \appendix  \bibliography{x}  \Refs  \endref  \lref\x{  \begin{thebibliography}{9}
+\bibitem{x}  \end{thebibliography}  \includepdf{x}  \begin{verbatim}  \end{verbatim}  \begin{comment}
+\end{comment}  \verb|  \url{a%b}  %  \iffalse  \fi  \else  \newif\ifx  \xtrue  \ifx  \ifmmode x\else $x$\fi
+\csname  \endcsname  \begin{picture}  \end{picture}  \vspace{1cm}  \centerline{  \hskip 1pt plus  \hsize=
+\label{x}  {  }  [  ]  \  \\  #1  ##  $  &  word  2001
+"""
+"""With two spaces, or a line end, between them."""
 COMMANDS = (
-    *(
-        r"\documentclass{article}",
-        r"\documentstyle[own]{article}",
-        r"\begin{document}",
-        r"\end{document}",
-        r"\bye",
-        r"\end",
-    ),
-    *(
-        r"\input{a}",
-        r"\input b.tex",
-        r"\import{sub/}{a}",
-        r"\subfile{a}",
-        r"\InputIfFileExists{a}{",
-        r"\usepackage{own}",
-    ),
-    *(
-        r"\newcommand{\a}[1][x]{#1",
-        r"\newcommand\b\a",
-        r"\def\c#1.{#1\a",
-        r"\let\d=\b",
-        r"\def\e{\input{a}}",
-        r"\endinput",
-    ),
-    *(r"\NewDocumentCommand{\f}{s O{x} m}{#1#2#3}", r"\DeclarePairedDelimiter\g()", r"\newcommandx{\h}[2][1=a]{#1#2}"),
-    *(
-        r"\a[",
-        r"\a",
-        r"\b",
-        r"\c x.",
-        r"\d",
-        r"\e",
-        r"\f*{x}",
-        r"\g[\big]{x}",
-        r"\h{x}",
-        r"\xspace",
-        r"\@ifnextchar[{\a}{\b}",
-    ),
-    *(r"\section{One}", r"\section*{References}", r"\appendix", r"\bibliography{x}", r"\Refs", r"\endref", r"\lref\x{"),
-    *(
-        r"\begin{thebibliography}{9}",
-        r"\bibitem{x}",
-        r"\end{thebibliography}",
-        "\n{\\bf References}\n",
-        r"\includepdf{x}",
-    ),
-    *(
-        r"\begin{verbatim}",
-        r"\end{verbatim}",
-        r"\begin{comment}",
-        r"\end{comment}",
-        r"\verb|",
-        r"\url{a%b}",
-        "%",
-        "\n",
-        "\n\n",
-    ),
-    *(
-        r"\iffalse",
-        r"\fi",
-        r"\else",
-        r"\newif\ifx",
-        r"\xtrue",
-        r"\ifx",
-        r"\ifmmode x\else $x$\fi",
-        r"\csname",
-        r"\endcsname",
-    ),
-    *(
-        r"\begin{picture}",
-        r"\end{picture}",
-        r"\vspace{1cm}",
-        r"\centerline{",
-        r"\hskip 1pt plus",
-        r"\hsize=",
-        r"\label{x}",
-    ),
-    *("{", "}", "[", "]", "\\", "\\\\", "#1", "##", "$", "&", "\0", "\x000\x00", "é", "\ud7ff", " ", "word", "2001"),
+    *re.split("  |\n", _COMMANDS.strip()),
+    *("\n{\\bf References}\n", "\n", "\n\n", "\x00", "\x000\x00", "\xe9", "\ud7ff", " "),
 )
-NAMES = (
-    "main.tex",
-    "a.tex",
-    "b.tex",
-    "sub/a.tex",
-    "own.sty",
-    "own.cls",
-    "c.bbl",
-    "../x.tex",
-    "C:\\y.tex",
-    "d",
-    "e.png",
-    "",
-)
+_PLAIN_NAMES = ("main.tex", "a.tex", "b.tex", "sub/a.tex", "own.sty", "own.cls", "c.bbl")
+NAMES = (*_PLAIN_NAMES, "../x.tex", "C:\\y.tex", "d", "e.png", "")
 MAX_PIECES = 400
 
 
@@ -206,7 +133,7 @@ def try_input(data: bytes, seeds: Sequence[bytes] = ()) -> None:
     """Reads and cleans the submission that an input stands for.
 
     Raises:
-        AssertionError: it takes too long or too much memory, or characters go uncounted.
+        AssertionError: it takes too long, or characters go uncounted.
     """
     name, packed = submission(data, seeds)
     started = time.process_time()
@@ -217,6 +144,10 @@ def try_input(data: bytes, seeds: Sequence[bytes] = ()) -> None:
         assert len(record.text) == len(paper.text) + removed - paper.expanded, "characters went uncounted"
     taken = time.process_time() - started
     assert taken < MAX_SECONDS, f"{taken:.1f} s"
+
+
+def check_memory() -> None:
+    """Of a process that does nothing else."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     assert peak < MAX_MIB, f"{peak} MiB"
 
@@ -234,42 +165,39 @@ def seeds_of(paths: Sequence[str]) -> list[bytes]:
     return seeds
 
 
-def main(arguments: list[str]) -> None:
-    inputs = int(arguments[arguments.index("--inputs") + 1]) if "--inputs" in arguments else 10_000
-    paths = [a for i, a in enumerate(arguments) if a != "--inputs" and (i == 0 or arguments[i - 1] != "--inputs")]
-    seeds = seeds_of(paths)
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.arxiv")
+    parser.add_argument("paths", nargs="*")
+    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    seeds = seeds_of(options.paths)
+
+    def one(data: bytes) -> None:
+        try_input(data, seeds)
+        check_memory()
+
     try:
         import atheris
     except ImportError:
-        print("atheris is not installed: the inputs are random")
-        generator = random.Random(0)
+        generator = random.Random(options.seed)
         slowest = 0.0
-        for _ in range(inputs):
+        for number in range(options.inputs):
             data = generator.randbytes(generator.randrange(1, 2000))
             started = time.process_time()
             try:
-                try_input(data, seeds)
-            except Exception:
-                Path("failed-input").write_bytes(data)
-                print("the input is in failed-input")
+                one(data)
+            except BaseException:
+                print(f"input {number} of seed {options.seed}: fuzz-arxiv", file=sys.stderr)
+                Path("fuzz-arxiv").write_bytes(data)
                 raise
             slowest = max(slowest, time.process_time() - started)
-        print(f"{inputs} inputs, the slowest took {slowest:.2f} s")
+        print(f"{options.inputs} inputs, the slowest took {slowest:.2f} s")
         return
     atheris.instrument_all()
-    atheris.Setup(
-        [
-            sys.argv[0],
-            f"-runs={inputs}",
-            f"-rss_limit_mb={MAX_MIB * 2}",
-            "-max_len=4000",
-            "-len_control=0",
-            "-timeout=60",
-        ],
-        lambda data: try_input(data, seeds),
-    )
+    atheris.Setup([sys.argv[0], f"-runs={options.inputs}", "-max_len=4000", "-len_control=0", "-timeout=60"], one)
     atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
