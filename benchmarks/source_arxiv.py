@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from corpus.clean.latex import clean_paper
 from corpus.clean.latex_comments import strip_comments
 from corpus.schema import Document
 from corpus.sources.arxiv import Arxiv
+from corpus.sources.raw import Split
 from corpus.text.tex import word_set
 
 PEER_BYTES = 400_000
@@ -108,25 +109,29 @@ def with_program(name: str, *arguments: str) -> Callable[[str], str] | None:
     return run
 
 
-def papers(path: str) -> Iterator[tuple[str, str]]:
-    """(id, text) of every paper below a folder, or of a file."""
+def submissions(path: str) -> list[tuple[str, Split]]:
+    """The root and the splits of a file, or of the files in a folder."""
     place = Path(path)
     root, include = (place, ["*"]) if place.is_dir() else (place.parent, [place.name])
     source = Arxiv()
-    for split in source.splits(source.files(str(root), include)):
-        for record in source.read(str(root), split):
-            if isinstance(record, Document):
-                yield record.id, record.text
+    return [(str(root), split) for split in source.splits(source.files(str(root), include))]
+
+
+def papers(given: Sequence[tuple[str, Split]]) -> list[Document]:
+    source = Arxiv()
+    found = [record for root, split in given for record in source.read(root, split)]
+    return [record for record in found if isinstance(record, Document)]
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sources arxiv")
     parser.add_argument("paths", nargs="+")
     paths = parser.parse_args(arguments).paths
-    found = [paper for path in paths for paper in papers(path)]
+    given = [some for path in paths for some in submissions(path)]
+    found = [(paper.id, paper.text) for paper in papers(given)]
     size = sum(len(text.encode()) for _, text in found)
     print(f"{len(found)} papers, {size / 1e6:.2f} MB of TeX")
-    extracting = seconds(lambda: [list(papers(path)) for path in paths])
+    extracting = seconds(lambda: papers(given))
     cleaning = seconds(lambda: [clean_paper(text) for _, text in found])
     speed("extract arxiv (TeX out; figures are inflated too)", size, extracting)
     speed("latex", size, cleaning)
