@@ -10,8 +10,8 @@ from typing import IO, Any, ClassVar
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from corpus.parts import open_parquet
 from corpus.schema import Document, Origin, Rejected, well_formed
 from corpus.sources.archive import (
     READ_ERRORS,
@@ -273,9 +273,9 @@ class Github(Source):
 
 def _parquet_rows(file: IO[bytes]) -> Iterator[dict[str, Any]]:
     """Rows of the columns we know, `content` as bytes, for it may not be UTF-8."""
-    table = pq.ParquetFile(file)
+    table = open_parquet(file)
     columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
-    for batch in table.iter_batches(_ROWS, columns=columns):
+    for batch in table.iter_batches(_ROWS, columns=columns, use_threads=False):
         if "content" in columns:
             at = columns.index("content")
             batch = batch.set_column(at, "content", batch.column(at).cast(pa.large_binary()))

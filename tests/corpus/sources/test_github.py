@@ -2,8 +2,10 @@ import gzip
 import io
 import json
 import tarfile
+import threading
 import zipfile
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from corpus.errors import UserError
 from corpus.schema import Document, Origin, Rejected, document_batch
 from corpus.sources.github import EXTENSIONS, Github
 from corpus.sources.raw import list_files
+from tests.corpus.watched import Watched
 
 MIT = (
     b"Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated "
@@ -169,6 +172,18 @@ def test_parquet_rows(tmp_path: Path) -> None:
     assert (second.text, second.license) == ("é", "Apache-2.0")
     assert source.raw(str(tmp_path), records[7 * 20 + 1].origin) == "é".encode()
     assert source.raw(str(tmp_path), records[4].origin) == b""
+
+
+def test_no_thread_of_arrow_touches_a_parquet_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS * 30), tmp_path / "a.parquet", row_group_size=10)
+    file = Watched((tmp_path / "a.parquet").read_bytes())
+    monkeypatch.setattr("corpus.sources.github.open_raw", lambda root, path: nullcontext(file))
+    source = Github(max_file_bytes=1500)
+    records = read(tmp_path, source)
+    assert outcome(records) == EXPECTED * 30
+    file.seek(0)
+    assert source.raw(str(tmp_path), records[1].origin) == "é".encode()
+    assert file.threads == {threading.get_ident()}
 
 
 def test_parquet_content_that_is_not_utf_8(tmp_path: Path) -> None:
