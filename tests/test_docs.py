@@ -27,7 +27,7 @@ from typer.main import get_command
 
 from corpus import models
 from corpus.cli import app
-from corpus.demo import books, prose, wikipedia
+from corpus.demo import books, prose, stackexchange, wikipedia
 from corpus.download import read_listing
 from corpus.errors import UserError
 from corpus.recipe.load import bundled, load
@@ -42,7 +42,7 @@ from trainer import train
 from trainer.config import TrainingSettings, read_recipe
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 ONLY_PARSED = re.compile(
@@ -50,6 +50,7 @@ ONLY_PARSED = re.compile(
     r"|corpus plan \S+ --calibrate"  # a minute or two, and it is kept in the user's cache
     r"|corpus .* --runner (?:spark|flink|dataflow)\b"  # a JVM or a cluster (tests/pipelines/engine/test_spark.py)
     r"|torchrun |python -m apache_beam\."  # several processes (tests/trainer/test_torchrun.py); a server
+    r"|python -m (?:benchmarks|tests\.fuzz)\."  # minutes
 )
 RUN = re.compile(r"corpus |python -m trainer\.train |python \w+\.py$")
 SHELL = re.compile(r"export |ls |mkdir |sed |echo |printf ")
@@ -85,7 +86,9 @@ def commands(block: Block) -> list[str]:
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
-    books.write(folder / "books", prose.deal(prose.modules(), {"books": 100_000})["books"])
+    dealt = prose.deal(prose.modules(), {"books": 100_000, "stackexchange": 100_000})
+    books.write(folder / "books", dealt["books"])
+    stackexchange.write(folder / "stackexchange", dealt["stackexchange"])
     wikipedia.write(folder / "wikipedia")
     for dump in folder.glob("wikipedia/[!de]*"):
         dump.unlink()  # German and English are enough
@@ -166,8 +169,11 @@ class Session:
             assert set(paths) == {"mixture", "output"}
             return
         if words[0] == "python":
-            source = Path(importlib.util.find_spec(words[2]).origin or "").read_text(encoding="utf-8")  # type: ignore[union-attr]
-            assert all(f"'{option.partition('=')[0]}'" in source for option in words[3:])
+            modules = [words[2], "tests.fuzz.driver"] if words[2].startswith("tests.fuzz.") else [words[2]]
+            found = [Path(importlib.util.find_spec(module).origin or "") for module in modules]  # type: ignore[union-attr]
+            source = "".join(path.read_text(encoding="utf-8") for path in found)
+            options = [word.partition("=")[0] for word in words[3:] if word.startswith("-")]
+            assert [option for option in options if not re.search(rf"""(["']){option}\1""", source)] == []
             return
         context = parsed(words[1:])
         given = context.params
@@ -269,6 +275,8 @@ def test_a_wrong_command_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "sed s/a/b/ no-such-file",
         "curl 'https://host",
         "wget https://host",
+        "python -m benchmarks.sauces",
+        "python -m tests.fuzz.stackexchange --input 10000",
     ):
         with pytest.raises((Exception, pytest.fail.Exception)):
             Session(tmp_path).type(wrong)

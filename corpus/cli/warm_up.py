@@ -44,6 +44,7 @@ def use_kernels(rules: Iterable[str]) -> None:
     from corpus.errors import UserError
     from corpus.recipe.load import parse_rules
     from corpus.schema import Document, Origin, document_batch
+    from corpus.text.html_blocks import html_text
     from corpus.text.normalize import normalize_for_dedup
 
     # A text and its copy: enough words for `overlap`, and something to find for every dedup.
@@ -60,7 +61,9 @@ def use_kernels(rules: Iterable[str]) -> None:
             named.filter.score(batch)
         else:
             _dedup(named.dedup, batch)
-    normalize_for_dedup(batch.column("text"))  # no rule calls it
+    # No rule calls these.
+    normalize_for_dedup(batch.column("text"))
+    html_text(text)
     _tokenize(batch.column("text"))
 
 

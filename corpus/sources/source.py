@@ -1,10 +1,13 @@
 """What a source is."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
+import pyarrow as pa
+
 from corpus.errors import UserError
+from corpus.rules import Block
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, file_sizes, group_files, list_files
@@ -25,6 +28,8 @@ class Source(Settings):
         document_bytes: text of a document, for `corpus plan`.
         ids_from_rows: ids are the data's own, not made from where a record lies. Then two documents with one id and
             other text both stay, and are counted; else the second document with an id is dropped.
+        hands_over: a document may be made of rows of several splits: those with rows of others' documents hand them
+            over before any split is read.
     """
 
     version: ClassVar[int] = 1
@@ -32,6 +37,7 @@ class Source(Settings):
     text_per_raw: ClassVar[float] = 1.0
     document_bytes: ClassVar[int] = 3000
     ids_from_rows: ClassVar[bool] = False
+    hands_over: ClassVar[bool] = False
 
     def check(self, root: str) -> None:
         """Says, before anything is read, that there is no such input.
@@ -61,7 +67,16 @@ class Source(Settings):
 
     @abstractmethod
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
-        """Documents and rejected records in the order of the raw bytes."""
+        """Documents and rejected records, in the order of the raw bytes as far as a document is one record."""
+
+    def hand_over(self, root: str, splits: Sequence[Split], number: int) -> Iterator[Block]:
+        """Rows of split `number` for other splits, each block with the number of the split it is for, all of one
+        schema. A split hands at least one row to itself too, since it is read only when it was handed some."""
+        raise NotImplementedError
+
+    def read_handed(self, root: str, split: Split, handed: Iterable[pa.RecordBatch]) -> Iterator[Document | Rejected]:
+        """`read`, with the blocks that were handed to the split, which come in no particular order."""
+        return self.read(root, split)
 
     @abstractmethod
     def raw(self, root: str, origin: Origin) -> bytes:

@@ -2,333 +2,435 @@
 
 import posixpath
 import re
-import sqlite3
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
 from typing import IO, Any, ClassVar, NamedTuple
 
-from lxml import etree
-from resiliparse.extract.html2text import extract_plain_text
+import pyarrow as pa
 
 from corpus.errors import UserError
+from corpus.rules import Block
 from corpus.schema import Document, Origin, Rejected
+from corpus.sources.archive import Damaged, TooLarge
+from corpus.sources.posts import NoPost, Post, Row, Rows, encoding_of, id_of, parse, question_of, to_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
+from corpus.sources.sevenzip import read_members
+from corpus.sources.sorting import Entry, ExternalSort
 from corpus.sources.source import Source
 from corpus.sources.times import utc_time
+from corpus.text.html_blocks import html_texts
 
-MAX_ROW_BYTES = 16 << 20
-"""Longest row read. The sites limit a body to 30,000 characters."""
+PIECES_OF_A_SPLIT = 4
+"""A Posts.xml is cut into pieces of a quarter of `split_bytes`: what one piece hands to the others waits in memory."""
+
+UNPACKED_RATIO = 100
+UNPACKED_AT_LEAST = 1 << 30
+UNPACKED_AT_MOST = 256 << 30
+"""An archive is read until it has given so many times its size, but at least and at most so many bytes. Dumps give 5 to
+8 times their size; the largest table, Stack Overflow's Posts.xml, has about 100 GB."""
+
+MAX_TEXT_BYTES = 64 << 20
+"""Of one document: no more answers are taken then. Real ones have a few MiB at most."""
 
 _CHUNK = 1 << 20
-_CACHE_KIB = 1 << 16  # of the table of answers; the rest is on disk
-_NO_ANSWER = (None, None, None)
-_QUESTION, _ANSWER = "1", "2"  # PostTypeId
-_ROW = re.compile(rb"<row[\s/>]")
-_NUMBER = re.compile(r"-?\d{1,18}")
+_LOOK = 1 << 16  # bytes read for the first row of a piece: each piece looks at those of all others
+_HEAD = 4096  # bytes that tell the encoding
+_ENTRY_BYTES = 500  # of an entry in memory, beside its text
+_ALL = range(-(1 << 63), (1 << 63) - 1)
 _TAG = re.compile(r"[^<>|]+")
-_REFERENCE = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,8})|(\d{1,10}));")
-_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)  # huge_tree: attributes over 10 MB
-_REPLACEMENT = "\ufffd".encode()
-# https://stackoverflow.com/help/licensing: by the day a post was made
-_LICENSES = (("2018-05-02", "cc-by-sa-4.0"), ("2011-04-08", "cc-by-sa-3.0"), ("", "cc-by-sa-2.5"))
+_VOLUME = re.compile(r"\.7z\.\d+$", re.IGNORECASE)
+_OWN_LINES = re.compile(r"\s*<(?:pre|ul|ol|dl|blockquote|table)\b", re.IGNORECASE)
+_HANDED = pa.schema(
+    [
+        pa.field("offset", pa.int64()),
+        pa.field("row", pa.large_binary()),  # null in the one row that tells the questions of a piece
+        pa.field("first", pa.int64()),
+        pa.field("stop", pa.int64()),
+    ]
+)
 
 
 class StackExchange(Source):
-    """Questions of `<site>/Posts.xml`, one document each. A raw record is a `<row` of that file.
+    """Questions of a site's Posts.xml, one document each. A raw record is a `<row` of that file.
+
+    Read are `SITE/Posts.xml`, and the archives that dumps are published in, `SITE.7z` or `SITE-Posts.7z` (unpacked
+    while they are read, never to disk; if a Posts.xml in an archive is in a folder, that names the site).
 
     The text is `Q: ` with title and body, then an `A: ` block for each answer, the highest score first (as numbers),
-    of equal scores the lower id. HTML becomes text, with code, lists and paragraphs kept. A question counts itself
-    and its answers as its records; one without answers is a document.
+    of equal scores the lower id. HTML becomes text as `corpus.text.html_blocks` says. A question counts itself and its
+    answers as its records; one without answers is a document. Documents are in the order of their numbers, which is
+    that of the file.
 
-    Rows are found as bytes and parsed one by one, so that a broken row costs itself, and no declaration of an entity
-    is ever read. Rows with bytes that are not UTF-8, or characters that XML forbids, are read with U+FFFD in
-    their place (`replaced` in the metadata). The file is read twice; answers wait in a temporary SQLite database on
-    disk, so memory does not grow with the site.
+    Rows are found as bytes, so that a broken row costs itself, and no declaration of an entity is ever read. Bytes that
+    are not UTF-8, and characters that XML forbids, become U+FFFD (`replaced` in the metadata). A file in UTF-16,
+    UTF-32 or the encoding that it declares is read too; offsets then count in what it is in UTF-8, as they do in the
+    unpacked stream of an archive.
 
-    `.7z` archives, the form the dumps are published in, are not read (LZMA streams cannot be split, and the file is
-    read twice): unpack each into a folder named after its site.
+    Answers meet their question by an external sort in the temporary folder, so memory does not grow with the site. A
+    large Posts.xml is cut into pieces, each with the questions from one number to another, and pieces hand the rows of
+    other questions over; an archive is one piece.
 
-    Reasons: `orphan_answer` (its question is not in the file), `other_post_type` (tag wikis, elections, ...),
-    `no_post_type`, `bad_row` (not well-formed, or without a numeric Id), `row_too_long`, `duplicate_question`,
-    `no_text`, `truncated` (the file ends before `</posts>` without a broken row), and for a whole file `not_posts`
-    (other tables of the dump), `unsupported_file`, `other_site`.
+    Reasons: `invented` (dumps since 2024 hold two posts that nobody wrote), `deleted` (has a DeletionDate),
+    `orphan_answer` (its question is not there), `duplicate_question`, `duplicate_answer`, `too_many_answers` (the
+    document has 64 MiB), `other_post_type` (tag wikis, elections, ...), `no_post_type`, `bad_row` (not well-formed, or
+    without a numeric Id), `row_too_long` (over 4 MiB), `no_text`, `truncated` (the file ends before `</posts>` without
+    a broken row), and for a whole file `not_posts` (other tables of the dump), `other_site`, `unsupported_file`,
+    `damaged` and `too_large` (an archive, from some place on).
 
     Attributes:
-        sites: names of the folders to read; null = all.
+        sites: names of the sites to read; null = all.
     """
 
-    version: ClassVar[int] = 1
-    formats: ClassVar[str] = "`SITE/Posts.xml`"
+    version: ClassVar[int] = 2
+    formats: ClassVar[str] = "`SITE/Posts.xml`, `SITE.7z`"
     text_per_raw: ClassVar[float] = 0.6  # Posts.xml, measured on a few MB of real files
     document_bytes: ClassVar[int] = 2600  # of the order that RedPajama-v1's counts give
+    hands_over: ClassVar[bool] = True
 
     sites: tuple[str, ...] | None = None
 
     def splits(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
-        """One split a site, whatever its size, with the other files of its folder; all other files after them.
+        """For each site the pieces of its Posts.xml, the first with the other files of its folder, or its archive; all
+        other files after them.
 
         Raises:
-            UserError: a site of `sites` has no Posts.xml, or a Posts.xml is in no folder that names its site.
+            UserError: a site of `sites` is not there, or a Posts.xml is in no folder that names its site.
         """
         if any(_is_posts(file.path) and not _site(file.path) for file in files):
             raise UserError(
                 "Posts.xml is directly in `input`: its folder names the site, so set `input` to the one above"
             )
-        folders = [posixpath.dirname(file.path) for file in files if _is_posts(file.path) and self._wanted(file.path)]
-        missing = sorted(set(self.sites or ()) - {posixpath.basename(folder) for folder in folders})
+        tables = [file for file in files if _is_posts(file.path) and self._wanted(_site(file.path))]
+        archives = [file for file in files if _is_archive(file.path) and self._wanted(_site(file.path))]
+        missing = sorted(set(self.sites or ()) - {_site(file.path) for file in tables + archives})
         if missing:
             raise UserError(
-                f"`sites` names {', '.join(missing)}, but the input has no {missing[0]}/Posts.xml: unpack the "
-                "dump there, or take the name out of `sites`"
+                f"`sites` names {', '.join(missing)}, but the input has neither {missing[0]}/Posts.xml nor "
+                f"{missing[0]}.7z: put the dump there, or take the name out of `sites`"
             )
-        splits = [
-            Split(tuple(Piece(file.path) for file in files if posixpath.dirname(file.path) == folder))
-            for folder in sorted(set(folders))
-        ]
+        beside: dict[str, list[Piece]] = {}
+        for file in files:
+            if not _is_posts(file.path) and not _is_archive(file.path):
+                beside.setdefault(posixpath.dirname(file.path), []).append(Piece(file.path))
+        splits = []
+        for table in tables:
+            first, *others = _pieces(table, max(1, split_bytes // PIECES_OF_A_SPLIT))
+            splits.append(Split((*beside.pop(posixpath.dirname(table.path), []), first)))
+            splits.extend(Split((piece,)) for piece in others)
+        splits.extend(Split((Piece(file.path),)) for file in archives)
         planned = {piece.path for split in splits for piece in split.pieces}
         return splits + group_files((file for file in files if file.path not in planned), split_bytes)
 
+    def hand_over(self, root: str, splits: Sequence[Split], number: int) -> Iterator[Block]:
+        """Rows of the questions of other pieces of the file; and to itself, which questions the split has."""
+        piece = next((piece for piece in splits[number].pieces if _is_posts(piece.path)), None)
+        if piece is None or piece == Piece(piece.path):
+            yield number, _block([], _ALL)
+            return
+        siblings = [(k, other) for k, split in enumerate(splits) for other in split.pieces if other.path == piece.path]
+        mine = siblings.index((number, piece))
+        with open_raw(root, piece.path) as file:
+            firsts = [_ALL.start, *accumulate((_first_id(file, other) for _, other in siblings[1:]), max)]
+            stop = firsts[mine + 1] if mine + 1 < len(firsts) else _ALL.stop
+            yield number, _block([], range(firsts[mine], stop))
+            held: dict[int, list[Row]] = {}
+            for row in _rows(file, piece):
+                question = question_of(row)
+                owner = mine if question is None else bisect_right(firsts, question) - 1
+                if owner != mine:
+                    held.setdefault(siblings[owner][0], []).append(row)
+        for split, rows in held.items():
+            yield split, _block(rows)
+
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
+        return self.read_handed(root, split, ())
+
+    def read_handed(self, root: str, split: Split, handed: Iterable[pa.RecordBatch]) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
-            if not _is_posts(piece.path):
-                packed = piece.path.endswith(".7z")
-                yield Rejected(
-                    Origin(piece.path),
-                    "unsupported_file" if packed else "not_posts",
-                    "unpack it: 7z x -o<site> <site>.7z" if packed else "",
-                )
-            elif not self._wanted(piece.path):
+            site = _site(piece.path)
+            if _is_archive(piece.path) and self._wanted(site):
+                yield from self._read_archive(root, piece.path)
+            elif _is_posts(piece.path) and self._wanted(site):
+                with open_raw(root, piece.path) as file:
+                    yield from _Site(site, piece.path).documents(_rows(file, piece), handed)
+            elif _is_archive(piece.path) or _is_posts(piece.path):
                 yield Rejected(Origin(piece.path), "other_site")
+            elif _VOLUME.search(piece.path):
+                yield Rejected(Origin(piece.path), "unsupported_file", "put the volumes together: cat X.7z.* > X.7z")
             else:
-                # An empty name is a database in a temporary file, which SQLite removes also when the process dies.
-                with open_raw(root, piece.path) as file, closing(sqlite3.connect("")) as database:
-                    yield from _Site(piece.path, file, database).documents()
+                yield Rejected(Origin(piece.path), "not_posts")
 
     def raw(self, root: str, origin: Origin) -> bytes:
-        """The `<row .../>` of the question."""
+        """The `<row .../>` of the question, in UTF-8."""
         if origin.offset is None or origin.length is None:
             return b""
         with open_raw(root, origin.file) as file:
+            if origin.member is not None:
+                for name, chunks in read_members(file, lambda name: name == origin.member, _unpacked_bytes(file)):
+                    if name == origin.member:
+                        return _cut(to_utf8(chunks), origin.offset, origin.length)
+                return b""
+            if _encoding(file) != "utf-8":
+                return _cut(to_utf8(_chunks(file, 0)), origin.offset, origin.length)
             file.seek(origin.offset)
             return file.read(origin.length)
 
-    def _wanted(self, path: str) -> bool:
-        return self.sites is None or _site(path) in self.sites
+    def _read_archive(self, root: str, path: str) -> Iterator[Document | Rejected]:
+        found = False
+        with open_raw(root, path) as file:
+            try:
+                for name, chunks in read_members(file, _is_posts, _unpacked_bytes(file)):
+                    found = True
+                    site = posixpath.basename(posixpath.dirname(name)) or _site(path)
+                    if self._wanted(site):
+                        yield from _Site(site, path, name).documents(Rows(to_utf8(chunks)))
+                    else:
+                        yield Rejected(Origin(path, member=name), "other_site")
+            except (Damaged, TooLarge) as error:
+                yield _broken(Origin(path), error)
+                found = True
+        if not found:
+            yield Rejected(Origin(path), "not_posts", "no Posts.xml in it")
+
+    def _wanted(self, site: str) -> bool:
+        return self.sites is None or site in self.sites
 
 
-class _Row(NamedTuple):
-    """A `<row` up to the next tag. `data` is empty where the row is longer than `MAX_ROW_BYTES`."""
-
-    offset: int
-    length: int
-    data: bytes
-
-
-class _Post(NamedTuple):
-    id: int
-    type: str
-    parent: int
+class _Question(NamedTuple):
+    length: int  # of its row
+    text: str
     score: int
-    attributes: dict[str, str]
+    tags: list[str]
+    accepted: int | None
+    created: str
+    license: str | None
     replaced: bool
 
 
+class _Answer(NamedTuple):
+    length: int  # of its row
+    text: str
+    license: str | None
+    replaced: bool
+
+
+@dataclass(frozen=True)
 class _Site:
-    """One Posts.xml."""
+    """One Posts.xml, or one in an archive."""
 
-    def __init__(self, path: str, file: IO[bytes], database: sqlite3.Connection) -> None:
-        self._path = path
-        self._file = file
-        self._database = database
+    name: str
+    path: str
+    member: str | None = None
 
-    def documents(self) -> Iterator[Document | Rejected]:
-        self._file.seek(0)
-        if self._file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            yield Rejected(Origin(self._path), "unsupported_file", "UTF-16: convert it to UTF-8")
-            return
-        self._collect()
-        # Rows of the table are in the order of the file, so one walk along it tells answers from the rest.
-        answers = self._database.execute(
-            "SELECT answer.offset, answer.parent, question.id FROM answer LEFT JOIN question "
-            "ON question.id = answer.parent ORDER BY answer.rowid"
-        )
-        at, parent, known = next(answers, _NO_ANSWER)
-        reason = ""
-        for number, row in enumerate(_rows(self._file)):
-            origin = Origin(self._path, offset=row.offset, length=row.length, record=number)
+    def documents(self, rows: Rows, handed: Iterable[pa.RecordBatch] = ()) -> Iterator[Document | Rejected]:
+        """What the rows of a piece and those handed to it give; first what is rejected at sight."""
+        with ExternalSort() as posts:
+            mine = _ALL
+            for block in handed:
+                some, told = _unblock(block)
+                yield from self._add(some, posts)
+                mine = mine if told is None else told
+            own = rows if mine == _ALL else (row for row in rows if _is_of(row, mine))
+            try:
+                yield from self._add(own, posts)
+            except (Damaged, TooLarge) as error:
+                yield _broken(Origin(self.path, self.member), error)
+            if rows.cut:
+                yield Rejected(Origin(self.path, self.member), "truncated", "no </posts> at the end: fetch it again")
+            for question, entries in groupby(posts, lambda entry: entry[0][0]):
+                yield from self._document(question, entries)
+
+    def _add(self, rows: Iterable[Row], posts: ExternalSort) -> Iterator[Rejected]:
+        """Puts posts where they are sorted by question, the question first, then its answers in their order."""
+        for batch in _batches(rows):
+            found = parse(batch)
+            texts = iter(html_texts([post.body for post in found if isinstance(post, Post)]))
+            for row, post in zip(batch, found, strict=True):
+                if isinstance(post, NoPost):
+                    yield Rejected(self._origin(row.offset, row.length), post.reason, post.detail)
+                    continue
+                text = next(texts)
+                if post.is_answer:
+                    key = (post.question, 1, -post.score, post.id, row.offset)
+                    answer = _Answer(row.length, _said("A", text, post.body), post.license, post.replaced)
+                    posts.add(key, answer, len(text) + _ENTRY_BYTES)
+                else:
+                    posts.add(
+                        (post.question, 0, 0, 0, row.offset), _question(row, post, text), len(text) + _ENTRY_BYTES
+                    )
+
+    def _document(self, number: int, entries: Iterable[Entry]) -> Iterator[Document | Rejected]:
+        """The question of a number with its answers, and what does not belong to it."""
+        question: _Question | None = None
+        offset = size = 0
+        answers: dict[int, _Answer] = {}
+        for (_, is_answer, _, post, at), value in entries:
             reason = ""
-            if row.offset == at:
-                if known is None:
-                    yield Rejected(origin, "orphan_answer", f"question {parent}")
-                at, parent, known = next(answers, _NO_ANSWER)
-                continue
-            result = self._row(origin, row)
-            reason = result.reason if isinstance(result, Rejected) else ""
-            yield result
-        if reason != "bad_row" and not _is_closed(self._file):
-            yield Rejected(Origin(self._path), "truncated", "no </posts> at the end: fetch the file again")
-
-    def _collect(self) -> None:
-        """First reading: the answers, and where each question is."""
-        run = self._database.execute
-        run(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        run("PRAGMA journal_mode = OFF")
-        run("CREATE TABLE question (id INTEGER PRIMARY KEY, offset INTEGER)")
-        run(
-            "CREATE TABLE answer (parent INTEGER, score INTEGER, id INTEGER, offset INTEGER, license TEXT,"
-            " replaced INTEGER, text BLOB)"
-        )
-        for row in _rows(self._file):
-            post = _parse(row)
-            if isinstance(post, str):
-                continue
-            if post.type == _QUESTION:
-                run("INSERT OR IGNORE INTO question VALUES (?, ?)", (post.id, row.offset))
-            elif post.type == _ANSWER:
-                text = zlib.compress(html_text(post.attributes.get("Body", "")).encode("utf-8"), 1)
-                values = (post.parent, post.score, post.id, row.offset, _license(post), post.replaced, text)
-                run("INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-        run("CREATE INDEX answer_parent ON answer (parent)")
-
-    def _row(self, origin: Origin, row: _Row) -> Document | Rejected:
-        """What a row that is no answer gives."""
-        post = _parse(row)
-        if isinstance(post, str):
-            return Rejected(origin, post, repr(row.data[:80]))
-        if post.type != _QUESTION:
-            return Rejected(origin, "other_post_type" if post.type else "no_post_type", post.type)
-        (first,) = self._database.execute("SELECT offset FROM question WHERE id = ?", (post.id,)).fetchone()
-        if first != row.offset:
-            return Rejected(origin, "duplicate_question", str(post.id))
-        return self._document(origin, post)
-
-    def _document(self, origin: Origin, question: _Post) -> Document | Rejected:
-        answers = self._database.execute(
-            "SELECT license, replaced, text FROM answer WHERE parent = ? ORDER BY score DESC, id, offset",
-            (question.id,),
-        ).fetchall()
-        title = question.attributes.get("Title", "").strip()
-        asked = "\n\n".join(filter(None, (title, html_text(question.attributes.get("Body", "")))))
-        replies = [text for *_, packed in answers if (text := zlib.decompress(packed).decode("utf-8"))]
-        if not asked and not replies:
-            return Rejected(origin, "no_text", records=1 + len(answers))
-        site = _site(self._path)
-        metadata: dict[str, Any] = {
-            "answers": len(answers),
-            "score": question.score,
-            "tags": _TAG.findall(question.attributes.get("Tags", "")),
-        }
-        if _NUMBER.fullmatch(accepted := question.attributes.get("AcceptedAnswerId", "")):
-            metadata["accepted_answer"] = int(accepted)
-        licenses = {_license(question), *(license for license, *_ in answers)} - {None}
+            if not is_answer:
+                if question is None:
+                    question, offset = value, at
+                    continue
+                reason = "duplicate_question"
+            elif question is None:
+                reason = "orphan_answer"
+            elif post in answers:
+                reason = "duplicate_answer"
+            elif size > MAX_TEXT_BYTES:
+                reason = "too_many_answers"
+            if reason:
+                yield Rejected(self._origin(at, value.length), reason, f"question {number}")
+            else:
+                answers[post] = value
+                size += len(value.text)
+        if question is None:
+            return
+        texts = [text for text in (question.text, *(answer.text for answer in answers.values())) if text]
+        origin = self._origin(offset, question.length)
+        if not texts:
+            yield Rejected(origin, "no_text", records=1 + len(answers))
+            return
+        metadata: dict[str, Any] = {"answers": len(answers), "score": question.score, "tags": question.tags}
+        if question.accepted is not None:
+            metadata["accepted_answer"] = question.accepted
+        licenses = {question.license, *(answer.license for answer in answers.values())} - {None}
         if len(licenses) > 1:
             metadata["licenses"] = sorted(licenses)
-        if question.replaced or any(replaced for _, replaced, _ in answers):
+        if question.replaced or any(answer.replaced for answer in answers.values()):
             metadata["replaced"] = True
-        return Document(
-            id=f"stackexchange:{site}:{question.id}",
-            text="\n\n".join([f"Q: {asked}", *(f"A: {reply}" for reply in replies)]),
+        yield Document(
+            id=f"stackexchange:{self.name}:{number}",
+            text="\n\n".join(texts if question.text else ["Q:", *texts]),
             origin=origin,
-            license=_license(question),
-            url=f"https://{site}/q/{question.id}",
-            timestamp=utc_time(question.attributes.get("CreationDate")),
+            license=question.license,
+            url=f"https://{self.name}/q/{number}",
+            timestamp=utc_time(question.created),
             metadata=metadata,
             records=1 + len(answers),
         )
 
-
-def html_text(html: str) -> str:
-    """The text of a post's HTML: code as it stands, one line for a list item, an empty line between paragraphs."""
-    return extract_plain_text(html, preserve_formatting=True, alt_texts=False).strip()
+    def _origin(self, offset: int, length: int) -> Origin:
+        return Origin(self.path, self.member, offset, length)
 
 
-def _rows(file: IO[bytes]) -> Iterator[_Row]:
-    """Every row, whatever is between them. A row ends at the next `<`, which no attribute can hold unescaped."""
-    file.seek(0)
-    buffer = b""
-    start = 0  # offset of buffer[0]
-    at = 0  # where in the buffer to go on
-    more = True
-    while True:
-        row = _ROW.search(buffer, at)
-        end = buffer.find(b"<", row.end()) if row else -1
-        if row and end < 0 and len(buffer) - row.start() > MAX_ROW_BYTES:
-            length = len(buffer) - row.start()
-            while (chunk := file.read(_CHUNK)) and (end := chunk.find(b"<")) < 0:
-                length += len(chunk)
-            length += max(end, 0)
-            yield _Row(start + row.start(), length, b"")
-            buffer, start, at = chunk[max(end, 0) :], start + row.start() + length, 0
-        elif end < 0 and more:
-            keep = row.start() if row else max(at, len(buffer) - len(b"<row"))
-            chunk = file.read(_CHUNK)
-            more = bool(chunk)
-            buffer, start, at = buffer[keep:] + chunk, start + keep, 0
-        elif row:
-            end = end if end >= 0 else len(buffer)
-            data = buffer[row.start() : end].rstrip()
-            yield _Row(start + row.start(), len(data), data if len(data) <= MAX_ROW_BYTES else b"")
-            at = end
-        else:
-            return
+def _question(row: Row, post: Post, text: str) -> _Question:
+    said = f"Q: {post.title}\n\n{text}" if post.title and text else _said("Q", post.title or text, post.body)
+    tags = _TAG.findall(post.tags)
+    return _Question(row.length, said, post.score, tags, post.accepted, post.created, post.license, post.replaced)
 
 
-def _parse(row: _Row) -> _Post | str:
-    """The post, or the reason why it is none."""
-    if not row.data:
-        return "row_too_long"
-    if not row.data.endswith(b">"):  # cut short
-        return "bad_row"
-    closed = row.data if row.data.endswith(b"/>") else row.data[:-1] + b"/>"
-    replaced = False
+def _said(letter: str, text: str, body: str) -> str:
+    """The text behind its letter; what begins with a list, code, a quote or a table has lines of its own."""
+    return text and f"{letter}:" + ("\n\n" if _OWN_LINES.match(body) else " ") + text
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows of about `_CHUNK` bytes together, also those in front of damage."""
+    held: list[Row] = []
+    size = 0
     try:
-        attributes = dict(etree.fromstring(closed, _PARSER).attrib)
-    except etree.XMLSyntaxError:
-        try:
-            attributes = dict(etree.fromstring(_mended(closed), _PARSER).attrib)
-        except etree.XMLSyntaxError:
-            return "bad_row"
-        replaced = True
-    number = attributes.get("Id", "")
-    parent = attributes.get("ParentId", "-1")
-    score = attributes.get("Score", "0")
-    if not all(_NUMBER.fullmatch(value) for value in (number, parent, score)):
-        return "bad_row"
-    return _Post(int(number), attributes.get("PostTypeId", ""), int(parent), int(score), attributes, replaced)
+        for row in rows:
+            held.append(row)
+            size += len(row.data)
+            if size >= _CHUNK:
+                yield held
+                held, size = [], 0
+    except (Damaged, TooLarge):
+        yield held
+        raise
+    yield held
 
 
-def _mended(row: bytes) -> bytes:
-    """The row with U+FFFD for bytes that are not UTF-8 and for characters and references that XML forbids."""
-    row = row.decode("utf-8", "replace").encode()
-    return _REFERENCE.sub(_allowed, _CONTROLS.sub(_REPLACEMENT, row))
+def _rows(file: IO[bytes], piece: Piece, chunk_bytes: int = _CHUNK) -> Rows:
+    """The rows of a piece. One that is not in UTF-8 is not cut: its first piece is all of it."""
+    if _encoding(file) == "utf-8":
+        return Rows(_chunks(file, piece.start, chunk_bytes), piece.start, piece.end)
+    return Rows([] if piece.start else to_utf8(_chunks(file, 0)))
 
 
-def _allowed(reference: re.Match[bytes]) -> bytes:
-    point = int(reference[1], 16) if reference[1] else int(reference[2])
-    allowed = (
-        point in (0x9, 0xA, 0xD) or 0x20 <= point < 0xD800 or 0xE000 <= point < 0xFFFE or 0xFFFF < point < 0x110000
-    )
-    return reference[0] if allowed else _REPLACEMENT
+def _chunks(file: IO[bytes], start: int, chunk_bytes: int = _CHUNK) -> Iterator[bytes]:
+    file.seek(start)
+    while chunk := file.read(chunk_bytes):
+        yield chunk
 
 
-def _is_closed(file: IO[bytes]) -> bool:
-    size = file.seek(0, 2)
-    file.seek(max(0, size - 1024))
-    return file.read().rstrip().endswith(b"</posts>")
+def _encoding(file: IO[bytes]) -> str:
+    file.seek(0)
+    return encoding_of(file.read(_HEAD))
 
 
-def _license(post: _Post) -> str | None:
-    if stated := post.attributes.get("ContentLicense"):
-        return stated.lower().replace(" ", "-")
-    day = post.attributes.get("CreationDate", "")[:10]
-    return next((license for since, license in _LICENSES if day >= since), None) if day else None
+def _first_id(file: IO[bytes], piece: Piece) -> int:
+    """The id of the first post of a piece; the largest number where there is none."""
+    return next((number for row in _rows(file, piece, _LOOK) if (number := id_of(row)) is not None), _ALL.stop)
+
+
+def _is_of(row: Row, questions: range) -> bool:
+    question = question_of(row)
+    return question is None or question in questions
+
+
+def _block(rows: Sequence[Row], questions: range | None = None) -> pa.RecordBatch:
+    """Rows that are handed over, or the questions of a piece."""
+    told = [(questions.start, questions.stop)] if questions is not None else []
+    columns = {
+        "offset": [row.offset for row in rows] + [None for _ in told],
+        "row": [row.data for row in rows] + [None for _ in told],
+        "first": [None for _ in rows] + [first for first, _ in told],
+        "stop": [None for _ in rows] + [stop for _, stop in told],
+    }
+    return pa.RecordBatch.from_pydict(columns, _HANDED)
+
+
+def _unblock(block: pa.RecordBatch) -> tuple[list[Row], range | None]:
+    rows: list[Row] = []
+    questions = None
+    for offset, data, first, stop in zip(*(column.to_pylist() for column in block.columns), strict=True):
+        if data is None:
+            questions = range(first, stop)
+        else:
+            rows.append(Row(offset, len(data), data))
+    return rows, questions
+
+
+def _pieces(table: RawFile, piece_bytes: int) -> list[Piece]:
+    count = max(1, -(-table.size // piece_bytes))
+    starts = [table.size * k // count for k in range(count)]
+    return [Piece(table.path, start, end) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def _unpacked_bytes(file: IO[bytes]) -> int:
+    return min(max(file.seek(0, 2) * UNPACKED_RATIO, UNPACKED_AT_LEAST), UNPACKED_AT_MOST)
+
+
+def _cut(chunks: Iterable[bytes], offset: int, length: int) -> bytes:
+    """Bytes [offset, offset + length) of a stream."""
+    kept: list[bytes] = []
+    at = 0
+    for chunk in chunks:
+        kept.append(chunk[max(0, offset - at) : max(0, offset + length - at)])
+        at += len(chunk)
+        if at >= offset + length:
+            break
+    return b"".join(kept)
+
+
+def _broken(origin: Origin, error: Exception) -> Rejected:
+    if isinstance(error, TooLarge):
+        return Rejected(origin, "too_large", f"{error}: if it is sound, unpack it yourself")
+    return Rejected(origin, "damaged", f"{error}: fetch it again, or unpack it yourself")
 
 
 def _is_posts(path: str) -> bool:
     return posixpath.basename(path).lower() == "posts.xml"
 
 
+def _is_archive(path: str) -> bool:
+    return path.lower().endswith(".7z")
+
+
 def _site(path: str) -> str:
+    """A folder with a Posts.xml is named after its site, and so is an archive."""
+    if _is_archive(path):
+        return re.sub(r"(-posts)?\.7z$", "", posixpath.basename(path), flags=re.IGNORECASE)
     return posixpath.basename(posixpath.dirname(path))

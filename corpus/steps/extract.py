@@ -1,8 +1,9 @@
 """Raw bytes of one split to one part of documents."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,12 @@ class ExtractTask:
         return f"{self.output.data(self.part)} (from {self.split.pieces[0].path})"
 
 
-def extract_part(task: ExtractTask) -> PartResult:
-    """Writes the part, samples of what was rejected, and last its sidecar. A part that is finished is left."""
+def extract_part(task: ExtractTask, handed: Iterable[pa.RecordBatch] = ()) -> PartResult:
+    """Writes the part, samples of what was rejected, and last its sidecar. A part that is finished is left.
+
+    Args:
+        handed: what other splits hand over, where the source `hands_over`.
+    """
     expected = {"step": task.step, "input": task.input_digest}
     done = matching_sidecar(task.output, task.part, expected)
     if done is not None:
@@ -62,7 +67,7 @@ def extract_part(task: ExtractTask) -> PartResult:
     total: dict[str, int] = Counter()
 
     def documents() -> Iterator[Document]:
-        for record in task.source.read(task.root, task.split):
+        for record in task.source.read_handed(task.root, task.split, handed):
             if isinstance(record, Rejected):
                 counts[record.reason] += record.records
                 samples.add("extract", record.reason, *_sample(record))
@@ -145,6 +150,30 @@ class ExtractTasks:
             yield ExtractTask(
                 part, self.name, self.source, self.root, Split.from_json(body), body["digest"], self.output, self.step
             )
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Gives what a split hands to the splits of `plan`, the path of `meta/plan.json`."""
+
+    tasks: ExtractTasks
+    plan: str
+
+    def __call__(self, task: ExtractTask) -> Iterator[Block]:
+        splits = [other.split for other in self.tasks(self.plan)]
+        yield from task.source.hand_over(task.root, splits, task.part)
+
+
+@dataclass(frozen=True)
+class ExtractHanded:
+    """`extract_part` with what was handed to the split."""
+
+    tasks: ExtractTasks
+    plan: str
+
+    def __call__(self, partition: Partition) -> PartResult:
+        task = next(islice(self.tasks(self.plan), partition.part, None))
+        return extract_part(task, partition.blocks())
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,16 @@ from corpus.recipe.load import SourceEntry
 from corpus.registry import origin
 from corpus.sources.raw import RawFile, Split
 from corpus.steps.dedupe import partitions_for
-from corpus.steps.extract import DecideIds, DropDuplicateIds, ExtractTasks, SignIds, extract_part, write_splits
+from corpus.steps.extract import (
+    DecideIds,
+    DropDuplicateIds,
+    ExtractHanded,
+    ExtractTasks,
+    HandOver,
+    SignIds,
+    extract_part,
+    write_splits,
+)
 from corpus.steps.finish import finish_step
 from corpus.steps.identity import EXTRACT_NUMBER, extract_digest, folder_name, named_source, versions
 from corpus.storage import join, remove
@@ -96,12 +105,17 @@ class Extract:
         tasks = ExtractTasks(entry.name, entry.source, entry.input, output, digest)
         sign = SignIds(output, partitions, entry.source.ids_from_rows)
         path = write_splits(output, self._files, self._splits)
+
+        def extracted(splits: beam.PCollection) -> beam.PCollection:
+            label = f"extract {entry.name}"
+            if not entry.source.hands_over:
+                return splits | "Extract" >> PartMap(extract_part, runner, label)
+            hand_over = Exchange(HandOver(tasks, path), parts, join(spill, "handed"), runner, f"hand over {entry.name}")
+            return splits | "Hand over" >> hand_over | "Extract" >> PartMap(ExtractHanded(tasks, path), runner, label)
+
         runner.run(
             lambda pipeline: (
-                pipeline
-                | beam.Create([path])
-                | "Read splits" >> beam.FlatMap(tasks)
-                | "Extract" >> PartMap(extract_part, runner, f"extract {entry.name}")
+                extracted(pipeline | beam.Create([path]) | "Read splits" >> beam.FlatMap(tasks))
                 | "Ids" >> Exchange(sign, partitions, join(spill, "ids"), runner, "ids")
                 | "Duplicates" >> Exchange(DecideIds(parts), parts, join(spill, "again"), runner, "again")
                 | "Drop" >> PartMap(DropDuplicateIds(output), runner, "duplicate ids")

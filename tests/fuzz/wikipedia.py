@@ -2,32 +2,25 @@
 
     python -m tests.fuzz.wikipedia [--inputs 10000] [--seed 0] [FILE...]
 
-(From the root of the checkout.) Files are dumps, plain or packed, whose pages are mutated beside those made here:
+Files are dumps, plain or packed, whose pages are mutated beside those made here:
 pieces of markup are put in, taken out, doubled up to 100,000 times and moved, so that constructs are cut and nested;
-then the XML, or the bzip2 or gzip file around it, gets a few bytes changed. With `atheris` installed, the choices come
-from its coverage-guided engine instead of a random number generator.
+then the XML, or the bzip2 or gzip file around it, gets a few bytes changed.
 """
 
-import argparse
 import bz2
 import gzip
-import random
-import resource
-import sys
-import tempfile
 import time
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
+from corpus.clean import wikitext
 from corpus.clean.wikitext import plain_text
 from corpus.schema import Document, Rejected
+from corpus.sources import wikipedia
 from corpus.sources.raw import list_files
 from corpus.sources.wikipedia import Wikipedia
+from tests.fuzz.driver import SECONDS, Below, main
 
-SECONDS = 10
-"""Of processor time, for a page."""
-MEMORY_BYTES = 1 << 30
 LONGEST = 2 << 20
 MARKUP = (
     "[[ ]] {{ }} {{{ }}} {| |} | = * # : == === ''' '' <ref> </ref> <ref name=\"a <!-- --> <nowiki> </nowiki> "
@@ -42,7 +35,7 @@ PAGE = (
 )
 
 
-def mutated(pages: list[str], below: Callable[[int], int]) -> bytes:
+def mutated(pages: list[str], below: Below) -> bytes:
     """A dump of a few pages; `below(n)` chooses one of n."""
     made = []
     for number in range(1 + below(3)):
@@ -61,7 +54,7 @@ def mutated(pages: list[str], below: Callable[[int], int]) -> bytes:
 
 
 def check(folder: Path, data: bytes) -> None:
-    """Raises where a record is slow or lost, or memory runs away; whatever the parsers raise comes through."""
+    """Raises where a record is slow or lost; whatever the parsers raise comes through."""
     source = Wikipedia()
     name = ("enwiki-x-multistream.xml.bz2", "enwiki-x.xml")[not data.startswith(b"BZh")]
     for old in folder.iterdir():
@@ -75,46 +68,22 @@ def check(folder: Path, data: bytes) -> None:
                 plain = plain_text(record.text, "en", record.metadata["title"])
                 assert bool(plain.text.strip()) == (plain.reason is None)
                 assert time.process_time() - start < SECONDS, f"a page of {len(record.text)} characters is slow"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < MEMORY_BYTES
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.wikipedia")
-    parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--inputs", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    pages: list[str] = []
-    for file in options.files:
+def pages_of(files: list[Path]) -> list[str]:
+    """The wikitext of the pages of dumps, without the longest."""
+    pages = []
+    for file in files:
         root = str(file.parent)
         splits = Wikipedia().splits([raw for raw in list_files(root) if raw.path == file.name])
         found = (record for split in splits for record in Wikipedia().read(root, split))
         pages += [record.text for record in found if isinstance(record, Document) and len(record.text) < 100_000]
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            import atheris
-        except ImportError:
-            generator = random.Random(options.seed)
-            for number in range(options.inputs):
-                state = generator.getstate()
-                try:
-                    check(Path(folder), mutated(pages, generator.randrange))
-                except BaseException:
-                    print(f"input {number} of seed {options.seed}", file=sys.stderr)
-                    generator.setstate(state)
-                    Path("fuzz-wikipedia.bin").write_bytes(mutated(pages, generator.randrange))
-                    raise
-            print(f"{options.inputs} inputs, no failure")
-            return
+    return pages
 
-        def one(data: bytes) -> None:
-            provider = atheris.FuzzedDataProvider(data)
-            check(Path(folder), mutated(pages, lambda n: provider.ConsumeIntInRange(0, n - 1)))
 
-        atheris.instrument_all()
-        atheris.Setup([sys.argv[0], f"-runs={options.inputs}", "-max_len=4096"], one)
-        atheris.Fuzz()
+def one(folder: Path, pages: list[str], below: Below) -> None:
+    check(folder, mutated(pages, below))
 
 
 if __name__ == "__main__":
-    main()
+    main("wikipedia", pages_of, one, [wikipedia, wikitext])
