@@ -1,32 +1,28 @@
-"""Fuzzes arXiv submissions from their bytes to the text of a paper.
+"""Mutated submissions through the source `arxiv` and the cleaner `latex`: no exception, no slow paper, no character
+that goes without a count, bounded memory.
 
-    python -m tests.fuzz.arxiv [--inputs 10000] [--seed 0] [FILE_OR_FOLDER...]
+    python -m tests.fuzz.arxiv [--inputs 10000] [--seed 0] [FILE...]
 
-Real submissions, as far as they are given, are taken apart and put together again with TeX commands, broken braces and
-random bytes in between, packed as arXiv packs them or not quite, and sometimes cut short. With atheris
-(`pip install atheris`) coverage guides it; without, the bytes are random. It ends with the first input that raises,
-takes more than MAX_SECONDS, needs more than MAX_MIB, or loses a character without a count.
+Files are submissions, whose TeX is taken apart and put together again with commands, broken braces and random bytes in
+between, packed as arXiv packs it or not quite, and sometimes cut short.
 """
 
-import argparse
 import gzip
 import io
-import random
 import re
-import resource
-import sys
 import tarfile
 import time
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
+from corpus.clean import latex, latex_body, latex_comments, latex_layout, latex_macros
 from corpus.clean.latex import COUNTS, clean_paper
-from corpus.schema import Document, Origin
+from corpus.schema import Document
+from corpus.sources import arxiv, tex_files, tex_inputs
 from corpus.sources.arxiv import Arxiv
-
-MAX_SECONDS = 10.0
-MAX_MIB = 1024
+from corpus.sources.raw import list_files
+from corpus.text import tex, tex_macros
+from tests.fuzz.driver import SECONDS, Below, main
 
 _COMMANDS = r"""
 \documentclass{article}  \documentstyle[own]{article}  \begin{document}  \end{document}  \bye  \end
@@ -47,71 +43,49 @@ COMMANDS = (
 )
 _PLAIN_NAMES = ("main.tex", "a.tex", "b.tex", "sub/a.tex", "own.sty", "own.cls", "c.bbl")
 NAMES = (*_PLAIN_NAMES, "../x.tex", "C:\\y.tex", "d", "e.png", "")
-MAX_PIECES = 400
+LONGEST = 1 << 20
 
 
-class Choices:
-    """Decisions, one after another, by the bytes of an input; zeros behind its end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def below(self, limit: int) -> int:
-        """A number from 0 on that is less than `limit`."""
-        width = 1 if limit <= 256 else 2 if limit <= 65536 else 4
-        number = int.from_bytes(self._data[self._at : self._at + width], "big")
-        self._at += width
-        return number % limit
-
-    @property
-    def ended(self) -> bool:
-        return self._at >= len(self._data)
-
-
-def submission(data: bytes, seeds: Sequence[bytes] = ()) -> tuple[str, bytes]:
-    """(file name, bytes) of the submission that an input stands for."""
-    choices = Choices(data)
-    files = {NAMES[choices.below(len(NAMES))]: tex(choices, seeds) for _ in range(1 + choices.below(4))}
-    packing = choices.below(5)
+def mutated(seeds: list[bytes], below: Below) -> tuple[str, bytes]:
+    """The name and content of a submission; `below(n)` chooses one of n."""
+    files = {NAMES[below(len(NAMES))]: _tex(seeds, below) for _ in range(1 + below(4))}
+    packing = below(5)
     if packing == 0:
         packed, name = next(iter(files.values())), "0001.tex"
     elif packing == 1:
         packed, name = gzip.compress(next(iter(files.values())), 1), "0001.00001.gz"
     elif packing == 2:
-        packed, name = zipped(files), "0001.00001.zip"
+        packed, name = _zipped(files), "0001.00001.zip"
     else:
-        packed, name = tarred(files), "0001.00001.tar"
+        packed, name = _tarred(files), "0001.00001.tar"
         if packing == 4:
             packed, name = gzip.compress(packed, 1), "0001.00001v2.tar.gz"
-    for _ in range(choices.below(4) if choices.below(8) == 0 else 0):  # damage
-        at = choices.below(len(packed) + 1)
-        packed = packed[:at] + bytes([choices.below(256)]) * choices.below(3) + packed[at + choices.below(3) :]
-    if choices.below(16) == 1:
-        packed = packed[: choices.below(len(packed) + 1)]
+    for _ in range(below(4) if below(8) == 0 else 0):  # damage
+        at = below(len(packed) + 1)
+        packed = packed[:at] + bytes([below(256)]) * below(3) + packed[at + below(3) :]
+    if below(16) == 0:
+        packed = packed[: below(len(packed) + 1)]
     return name, packed
 
 
-def tex(choices: Choices, seeds: Sequence[bytes]) -> bytes:
+def _tex(seeds: list[bytes], below: Below) -> bytes:
     pieces: list[bytes] = []
-    while not choices.ended and len(pieces) < MAX_PIECES:
-        kind = choices.below(8)
+    for _ in range(1 << below(10)):
+        kind = below(8)
         if kind == 0 and seeds:
-            seed = seeds[choices.below(len(seeds))]
-            at = choices.below(len(seed) + 1)
-            pieces.append(seed[at : at + choices.below(4096)])
+            seed = seeds[below(len(seeds))]
+            at = below(len(seed) + 1)
+            pieces.append(seed[at : at + below(4096)])
         elif kind == 1:
-            pieces.append(bytes([choices.below(256)]))
+            pieces.append(bytes([below(256)]))
         elif kind == 2 and pieces:
-            pieces.append((pieces[choices.below(len(pieces))] * choices.below(200))[: 1 << 14])
-        elif kind == 7:
-            break
+            pieces.append((pieces[below(len(pieces))] * below(200))[: 1 << 14])
         else:
-            pieces.append(COMMANDS[choices.below(len(COMMANDS))].encode())
-    return b"".join(pieces)[: 1 << 20]
+            pieces.append(COMMANDS[below(len(COMMANDS))].encode())
+    return b"".join(pieces)[:LONGEST]
 
 
-def tarred(files: dict[str, bytes]) -> bytes:
+def _tarred(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, data in files.items():
@@ -121,7 +95,7 @@ def tarred(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def _zipped(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
@@ -129,75 +103,35 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def try_input(data: bytes, seeds: Sequence[bytes] = ()) -> None:
-    """Reads and cleans the submission that an input stands for.
-
-    Raises:
-        AssertionError: it takes too long, or characters go uncounted.
-    """
-    name, packed = submission(data, seeds)
-    started = time.process_time()
-    record = Arxiv()._paper(io.BytesIO(packed), name, Origin(name))
-    if isinstance(record, Document):
-        paper = clean_paper(record.text)
-        removed = sum(getattr(paper, count) for count in COUNTS if count not in ("expanded", "macros_left"))
-        assert len(record.text) == len(paper.text) + removed - paper.expanded, "characters went uncounted"
-    taken = time.process_time() - started
-    assert taken < MAX_SECONDS, f"{taken:.1f} s"
-
-
-def check_memory() -> None:
-    """Of a process that does nothing else."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    assert peak < MAX_MIB, f"{peak} MiB"
+def check(folder: Path, name: str, data: bytes) -> None:
+    """Raises where a paper is slow, or characters of it go uncounted; whatever the parsers raise comes through."""
+    for old in folder.iterdir():
+        old.unlink()
+    (folder / name).write_bytes(data)
+    source = Arxiv()
+    start = time.process_time()
+    for split in source.splits(list_files(str(folder))):
+        for record in source.read(str(folder), split):
+            if isinstance(record, Document):
+                paper = clean_paper(record.text)
+                removed = sum(getattr(paper, count) for count in COUNTS if count not in ("expanded", "macros_left"))
+                assert len(record.text) == len(paper.text) + removed - paper.expanded, "characters went uncounted"
+    took = time.process_time() - start
+    assert took < SECONDS, f"{took:.1f} s for {len(data)} bytes"
 
 
-def seeds_of(paths: Sequence[str]) -> list[bytes]:
-    """The TeX of the submissions below the paths."""
-    seeds = []
-    for path in paths:
-        place = Path(path)
-        root, include = (place, ["*"]) if place.is_dir() else (place.parent, [place.name])
-        source = Arxiv()
-        for split in source.splits(source.files(str(root), include)):
-            records = source.read(str(root), split)
-            seeds += [record.text.encode() for record in records if isinstance(record, Document)]
-    return seeds
+def texts_of(files: list[Path]) -> list[bytes]:
+    """The TeX of submissions."""
+    source = Arxiv()
+    splits = [(file, source.splits(list_files(str(file.parent), [file.name]))) for file in files]
+    found = (record for file, some in splits for split in some for record in source.read(str(file.parent), split))
+    return [record.text.encode() for record in found if isinstance(record, Document)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.arxiv")
-    parser.add_argument("paths", nargs="*")
-    parser.add_argument("--inputs", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    seeds = seeds_of(options.paths)
-
-    def one(data: bytes) -> None:
-        try_input(data, seeds)
-        check_memory()
-
-    try:
-        import atheris
-    except ImportError:
-        generator = random.Random(options.seed)
-        slowest = 0.0
-        for number in range(options.inputs):
-            data = generator.randbytes(generator.randrange(1, 2000))
-            started = time.process_time()
-            try:
-                one(data)
-            except BaseException:
-                print(f"input {number} of seed {options.seed}: fuzz-arxiv", file=sys.stderr)
-                Path("fuzz-arxiv").write_bytes(data)
-                raise
-            slowest = max(slowest, time.process_time() - started)
-        print(f"{options.inputs} inputs, the slowest took {slowest:.2f} s")
-        return
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], f"-runs={options.inputs}", "-max_len=4000", "-len_control=0", "-timeout=60"], one)
-    atheris.Fuzz()
+def one(folder: Path, seeds: list[bytes], below: Below) -> None:
+    check(folder, *mutated(seeds, below))
 
 
 if __name__ == "__main__":
-    main()
+    cleaning = [latex, latex_body, latex_comments, latex_layout, latex_macros]
+    main("arxiv", texts_of, one, [arxiv, tex_files, tex_inputs, tex, tex_macros, *cleaning])

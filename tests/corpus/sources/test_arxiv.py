@@ -6,14 +6,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from corpus.clean.latex import clean_paper
 from corpus.schema import Document, Origin, Rejected, document_batch
 from corpus.sources.arxiv import Arxiv, paper_id
 from corpus.sources.raw import list_files
-from tests.fuzz.arxiv import try_input
 
 PAPER = b"\\documentclass{article}\\begin{document}Text\\end{document}"
 
@@ -191,12 +188,6 @@ def test_large_files_that_are_no_tex_cost_nothing_but_themselves(tmp_path: Path)
     record = one(tmp_path, "a.tar", data, tex)
     assert isinstance(record, Document)
     assert "b" * 700 in record.text
-
-
-@given(st.binary(min_size=20, max_size=800))
-def test_any_submission(data: bytes) -> None:
-    """A little of what `python -m tests.fuzz.arxiv` does at length."""
-    try_input(data, [PAPER, b"\\section{One} Text of 2001. \\input{a}"])
 
 
 def test_real_submissions(shared_data: Path) -> None:
