@@ -87,12 +87,8 @@ class Paper(NamedTuple):
 COUNTS = Paper._fields[2:]
 
 
-def clean_latex(text: str) -> str:
-    """The body of a paper; "" where there is none."""
-    return clean_paper(text).text
-
-
 def clean_paper(source: str) -> Paper:
+    """What the cleaner makes of a LaTeX source of any length."""
     text, held = hold_verbatim(source)
 
     def size(text: str) -> int:

@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.clean.latex import COUNTS, Latex, clean_latex, clean_paper
+from corpus.clean.latex import COUNTS, Latex, clean_paper
 
 
 def paper(body: str, preamble: str = "") -> str:
     return f"\\documentclass{{article}}\n{preamble}\n\\begin{{document}}\n{body}\n\\end{{document}}\n"
+
+
+def clean_latex(text: str) -> str:
+    """The body alone."""
+    return clean_paper(text).text
 
 
 def adds_up(text: str) -> bool:
