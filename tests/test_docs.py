@@ -27,7 +27,7 @@ from typer.main import get_command
 
 from corpus import models
 from corpus.cli import app
-from corpus.demo import books, prose, stackexchange, wikipedia
+from corpus.demo import arxiv, books, prose, stackexchange, wikipedia
 from corpus.download import read_listing
 from corpus.errors import UserError
 from corpus.recipe.load import bundled, load
@@ -86,7 +86,8 @@ def commands(block: Block) -> list[str]:
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
-    dealt = prose.deal(prose.modules(), {"books": 100_000, "stackexchange": 100_000})
+    dealt = prose.deal(prose.modules(), {"arxiv": 100_000, "books": 100_000, "stackexchange": 100_000})
+    arxiv.write(folder / "arxiv", dealt["arxiv"])
     books.write(folder / "books", dealt["books"])
     stackexchange.write(folder / "stackexchange", dealt["stackexchange"])
     wikipedia.write(folder / "wikipedia")

@@ -3,64 +3,70 @@
 import re
 from typing import NamedTuple
 
+from corpus.text.tex import CONTROL, FALSE, NO_VALUE, TRUE, Cursor, Frame, run_together, word_set
+from corpus.text.tex_macros import (
+    DEFINERS,
+    PREFIXES,
+    PROVIDERS,
+    Environment,
+    Macro,
+    read_definition,
+    read_environment,
+)
+
 MAX_DEPTH = 64
 """Expansions within expansions. TeX has no such limit, but a paper that needs more than this loops."""
 
 MAX_CALL_CHARS = 1 << 20
 """Characters that one use of a macro in the document may read as arguments and put in, at all depths together."""
 
-MAX_CHARS = 1 << 24
-"""The same of all uses, given-up ones included; then the rest of the document stays as it is."""
+MAX_CHARS = 1 << 23
+"""The same of all uses and definitions together, given-up ones included, besides two for each character of the
+document; then the rest of it stays as it is."""
 
-_CALL_COST = 16  # characters that an expansion counts for besides its own, so that empty ones end as well
+_COST = 64  # characters that each counts for besides its own: what it takes to do nothing
 
-_SECTIONS = frozenset({"chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph"})
-_FIXED = _SECTIONS | {"begin", "end", "document", "bibliography", "printbibliography", "appendix"}
-"""Commands whose redefinition is a matter of layout: it is removed, and the command stays in the text."""
+_LAYOUT = word_set(
+    """
+    abstract appendix author begin bibitem bibliography caption chapter date document end footnote include
+    includegraphics input item label maketitle paragraph part printbibliography section subparagraph subsection
+    subsubsection thebibliography title usepackage
+    """
+)
+"""Commands of the document's structure: their redefinition is a matter of layout. It is removed, and they stay."""
 
-_PREFIXES = frozenset({"long", "global", "outer", "protected"})
-_NEWCOMMANDS = frozenset({"newcommand", "renewcommand", "providecommand", "DeclareRobustCommand"})
-_DEFS = frozenset({"def", "gdef", "edef", "xdef"})
-_DEFINERS = _PREFIXES | _NEWCOMMANDS | _DEFS | {"let", "DeclareMathOperator"}
+_TESTS = {
+    f"If{test}{branches}": branches
+    for test in ("Boolean", "NoValue", "Value", "Blank")
+    for branches in ("TF", "T", "F")
+}
+_PEEKS = frozenset({"@ifstar", "@ifnextchar", "kernel@ifnextchar"})
+_WORD = re.compile(r"[A-Za-z@]+")
+_BRACES = {"\\bgroup": "{", "\\egroup": "}"}
+_COMPARISONS = frozenset({"ifthenelse", "ifstrempty", "ifblank"})
+_EQUAL = re.compile(r"\s*\\(?:equal\s*\{([^{}]*)\}\s*\{([^{}]*)\}|isempty\s*\{([^{}]*)\})\s*")
 
-_NAME = r"\\([A-Za-z@]+|[^A-Za-z@])"
-_NAME_IN_BRACES = rf"\s*+\*?\s*+(?:\{{\s*+{_NAME}\s*+\}}|{_NAME})\s*+"
-_ANY_DEFINER = re.compile(rf"\\(?:{'|'.join(sorted(_DEFINERS))})(?![A-Za-z@])")
-_CONTROL = re.compile(_NAME)
-_PREFIXED = re.compile(rf"\s*(?=\\(?:{'|'.join(sorted(_DEFINERS))})(?![A-Za-z@]))")
-_NEWCOMMAND = re.compile(rf"{_NAME_IN_BRACES}(?:\[\s*(\d)\s*\]\s*)?")
-_OPERATOR = re.compile(_NAME_IN_BRACES)
-_DEF = re.compile(rf"\s*{_NAME}([^{{}}]{{0,200}})(?=\{{)")
-_PARAMETERS = re.compile(r"(?:#[1-9])*\s*")
-_LET = re.compile(rf"\s*{_NAME}\s*+=?\s*+{_NAME}")
-_PARAMETER = re.compile(r"#([1-9#])")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
+_DEFINER = rf"\\(?:{'|'.join(sorted([*DEFINERS, *PREFIXES, 'newenvironment']))})(?![A-Za-z@])"
+_ANY_DEFINER = re.compile(_DEFINER)
+_BEGINS_DEFINITION = re.compile(rf"\s*(?={_DEFINER})")
 _SPACES = re.compile(r"[ \t]*(?:\n(?![ \t]*\n)[ \t]*)?")  # one line end is a space, two are a paragraph
-_SPACE = re.compile(r"\s*")
 _REST_OF_LINE = re.compile(r"[ \t]*\n?")
-_ENDS_IN_WORD = re.compile(r"(?<!\\)(?:\\\\)*\\[A-Za-z@]+\Z")
+_ENDS_ENVIRONMENT = re.compile(r"\\end\s*\{[^{}]*\}\s*\Z")
 _NO_SPACE_BEFORE = frozenset(" \t\n,.'/?;:!~-)\\{}")
 """Behind a macro that ends in \\xspace (documentation of the xspace package)."""
 
 
-class _Macro(NamedTuple):
-    """`body`: text, and the numbers of parameters. `default`: of the first parameter when that is optional.
-    `literal`: the body is written as it stands and not expanded again."""
+class Expanded(NamedTuple):
+    """A text with its macros put in.
 
-    parameters: int
-    default: str | None
-    body: tuple[str | int, ...]
-    literal: bool = False
+    Attributes:
+        definitions: characters of the definitions that were removed.
+        left: names of the document's macros of which a use may have stayed.
+    """
 
-
-class _Frame:
-    """Text that is being read: the document, or above it the expansion of a macro met there, and so on."""
-
-    def __init__(self, text: str, depth: int) -> None:
-        self.text = text
-        self.at = 0
-        self.depth = depth
+    text: str
+    definitions: int
+    left: frozenset[str]
 
 
 class _GiveUpError(Exception):
@@ -68,39 +74,46 @@ class _GiveUpError(Exception):
         self.name = name
 
 
-def expand_macros(text: str) -> str:
+def expand_macros(text: str) -> Expanded:
     """`text` without its macro definitions, every use that follows one replaced by its expansion.
 
     As TeX does it: in reading order, arguments put in before the body is read again, spaces behind a control word
-    skipped. Known are \\newcommand and its kin (star forms, optional argument), \\def and its kin without delimited
-    parameters, \\let of one command to another, \\DeclareMathOperator. Not known: grouping (a definition holds to the
-    end of the document), conditionals, delimited parameters (definition and uses stay), environments.
+    skipped. Known are the commands of `corpus.text.tex_macros`. Within an expansion, xparse's tests of arguments,
+    \\@ifstar, \\@ifnextchar, and comparisons of text without commands are decided, \\csname makes a name of letters,
+    and \\mathchoice, which has the same in four sizes, gives that of running text. New environments (\\newenvironment)
+    are macros as well. Not known: grouping (a definition holds to the end of the document), other conditionals. A use
+    stays where its arguments are not there, or where TeX would have to compute (`read_definition`).
 
     A macro that loops or explodes is not expanded: when a use in the document goes deeper than MAX_DEPTH, the macro
     called there, and when it puts in more than MAX_CALL_CHARS, the macro used in the document, stays as written from
     that use on; the use is then read again. `text` must hold neither comments nor verbatim passages.
     """
     if not _ANY_DEFINER.search(text):
-        return text
+        return Expanded(text, 0, frozenset())
     return _Expander(text).run()
 
 
 class _Expander:
     def __init__(self, text: str) -> None:
-        self.frames = [_Frame(text, 0)]
-        self.macros: dict[str, _Macro] = {}
-        self.known = {*_DEFINERS, "xspace"}  # the names that something is done about
+        self.frames = [Frame(text)]
+        self.macros: dict[str, Macro] = {}
+        self.environments: dict[str, Environment] = {}
+        self.known = {*DEFINERS, *PREFIXES, *_TESTS, *_PEEKS, *_COMPARISONS}
+        self.known |= {"csname", "mathchoice", "newenvironment", "xspace"}
         self.given_up: set[str] = set()
+        self.left: set[str] = set()
         self.out: list[str] = []
+        self.definitions = 0
         self.used = 0  # characters read and put in by the present use
-        self.used_before = 0
+        self.left_to_use = MAX_CHARS + 2 * len(text)
 
-    def run(self) -> str:
+    def run(self) -> Expanded:
         use, use_at, use_out = "", 0, 0
+        known = self.known
         while self.frames:
             frame = self.frames[-1]
-            for match in _CONTROL.finditer(frame.text, frame.at):
-                if match[1] in self.known:
+            for match in CONTROL.finditer(frame.text, frame.at):
+                if match[1] in known:
                     break
             else:
                 self.write(frame.text[frame.at :])
@@ -111,13 +124,14 @@ class _Expander:
             frame.at = match.end()
             if len(self.frames) == 1:
                 use, use_at, use_out = name, match.start(), len(self.out)
-                self.used_before += self.used
+                self.left_to_use -= self.used
                 self.used = 0
-                if self.used_before > MAX_CHARS:
+                if self.left_to_use < 0:
+                    self.left |= self.macros.keys()
                     self.write(frame.text[use_at:])
                     break
             try:
-                done = self.define(name) if name in _DEFINERS else self.call(name, use)
+                done = self.obey(name, match.start(), use)
             except _GiveUpError as error:
                 self.forget(error.name)
                 self.given_up.add(error.name)
@@ -125,8 +139,10 @@ class _Expander:
                 self.frames[0].at = use_at
                 continue
             if not done:
+                if name in self.macros:
+                    self.left.add(name)
                 self.write(match[0])
-        return "".join(self.out)
+        return Expanded("".join(self.out), self.definitions, frozenset(self.left | self.given_up))
 
     def write(self, piece: str) -> None:
         """Keeps `\\alpha` and a letter apart that came together only now."""
@@ -135,77 +151,74 @@ class _Expander:
                 self.out.append(" ")
             self.out.append(piece)
 
-    def define(self, command: str) -> bool:
-        """Obeys a defining command that has just been read; False where what follows makes no sense to it."""
-        self.leave_exhausted()
-        frame = self.frames[-1]
-        text = frame.text
-        if command in _PREFIXES:
-            match = _PREFIXED.match(text, frame.at)
-            if match:
-                frame.at = match.end()
-            return match is not None
-        end = self.definition_end(command, text, frame.at)
-        if end is None:
+    def obey(self, name: str, at: int, use: str) -> bool:
+        """Does what a known control sequence, which has just been read, asks for; False where it is to stay."""
+        self.used += _COST
+        macro = self.macros.get(name)
+        if macro is not None:
+            return self.call(name, macro, use)
+        if name in DEFINERS:
+            return self.define(name, at)
+        if name == "newenvironment":
+            return self.define_environment(at)
+        if name in ("begin", "end"):
+            return self.call_environment(name, use)
+        if name in PREFIXES:
+            cursor = Cursor(self.frames)
+            if not cursor.match(_BEGINS_DEFINITION):
+                return False
+            cursor.accept()
+            return True
+        if name == "xspace":
+            return self.xspace()
+        return self.frames[-1].depth > 0 and self.decide(name, use)
+
+    def define(self, command: str, at: int) -> bool:
+        """Obeys a defining command; False where what follows makes no sense to it."""
+        cursor = Cursor(self.frames)
+        definition = read_definition(command, cursor)
+        self.used += cursor.copied
+        if definition is None:
             return False
-        frame.at = end
-        if len(self.frames) == 1 and (not self.out or self.out[-1].rstrip(" \t").endswith("\n")):
-            frame.at = _end(_REST_OF_LINE, text, end)  # or its line would become an empty one, a paragraph's end
+        cursor.accept()
+        name, macro = definition.name, definition.macro
+        if definition.alias is not None:
+            macro = self.macros.get(definition.alias, macro)
+        if command not in PROVIDERS or name not in self.macros:
+            self.learn(name, macro)
+        self.count_definition(at)
         return True
 
-    def definition_end(self, command: str, text: str, at: int) -> int | None:
-        """Takes the definition at `at` into the table; where it ends, or None."""
-        if command == "let":
-            match = _LET.match(text, at)
-            if match is None:
-                return None
-            alias = _Macro(0, None, (f"\\{match[2]}",), literal=True)
-            self.learn(match[1], self.macros.get(match[2], alias))
-            return match.end()
-        if command in _DEFS:
-            match = _DEF.match(text, at)
-            group = None if match is None else self.group(text, match.end())
-            if match is None or group is None:
-                return None
-            if not _PARAMETERS.fullmatch(match[2]):  # delimited: left as it is
-                self.forget(match[1])
-                self.write(f"\\{command}{text[at : group[1]]}")
-                return group[1]
-            return self.learn_body(match[1], match[2].count("#"), None, group)
-        if command == "DeclareMathOperator":
-            star = text[at : at + 1] == "*"
-            match = _OPERATOR.match(text, at)
-            group = None if match is None else self.group(text, match.end())
-            if match is None or group is None:
-                return None
-            operator = f"\\operatorname{'*' if star else ''}{{{group[0]}}}"
-            return self.learn_body(match[1] or match[2], 0, None, (operator, group[1]))
-        match = _NEWCOMMAND.match(text, at)
-        if match is None:
-            return None
-        name, parameters, at, default = match[1] or match[2], int(match[3] or 0), match.end(), None
-        if text[at : at + 1] == "[" and parameters:
-            option = _option(text, at)
-            if option is None:
-                return None
-            default, at = option[0], _end(_SPACE, text, option[1])
-        group = self.group(text, at)
-        if group is None:
-            return None
-        if command == "providecommand" and name in self.macros:
-            return group[1]
-        return self.learn_body(name, parameters, default, group)
+    def define_environment(self, at: int) -> bool:
+        cursor = Cursor(self.frames)
+        definition = read_environment(cursor)
+        self.used += cursor.copied
+        if definition is None:
+            return False
+        cursor.accept()
+        name, environment = definition
+        if environment is not None:
+            self.environments[name] = environment
+            self.known |= {"begin", "end"}
+        self.count_definition(at)
+        return True
 
-    def learn_body(self, name: str, parameters: int, default: str | None, group: tuple[str, int]) -> int | None:
-        pieces = _PARAMETER.split(group[0])
-        body = tuple(piece if i % 2 == 0 or piece == "#" else int(piece) for i, piece in enumerate(pieces))
-        if any(isinstance(piece, int) and piece > parameters for piece in body):
-            return None
-        self.learn(name, _Macro(parameters, default, body))
-        return group[1]
+    def count_definition(self, at: int) -> None:
+        """Of a definition that began at `at` and has just been passed."""
+        frame = self.frames[-1]
+        if len(self.frames) == 1:
+            begins_line = not self.out or self.out[-1].rstrip(" \t").endswith("\n")
+            if begins_line and (rest := _REST_OF_LINE.match(frame.text, frame.at)):
+                frame.at = rest.end()  # or its line would become an empty one, a paragraph's end
+            self.definitions += frame.at - at
 
-    def learn(self, name: str, macro: _Macro) -> None:
-        if name not in _FIXED and name not in _DEFINERS and name not in self.given_up:
+    def learn(self, name: str, macro: Macro | None) -> None:
+        if name in _LAYOUT or name in DEFINERS or name in self.given_up:
+            return
+        if macro is None:
+            self.forget(name)
+            self.left.add(name)
+        else:
             self.macros[name] = macro
             self.known.add(name)
 
@@ -213,122 +226,111 @@ class _Expander:
         if self.macros.pop(name, None) is not None:
             self.known.discard(name)
 
-    def call(self, name: str, use: str) -> bool:
-        """Puts the expansion of a macro that has just been read on top of what is to be read; False where its
-        arguments are missing."""
-        macro = self.macros.get(name)
-        if macro is None:  # \xspace of the package
-            self.leave_exhausted()
-            frame = self.frames[-1]
-            if frame.at < len(frame.text) and frame.text[frame.at] not in _NO_SPACE_BEFORE:
-                self.write(" ")
-            return True
-        depth = self.frames[-1].depth + 1
+    def call(self, name: str, macro: Macro, use: str) -> bool:
+        """Puts the expansion of a macro on top of what is to be read; False where its arguments are missing."""
+        frame = self.frames[-1]
+        depth = frame.depth + 1
         if depth > MAX_DEPTH:
             raise _GiveUpError(name)
-        arguments = self.arguments(name, macro)
-        if arguments is None:
-            return False
-        parts = [arguments[piece - 1] if isinstance(piece, int) else piece for piece in macro.body]
-        self.used += _CALL_COST + sum(map(len, parts))
-        if self.used > MAX_CALL_CHARS:
-            raise _GiveUpError(use)
-        if macro.literal:
-            self.write(parts[0])
+        spaces = _SPACES.match(frame.text, frame.at) if name[-1].isalpha() else None
+        behind = frame.at if spaces is None else spaces.end()
+        if macro.parameters:
+            before, frame.at = frame.at, behind
+            cursor = Cursor(self.frames)
+            arguments = cursor.arguments(macro.parameters)
+            self.used += cursor.copied
+            if arguments is None:
+                frame.at = before
+                return False
+            cursor.accept()
+            expansion = macro.expansion(arguments)
         else:
-            self.frames.append(_Frame(_join(parts), depth))
+            expansion = macro.expansion(())
+            if not (expansion[-1:] == "}" and _ENDS_ENVIRONMENT.search(expansion, max(0, len(expansion) - 80))):
+                frame.at = behind  # else the line end behind it stays
+        self.put(expansion, use, depth, macro.literal)
         return True
 
-    def arguments(self, name: str, macro: _Macro) -> list[str] | None:
-        """The arguments of a macro that has just been read, consumed; None, and nothing consumed, where one is
-        missing."""
-        level = len(self.frames) - 1
-        text, at = self.frames[level].text, self.frames[level].at
-        if name[-1].isalpha():
-            at = _end(_SPACES, text, at)
-        found: list[str] = []
-        for number in range(macro.parameters):
-            after = _end(_SPACE, text, at)
-            while after == len(text) and level:
-                level -= 1
-                text, at = self.frames[level].text, self.frames[level].at
-                after = _end(_SPACE, text, at)
-            if number == 0 and macro.default is not None:
-                option = _option(text, after) if text[after : after + 1] == "[" else (macro.default, at)
-                if option is None:
-                    return None
-                found.append(option[0])
-                at = option[1]
-                continue
-            if after == len(text) or text[after] == "}" or text.count("\n", at, after) > 1:
-                return None
-            if text[after] == "{":
-                group = self.group(text, after)
-                if group is None:
-                    raise _GiveUpError(name)
-                found.append(group[0])
-                at = group[1]
-                continue
-            token = _CONTROL.match(text, after)
-            at = token.end() if token else after + 1
-            found.append(text[after:at])
-        del self.frames[level + 1 :]
-        self.frames[level].at = at
-        return found
+    def call_environment(self, which: str, use: str) -> bool:
+        """Puts what an environment of the paper begins or ends with in the place of its tag."""
+        cursor = Cursor(self.frames)
+        environment = self.environments.get(cursor.group() or "")
+        depth = self.frames[-1].depth + 1
+        if environment is None or depth > MAX_DEPTH:
+            return False
+        macro = environment.begin if which == "begin" else environment.end
+        arguments = cursor.arguments(macro.parameters)
+        self.used += cursor.copied
+        if arguments is None:
+            return False
+        cursor.accept()
+        self.put(macro.expansion(arguments), use, depth)
+        return True
 
-    def group(self, text: str, at: int) -> tuple[str, int] | None:
-        """(content, end) of the group in braces that begins at `at`; None where none begins, or it does not end."""
-        if text[at : at + 1] != "{":
-            return None
-        depth = 0
-        for match in _BRACE.finditer(text, at):
-            if match[0] == "{":
-                depth += 1
-            elif match[0] == "}":
-                depth -= 1
-                if depth == 0:
-                    self.used += match.end() - at
-                    return text[at + 1 : match.start()], match.end()
-        self.used += len(text) - at
-        return None
+    def put(self, expansion: str, use: str, depth: int, literal: bool = False) -> None:
+        self.used += len(expansion)
+        if self.used > MAX_CALL_CHARS:
+            raise _GiveUpError(use)
+        if literal or "\\" not in expansion:
+            self.write(expansion)
+        elif expansion:
+            self.frames.append(Frame(expansion, depth))
 
-    def leave_exhausted(self) -> None:
+    def xspace(self) -> bool:
+        cursor = Cursor(self.frames)
         while len(self.frames) > 1 and self.frames[-1].at == len(self.frames[-1].text):
             self.frames.pop()
+        cursor = Cursor(self.frames)
+        if cursor.peek() and cursor.peek() not in _NO_SPACE_BEFORE:
+            self.write(" ")
+        return True
+
+    def decide(self, name: str, use: str) -> bool:
+        """Chooses between the arguments of a test within an expansion; False where that is for TeX to do."""
+        cursor = Cursor(self.frames)
+        depth = self.frames[-1].depth
+        chosen: str | None = None
+        if name == "csname":
+            made = cursor.until("\\endcsname")
+            chosen = f"\\{made.strip()}" if made and _WORD.fullmatch(made.strip()) else None
+        elif name == "mathchoice":
+            styles = [cursor.argument() for _ in range(4)]
+            chosen = None if None in styles else f"{{{styles[1]}}}"
+        elif name in _PEEKS:
+            wanted = "*" if name == "@ifstar" else cursor.argument()
+            yes, no = cursor.argument(), cursor.argument()
+            if wanted is not None:
+                found = cursor.skip_space() and cursor.begins_with(_BRACES.get(wanted, wanted))
+                chosen = yes if found else no
+                if found and name == "@ifstar":
+                    cursor.token()
+        else:
+            tested = cursor.argument()
+            branches = {branch: cursor.argument() for branch in _TESTS.get(name, "TF")}
+            found_true = None if tested is None or None in branches.values() else _is_true(name, tested)
+            if found_true is not None:
+                chosen = branches.get("T" if found_true else "F", "")
+        self.used += cursor.copied
+        if chosen is None:
+            return False
+        cursor.accept()
+        self.put(chosen, use, depth)
+        return True
 
 
-def _option(text: str, at: int) -> tuple[str, int] | None:
-    """(content, end) of the optional argument in brackets that begins at `at`."""
-    depth = 0
-    for match in _BRACKET.finditer(text, at + 1):
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if depth < 0:
-                return None
-        elif match[0] == "]" and depth == 0:
-            return text[at + 1 : match.start()], match.end()
-    return None
-
-
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where `pattern`, which matches anywhere, ends when it begins at `at`."""
-    match = pattern.match(text, at)
-    return at if match is None else match.end()
-
-
-def run_together(before: str, after: str) -> bool:
-    """Whether `before` ends in a control word that letters of `after` would become part of."""
-    if not (before[-1:].isalpha() and after[:1].isalpha()):
-        return False
-    return _ENDS_IN_WORD.search(before[-80:]) is not None
-
-
-def _join(parts: list[str]) -> str:
-    joined: list[str] = []
-    for part in filter(None, parts):
-        if joined and run_together(joined[-1], part):
-            joined.append(" ")
-        joined.append(part)
-    return "".join(joined)
+def _is_true(name: str, tested: str) -> bool | None:
+    """What a test of `tested` gives; None where that hangs on more than the text."""
+    if name.startswith("IfBoolean"):
+        return {TRUE: True, FALSE: False}.get(tested.strip())
+    if name.startswith("IfNoValue"):
+        return tested == NO_VALUE
+    if name.startswith("IfValue"):
+        return tested != NO_VALUE
+    if name.startswith("IfBlank"):
+        return not tested.strip()
+    if name == "ifthenelse":
+        match = _EQUAL.fullmatch(tested)
+        if match is None or "\\" in "".join(filter(None, match.groups())):
+            return None
+        return match[1] == match[2] if match[3] is None else not match[3].strip()
+    return not tested.strip() if "\\" not in tested else False

@@ -23,27 +23,31 @@ from corpus.sources.archive import (
 from corpus.sources.decode import is_opaque
 from corpus.sources.raw import Split, open_raw
 from corpus.sources.source import Source
-from corpus.sources.tex_files import decode_all, flatten, looks_like_tex, main_file
+from corpus.sources.tex_files import Texts, declared_encoding, looks_like_tex, main_file
+from corpus.sources.tex_inputs import STYLES, flatten
 
 _HEAD = 512
 _CHUNK = 1 << 20
 _BULK_MEMBER = re.compile(r"(?:.*/)?\d{4}/[^/]+\.(?:gz|pdf)")
 _TEX = (".tex", ".ltx", ".latex")
 _NEVER_TEX = (
-    *(".bbl", ".bib", ".bst", ".cfg", ".clo", ".cls", ".def", ".fd", ".sty"),  # read by TeX, but no text of the paper
-    *(".aux", ".log", ".out", ".toc"),
+    *(".aux", ".bib", ".bst", ".fd", ".log", ".out", ".toc"),
     *(".bmp", ".eps", ".epsf", ".epsi", ".gif", ".jpeg", ".jpg", ".pdf", ".png", ".ps", ".svg", ".tif", ".tiff"),
     *(".avi", ".cry", ".csv", ".doc", ".docx", ".dvi", ".gz", ".htm", ".html", ".json", ".jsonl", ".mov", ".mp4"),
     *(".tar", ".tgz", ".xml", ".zip"),
 )
+_SUPPORT = (*STYLES, ".bbl")
+_MAX_SUPPORT_BYTES = 1 << 20  # of a file that is not TeX and may be read by one
 _ID = re.compile(r"(?:(\d{4}\.\d{4,5})|([a-z-]+(?:\.[A-Z]{2})?)(\d{7}))(?:v(\d+))?(?![\dA-Za-z])")
+_NAMED = 20  # files that no other reads, by name
 _REASONS = ("withdrawn", "encrypted", "pdf_only", "no_tex")
 """Of a submission without TeX, the first of these that a file of it gave."""
 
 
 class Arxiv(Source):
     """LLaMA section 2.1, ArXiv: "We process arXiv Latex files". The text is the paper's LaTeX, complete with
-    comments: the main file, with the files it reads in their places. `corpus.clean.latex` does the rest.
+    comments: the main file, with the files it reads in their places, and macros of the paper's own styles
+    (`corpus.sources.tex_inputs`). `corpus.clean.latex` does the rest; docs/sources/arxiv.md tells of both.
 
     A raw record is a paper: a regular member of a bulk tar (arXiv's arXiv_src_YYMM_NNN.tar on S3, known by a first
     member such as `0303/math0303001.gz`), or else a file of the input: a gzip, tar or zip of a submission, or a
@@ -54,15 +58,16 @@ class Arxiv(Source):
     (a loose file of another kind, such as .bib).
 
     Ids are `arxiv:<id>v<n>` by the name of the member or file, version 1 where it names none; where it holds no
-    arXiv id, the path below the input root without its ending stands for it. Metadata: `main`, `encodings`
-    where not only UTF-8, `missing_inputs` where there are.
+    arXiv id, the path below the input root without its ending stands for it. Metadata: `main`, and where there are
+    `encodings` other than UTF-8, `missing_inputs`, `styles` whose macros are in the text, and `unread`, TeX files that
+    the main one does not read (the first 20 by name), with their `unread_bytes`.
 
     Attributes:
         max_unpacked_bytes: of one submission, figures included, that are decompressed at most.
         max_tex_bytes: of the TeX files of one paper, and again in characters of the text they give.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     formats: ClassVar[str] = "arXiv's bulk tars, single submissions, .tex"
     text_per_raw: ClassVar[float] = 0.04  # a few TB in Amazon S3, with figures and PDF, against LLaMA-1's Table 1
     document_bytes: ClassVar[int] = 55_000  # of the order that RedPajama-v1's counts give
@@ -109,49 +114,61 @@ class Arxiv(Source):
 
     def _paper(self, stream: IO[bytes], path: str, origin: Origin) -> Document | Rejected:
         try:
-            files, reason = self._tex_files(stream, path)
+            files, support, reason = self._tex_files(stream, path)
             if not files:
                 return Rejected(origin, reason)
-            texts, encodings = decode_all(files)
+            declared = declared_encoding(files)
+            texts = Texts(files, declared)
             main = main_file(texts)
-            text, missing = flatten(main, texts, self.max_tex_bytes)
+            paper = flatten(main, texts, self.max_tex_bytes, Texts(support, declared))
         except TooLarge:
             return Rejected(origin, "too_large")
         except (Damaged, *READ_ERRORS) as error:
             return Rejected(origin, "damaged", str(error))
         metadata: dict[str, Any] = {"main": main}
-        if encodings != ["utf-8"]:
-            metadata["encodings"] = encodings
-        if missing:
-            metadata["missing_inputs"] = missing
+        if texts.encodings != {"utf-8"}:
+            metadata["encodings"] = sorted(texts.encodings)
+        if paper.missing:
+            metadata["missing_inputs"] = paper.missing
+        if paper.styles:
+            metadata["styles"] = sorted(paper.styles)
+        if unread := sorted(files.keys() - paper.read - paper.styles):
+            metadata["unread"] = unread[:_NAMED]
+            metadata["unread_bytes"] = sum(len(files[name]) for name in unread)
         arxiv_id, version = paper_id(path)
         return Document(
             id=f"arxiv:{arxiv_id or _stem(path)}v{version}",
-            text=text,
+            text=paper.text,
             origin=origin,
             url=None if arxiv_id is None else f"https://arxiv.org/abs/{arxiv_id}",
             metadata=metadata,
         )
 
-    def _tex_files(self, stream: IO[bytes], path: str) -> tuple[dict[str, bytes], str]:
-        """Files that may be TeX by their name in the submission; where there are none, the reason for that.
+    def _tex_files(self, stream: IO[bytes], path: str) -> tuple[dict[str, bytes], dict[str, bytes], str]:
+        """Files that may be TeX by their name in the submission, other texts that may be read by one, and where there
+        is no TeX the reason for that.
 
         Raises:
             Damaged, one of READ_ERRORS, TooLarge.
         """
         files: dict[str, bytes] = {}
-        size = 0
+        support: dict[str, bytes] = {}
+        size = support_size = 0
         reasons = set()
         for name, data in self._unpack(stream, path):
             reason = _why_not_tex(name, data)
-            if reason is not None:
-                reasons.add(reason)
-            elif data is not None:
+            if reason is None and data is not None:
                 files[_key(name)] = data
                 size += len(data)
                 if size > self.max_tex_bytes:
                     raise TooLarge
-        return files, next((reason for reason in _REASONS if reason in reasons), "empty")
+                continue
+            reasons.add(reason)
+            if data and reason == "no_tex" and len(data) <= _MAX_SUPPORT_BYTES and not is_opaque(data):
+                support_size += len(data)
+                if support_size <= self.max_tex_bytes:
+                    support[_key(name)] = data
+        return files, support, next((reason for reason in _REASONS if reason in reasons), "empty")
 
     def _unpack(self, stream: Any, path: str) -> Iterator[tuple[str, bytes | None]]:
         """(name in the submission, content) of each file; the content is None where the name says it is no TeX."""
@@ -213,7 +230,8 @@ def _is_bulk(file: IO[bytes]) -> bool:
 
 def _gzip_name(head: bytes) -> str | None:
     """The file name in a gzip header (RFC 1952), where it is the first optional field."""
-    has_extra, has_name = head[3] & 4, head[3] & 8
+    flags = head[3] if len(head) > 3 else 0
+    has_extra, has_name = flags & 4, flags & 8
     if not has_name or has_extra:
         return None
     return head[10:].split(b"\0")[0].decode("latin-1")
@@ -230,7 +248,7 @@ def _why_not_tex(name: str, data: bytes | None) -> str | None:
         return "encrypted"
     if lower.endswith(".pdf") or (data or b"").startswith(b"%PDF"):
         return "pdf_only"
-    if data is None or lower.endswith(_NEVER_TEX) or posixpath.basename(name).startswith("._"):
+    if data is None or lower.endswith((*_NEVER_TEX, *_SUPPORT)) or posixpath.basename(name).startswith("._"):
         return "no_tex"
     begin = data.lstrip()
     if not begin:

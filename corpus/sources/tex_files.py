@@ -1,14 +1,10 @@
-"""The TeX files of one paper: which is the main one, and its text with the others put where they are read."""
+"""The TeX files of one paper: their texts, and which is the main one."""
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 
-from corpus.sources.archive import TooLarge
 from corpus.sources.decode import decode_text
-
-MAX_DEPTH = 16
-"""Files within files; TeX's own limit is 15 open files."""
 
 _ENCODINGS = {
     "latin1": "iso8859-1",
@@ -27,15 +23,21 @@ _ENCODINGS = {
 
 
 _CLASS = re.compile(r"\\document(?:class|style)(?![A-Za-z])")
-_BEGIN = re.compile(r"\\begin\s*\{document\}")
-_END = re.compile(r"\\end\s*\{document\}")
+BEGIN = re.compile(r"\\begin\s*\{document\}")
+_SUBFILE = re.compile(r"\\documentclass\s*(?:\[[^\[\]]*\]\s*)?\{(?:subfiles|standalone)\}")
+_SECONDARY = re.compile(
+    r"suppl|appendi|(?<![a-z])(?:si|sm|esm|cover|repl(?:y|ies)|responses?|rebuttal|diff|old|backup|copy)(?![a-z])",
+    re.IGNORECASE,
+)
+_COMPARED = 64  # candidates for the main file, at most
 _INPUTENC = re.compile(r"\\usepackage\s*\[([\w-]+)\]\s*\{inputenc\}")
 _COMMENT = re.compile(r"(?<!\\)(?:\\\\)*%")
 _READ = re.compile(
     r"""\\(?:
-        (?:input|include|subfile)(?![A-Za-z@])\s*(?:\{([^{}%\n]*)\}|([^\s{}\\%]+))
-        | (endinput)(?![A-Za-z@])
-        | .)                       # an escaped character: a percent sign is none then
+        (?:sub)?(?:import|inputfrom|includefrom)\*?\s*\{([^{}%\n]*)\}\s*\{([^{}%\n]*)\}
+        | (?:@?@?input|include|subfile|subfileinclude|includestandalone|InputIfFileExists)(?![A-Za-z@])
+            \s*(?:\[[^\[\]\n]*\]\s*)?(?:\{([^{}%\n]*)\}|([^\s{}\\%]+))
+        | .)
     | %[^\n]*""",
     re.VERBOSE | re.DOTALL,
 )
@@ -49,7 +51,7 @@ def looks_like_tex(data: bytes) -> bool:
     return _TEX_COMMAND.search(data) is not None
 
 
-def _command(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+def find_command(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     """The first match with no comment sign before it on its line."""
     at = 0
     while match := pattern.search(text, at):
@@ -62,122 +64,103 @@ def _command(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return None
 
 
-def decode_all(files: Mapping[str, bytes]) -> tuple[dict[str, str], list[str]]:
-    """The texts with line feeds as line ends, and the encodings met, sorted.
+class Texts(Mapping[str, str]):
+    """Files of a paper as texts with line feeds as line ends, each decoded when it is first asked for.
 
-    Files that are not UTF-8 are read in the encoding that the first file in order of names gives to inputenc.
+    Files that are not UTF-8 are read in `declared`, a codec's name.
+
+    Attributes:
+        encodings: of those that were asked for.
     """
-    declared = None
+
+    def __init__(self, files: Mapping[str, bytes], declared: str | None) -> None:
+        self.encodings: set[str] = set()
+        self._files = files
+        self._declared = declared
+        self._texts: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._texts:
+            text, encoding = decode_text(self._files[name], self._declared)
+            self._texts[name] = text.replace("\r\n", "\n").replace("\r", "\n")
+            self.encodings.add(encoding)
+        return self._texts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+
+def declared_encoding(files: Mapping[str, bytes]) -> str | None:
+    """The codec of the encoding that the first file in order of names which names one gives to inputenc."""
     for _, data in sorted(files.items()):
-        if b"inputenc" in data and (match := _command(_INPUTENC, data.decode("latin-1"))):
-            declared = _ENCODINGS.get(match[1])
-            break
-    texts: dict[str, str] = {}
-    encodings = set()
-    for name, data in files.items():
-        text, encoding = decode_text(data, declared)
-        texts[name] = text.replace("\r\n", "\n").replace("\r", "\n")
-        encodings.add(encoding)
-    return texts, sorted(encodings)
+        if b"inputenc" in data and (match := find_command(_INPUTENC, data.decode("latin-1"))):
+            return _ENCODINGS.get(match[1])
+    return None
 
 
-def main_file(texts: Mapping[str, str]) -> str:
-    """The name of the file that TeX would be run on; `texts` must not be empty.
-
-    Of the files with a document class and \\begin{document}, or without such files those with a class, or else of
-    all: of those that no other file reads the one that draws in the most text, then the one in the uppermost
-    folder, then the first by name.
-    """
-    classed = [name for name, text in texts.items() if _command(_CLASS, text)]
-    whole = [name for name in classed if _command(_BEGIN, texts[name])]
-    candidates = whole or classed or list(texts)
-    reads = {name: _files_read(name, texts) for name in texts}
-    read = {other for name, others in reads.items() for other in others if other != name}
-    candidates = [name for name in candidates if name not in read] or candidates
-
-    def rank(name: str) -> tuple[int, int, str]:
-        reached = {name}
-        waiting = [name]
-        while waiting:
-            fresh = reads[waiting.pop()] - reached
-            reached |= fresh
-            waiting += fresh
-        return -sum(len(texts[other]) for other in reached), name.count("/"), name
-
-    return min(candidates, key=rank)
-
-
-def flatten(main: str, texts: Mapping[str, str], limit: int) -> tuple[str, list[str]]:
-    """The text of `main` with every \\input, \\include and \\subfile replaced by the file it names, and the names of
-    those that are missing, nested deeper than MAX_DEPTH or within themselves, sorted; their commands stay.
-
-    Comments stay; commands in them are not obeyed. Of a file with a \\begin{document} of its own only the body is
-    put in, and of every file only what stands before \\endinput.
-
-    Raises:
-        TooLarge: the result is longer than `limit` characters, commands replaced included.
-    """
-    pieces: list[str] = []
-    missing: set[str] = set()
-    length = 0
-
-    def put(piece: str) -> None:
-        nonlocal length
-        length += len(piece)
-        if length > limit:
-            raise TooLarge
-        pieces.append(piece)
-
-    def expand(name: str, above: tuple[str, ...]) -> None:
-        nonlocal length
-        text = _body(texts[name]) if above else texts[name]
-        at = 0
-        for match in _READ.finditer(text):
-            if match[3]:
-                put(text[at : match.start()])
-                return
-            wanted = match[1] or match[2]
-            if not wanted:
-                continue
-            found = _resolve(wanted, name, main, texts)
-            if found is None or found == name or found in above or len(above) >= MAX_DEPTH:
-                missing.add(wanted.strip())
-                continue
-            put(text[at : match.start()])
-            length += len(match[0])  # so that files which read files and hold nothing else end as well
-            expand(found, (*above, name))
-            at = match.end()
-        put(text[at:])
-
-    expand(main, ())
-    return "".join(pieces), sorted(missing)
-
-
-def _body(text: str) -> str:
-    """What stands between \\begin{document} and \\end{document}, where they are."""
-    if begin := _command(_BEGIN, text):
-        text = text[begin.end() :]
-        if end := _command(_END, text):
-            text = text[: end.start()]
-    return text
-
-
-def _files_read(name: str, texts: Mapping[str, str]) -> set[str]:
-    found = set()
-    for match in _READ.finditer(texts[name]):
-        if match[3]:
-            break
-        if (wanted := match[1] or match[2]) and (other := _resolve(wanted, name, "", texts)) is not None:
-            found.add(other)
-    return found
-
-
-def _resolve(wanted: str, reader: str, main: str, texts: Mapping[str, str]) -> str | None:
-    """The file that is read: with .tex or as it is named, seen from the folder of the main file, then the reader's."""
+def find_file(wanted: str, folders: Sequence[str], texts: Container[str]) -> str | None:
+    """The first file that a name stands for, in order of the folders; with .tex behind it before as it is."""
     wanted = wanted.strip().strip('"').replace("\\", "/")
-    for folder in (posixpath.dirname(main), posixpath.dirname(reader)):
+    if not wanted:
+        return None
+    for folder in folders:
         path = posixpath.normpath(posixpath.join(folder, wanted))
         for candidate in (f"{path}.tex", path):
             if candidate in texts:
                 return candidate
     return None
+
+
+def main_file(texts: Mapping[str, str]) -> str:
+    """The name of the file that TeX would be run on; `texts` must not be empty.
+
+    No other file reads it, and it has a document class and \\begin{document}, itself or in the files that it reads;
+    where none has both, it has one of them, or nothing. Of several: those that are not part of another (class
+    `subfiles`), not in arXiv's folder for ancillary files (`anc`) and not named as a supplement or a reply; then the
+    one that draws in the most text, the one in the uppermost folder, the first by name.
+    """
+    classed = {name for name, text in texts.items() if find_command(_CLASS, text)}
+    begun = {name for name, text in texts.items() if find_command(BEGIN, text)}
+    if len(classed | begun) == 1:
+        return min(classed | begun)
+    reads = {name: _files_read(name, texts) for name in texts}
+    read = {other for name, others in reads.items() for other in others if other != name}
+    candidates = sorted(texts.keys() - read) or sorted(classed | begun) or sorted(texts)
+    candidates = sorted(candidates, key=lambda name: (name not in classed | begun, -len(texts[name]), name))[:_COMPARED]
+    reached = {name: _reached(name, reads) for name in candidates}
+    for unlikely in (
+        {name for name in candidates if not (classed | begun) & reached[name]},
+        {name for name in candidates if not (classed & reached[name] and begun & reached[name])},
+        {name for name in candidates if name.startswith("anc/")},
+        {name for name in candidates if find_command(_SUBFILE, texts[name])},
+        {name for name in candidates if _SECONDARY.search(posixpath.basename(name))},
+    ):
+        candidates = [name for name in candidates if name not in unlikely] or candidates
+    return min(candidates, key=lambda name: (-sum(len(texts[other]) for other in reached[name]), name.count("/"), name))
+
+
+def _reached(name: str, reads: Mapping[str, set[str]]) -> set[str]:
+    """A file, and all that are read for it."""
+    reached = {name}
+    waiting = [name]
+    while waiting:
+        fresh = reads[waiting.pop()] - reached
+        reached |= fresh
+        waiting += fresh
+    return reached
+
+
+def _files_read(name: str, texts: Mapping[str, str]) -> set[str]:
+    """The files that it reads, as far as its text says so plainly."""
+    found = set()
+    for match in _READ.finditer(texts[name]):
+        wanted = posixpath.join(match[1] or "", match[2] or match[3] or match[4] or "")
+        if wanted and (other := find_file(wanted, ["", posixpath.dirname(name)], texts)) is not None:
+            found.add(other)
+    return found

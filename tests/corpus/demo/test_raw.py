@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from corpus.clean.gutenberg import strip_book
-from corpus.clean.latex import clean_latex
+from corpus.clean.latex import clean_paper
 from corpus.clean.wikitext import plain_text
 from corpus.demo import github
 from corpus.demo.commoncrawl import SNAPSHOTS
@@ -112,7 +112,7 @@ def test_papers_are_of_both_kinds_and_come_out_clean(raw: Path) -> None:
     assert {document.metadata["main"] == "main.tex" for document in documents} == {True, False}
     for document in documents:
         assert "missing_inputs" not in document.metadata
-        text = clean_latex(document.text)
+        text = clean_paper(document.text).text
         assert text.startswith(r"\section{The case of \texttt{")
         assert not any(part in text for part in (r"\code", r"\eg", "% was longer", "thebibliography"))
 

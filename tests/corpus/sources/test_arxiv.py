@@ -3,12 +3,11 @@ import io
 import random
 import tarfile
 import zipfile
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from corpus.clean.latex import clean_latex
+from corpus.clean.latex import clean_paper
 from corpus.schema import Document, Origin, Rejected, document_batch
 from corpus.sources.arxiv import Arxiv, paper_id
 from corpus.sources.raw import list_files
@@ -144,6 +143,7 @@ def test_what_is_no_paper(tmp_path: Path) -> None:
     assert reason(tmp_path, "a.jsonl", b"{}") == "not_tex"
     assert reason(tmp_path, "a.zip", b"PK\x03\x04 and no more") == "damaged"
     assert reason(tmp_path, "a.tar.gz", gzip.compress(tar({"a.tex": PAPER}))[:-20]) == "damaged"
+    assert reason(tmp_path, "a.gz", gzip.compress(PAPER)[:3]) == "damaged"
 
 
 def test_limits(tmp_path: Path) -> None:
@@ -157,6 +157,37 @@ def test_limits(tmp_path: Path) -> None:
     bomb = tar({"a.tex": PAPER, "b.png": bytes(100_000)})
     assert reason(tmp_path, "a.tar.gz", gzip.compress(bomb), unpacked) == "too_large"
     assert isinstance(one(tmp_path, "a.gz", gzip.compress(PAPER), unpacked), Document)
+
+
+def test_styles_of_the_paper_and_files_that_nothing_reads(tmp_path: Path) -> None:
+    main = b"\\documentclass{own}\\usepackage{notation}\\begin{document}$\\D$\\input{main.bbl}\\end{document}"
+    files = {
+        "main.tex": main,
+        "notation.sty": b"\\def\\D{\\mathcal{D}}",
+        "own.cls": b"\\def\\x{}",
+        "main.bbl": b"\\begin{thebibliography}{1}\\end{thebibliography}",
+        "old.tex": b"\\section{Old}",
+        "a.py": b"print()",
+        "a.png": b"\x89PNG",
+    }
+    record = one(tmp_path, "a.tar", tar(files))
+    assert isinstance(record, Document)
+    assert record.metadata == {
+        "main": "main.tex",
+        "styles": ["notation.sty", "own.cls"],
+        "unread": ["old.tex"],
+        "unread_bytes": len(files["old.tex"]),
+    }
+    assert "\\def\\D{\\mathcal{D}}" in record.text
+    assert "thebibliography" in record.text
+
+
+def test_large_files_that_are_no_tex_cost_nothing_but_themselves(tmp_path: Path) -> None:
+    tex = Arxiv(max_tex_bytes=1000)
+    data = tar({"a.tex": PAPER.replace(b"Text", b"\\verbatiminput{b.txt}"), "b.txt": b"b" * 700, "c.txt": b"c" * 700})
+    record = one(tmp_path, "a.tar", data, tex)
+    assert isinstance(record, Document)
+    assert "b" * 700 in record.text
 
 
 def test_real_submissions(shared_data: Path) -> None:
@@ -187,7 +218,10 @@ def test_real_submissions(shared_data: Path) -> None:
     assert "missing_inputs" not in zipped.metadata
     assert "\n\\input{figures/figure_included.t" not in zipped.text
     assert document_batch(list(documents.values()), "arxiv").num_rows == 26
-    assert Counter(bool(clean_latex(d.text)) for d in documents.values()) == {True: 26}
+    reasons = {d.origin.file.split("/")[-1]: clean_paper(d.text).reason for d in documents.values()}
+    pages = {"2223445.tar.gz", "2226238.tar.gz", "2260340.tar.gz"}
+    assert {name for name, reason in reasons.items() if reason} == pages
+    assert {reasons[name] for name in pages} == {"pdf_only"}
 
 
 def test_raw_leads_back(shared_data: Path) -> None:

@@ -1,67 +1,10 @@
-import pytest
-
-from corpus.sources.archive import TooLarge
-from corpus.sources.tex_files import MAX_DEPTH, decode_all, flatten, main_file
+from corpus.sources.tex_files import Texts, declared_encoding, find_command, find_file, looks_like_tex, main_file
 
 PAPER = "\\documentclass{article}\n\\begin{document}\n%s\n\\end{document}\n"
 
 
 def paper(body: str) -> str:
     return PAPER.replace("%s", body)
-
-
-def flat(texts: dict[str, str], main: str = "main.tex", limit: int = 10_000) -> str:
-    return flatten(main, texts, limit)[0]
-
-
-def test_files_are_put_where_they_are_read() -> None:
-    texts = {
-        "main.tex": '1 \\input{a} 2 \\include{sections/b}3 \\input a.tex 4\\input{"c"}\\subfile{./d}',
-        "a.tex": "A",
-        "sections/b.tex": "B \\input{sections/e} \\input{e}",
-        "sections/e.tex": "E",
-        "c": "C",
-        "d.tex": paper("D"),
-    }
-    text, missing = flatten("main.tex", texts, 1000)
-    assert text == "1 A 2 B E E3 A 4C\nD\n"
-    assert missing == []
-
-
-def test_what_is_no_command_is_not_obeyed() -> None:
-    for text in (
-        r"% \input{a}",
-        r"\\input{a}",
-        r"\inputx{a}",
-        r"\input@a{a}",
-        r"a \% b % \include{a}",
-        r"\includegraphics{a}",
-    ):
-        assert flat({"main.tex": text, "a.tex": "A"}) == text
-    assert flat({"main.tex": "\\% \\input{a} % \\input{a}\n\\input{a}", "a.tex": "A"}) == "\\% A % \\input{a}\nA"
-
-
-def test_endinput_ends_a_file() -> None:
-    assert flat({"main.tex": "1\\input{a}2", "a.tex": "A\\endinput B"}) == "1A2"
-    assert flat({"main.tex": "1\\input{a}2", "a.tex": "A% \\endinput\nB"}) == "1A% \\endinput\nB2"
-
-
-def test_missing_and_circular_files_are_noted() -> None:
-    texts = {"main.tex": "\\input{a} \\input{gone} \\input{../up}", "a.tex": "\\input{main}\\input{a}A"}
-    assert flatten("main.tex", texts, 1000) == (
-        "\\input{main}\\input{a}A \\input{gone} \\input{../up}",
-        ["../up", "a", "gone", "main"],
-    )
-
-
-def test_depth_and_length_are_limited() -> None:
-    chain = {f"{i}.tex": f"<\\input{{{i + 1}}}>" for i in range(MAX_DEPTH + 5)}
-    text, missing = flatten("0.tex", chain, 1000)
-    assert text == "<" * (MAX_DEPTH + 1) + f"\\input{{{MAX_DEPTH + 1}}}" + ">" * (MAX_DEPTH + 1)
-    assert missing == [str(MAX_DEPTH + 1)]
-    many = {f"{i}.tex": f"\\input{{{i + 1}}}" * 10 for i in range(MAX_DEPTH)} | {f"{MAX_DEPTH}.tex": ""}
-    with pytest.raises(TooLarge):
-        flatten("0.tex", many, 100_000)
 
 
 def test_the_main_file() -> None:
@@ -77,23 +20,89 @@ def test_the_main_file() -> None:
     assert main_file({"a.tex": paper("\\input{b}"), "b.tex": paper("\\input{a}")}) == "a.tex"
 
 
-def test_encodings() -> None:
-    texts, encodings = decode_all(
-        {"a.tex": "é\r\nb\rc".encode(), "b.tex": "\ufeffß".encode(), "c.tex": "é“".encode("cp1252")}
+def test_what_is_hardly_the_main_file() -> None:
+    long = paper("x" * 500)
+    for name in (
+        "supplement.tex",
+        "SI.tex",
+        "my_appendix.tex",
+        "cover.tex",
+        "response.tex",
+        "main_old.tex",
+        "anc/x.tex",
+    ):
+        assert main_file({name: long, "paper.tex": paper("short")}) == "paper.tex"
+    assert main_file({"threshold.tex": long, "paper.tex": paper("short")}) == "threshold.tex"
+    assert main_file({"supplement.tex": long, "anc/x.tex": long}) == "supplement.tex"
+    part = long.replace("{article}", "[../main]{subfiles}")
+    assert (
+        main_file({"sections/a.tex": part, "main.tex": paper("\\newcommand{\\s}[1]{\\subfile{sections/#1}}")})
+        == "main.tex"
     )
-    assert texts == {"a.tex": "é\nb\nc", "b.tex": "ß", "c.tex": "é“"}
-    assert encodings == ["cp1252", "utf-8"]
-    assert decode_all({"a": b"\x81\xe9"}) == ({"a": "\x81é"}, ["latin-1"])
+
+
+def test_a_file_that_another_imports_is_not_the_main_one() -> None:
+    for read in ("\\import{a/}{b}", "\\subimport{a}{b.tex}", "\\subfile{a/b}", "\\includestandalone[x=1]{a/b}"):
+        assert main_file({"main.tex": paper(read), "a/b.tex": paper("x" * 500)}) == "main.tex"
+
+
+def test_a_class_or_a_beginning_in_another_file() -> None:
+    preamble = "\\documentclass{book}\n" + "x" * 500
+    body = {"book.tex": "\\input{macros}\n\\begin{document}\\input{one}\\end{document}", "one.tex": "y" * 50}
+    assert main_file({"macros.tex": preamble, **body}) == "book.tex"
+    wrapped = {"a4.tex": "\\documentclass{book}\\input{main}", "main.tex": "\\begin{document}" + "x" * 900}
+    assert main_file({**wrapped, "solutions.tex": paper("y" * 500)}) == "a4.tex"
+    whole = {"a4.tex": "\\def\\paper{a4}\\input{main}", "main.tex": paper("x" * 900)}
+    assert main_file({**whole, "solutions.tex": paper("y" * 500)}) == "a4.tex"
+
+
+def test_many_files_end() -> None:
+    texts = {f"{number}.tex": paper(f"\\input{{{number % 7}}}") for number in range(3_000)}
+    assert main_file(texts) in texts
+
+
+def test_files_are_found_in_order_of_folders() -> None:
+    texts = {"a.tex", "b", "c/a.tex", "c/d.v2.tex"}
+    assert find_file("a", ["", "c"], texts) == "a.tex"
+    assert find_file("a", ["c", ""], texts) == "c/a.tex"
+    assert find_file("./c/../b", [""], texts) == "b"
+    assert find_file('"c/d.v2"', [""], texts) == "c/d.v2.tex"
+    assert find_file("c\\a.tex", [""], texts) == "c/a.tex"
+    assert find_file("../a", ["c"], texts) == "a.tex"
+    assert find_file("../a", [""], texts) is None
+    assert find_file("", [""], texts) is None
+
+
+def test_commands_behind_a_comment_sign_are_not_found() -> None:
+    import re
+
+    pattern = re.compile(r"\\x")
+    assert find_command(pattern, "% \\x\n\\\\% \\x\n\\% \\x") is not None
+    assert find_command(pattern, "% \\x\n\\\\% \\x") is None
+
+
+def test_encodings() -> None:
+    texts = Texts({"a.tex": "é\r\nb\rc".encode(), "b.tex": "\ufeffß".encode(), "c.tex": "é“".encode("cp1252")}, None)
+    assert dict(texts) == {"a.tex": "é\nb\nc", "b.tex": "ß", "c.tex": "é“"}
+    assert texts.encodings == {"cp1252", "utf-8"}
+    assert dict(Texts({"a": b"\x81\xe9"}, None)) == {"a": "\x81é"}
+    unread = Texts({"a": b"\x81\xe9"}, None)
+    assert "a" in unread
+    assert len(unread) == 1
+    assert unread.encodings == set()
 
 
 def test_a_declared_encoding() -> None:
     main = "\\usepackage[koi8-r]{inputenc}\nТекст"
-    texts, encodings = decode_all(
-        {"main.tex": main.encode("koi8-r"), "a.tex": "Ещё".encode("koi8-r"), "b.tex": "Ещё".encode()}
-    )
-    assert texts == {"main.tex": main, "a.tex": "Ещё", "b.tex": "Ещё"}
-    assert encodings == ["koi8-r", "utf-8"]
-    unknown = "\\usepackage[strange]{inputenc} é"
-    assert decode_all({"main.tex": unknown.encode("latin-1")})[0] == {"main.tex": unknown}
-    commented = "% \\usepackage[koi8-r]{inputenc}\né"
-    assert decode_all({"main.tex": commented.encode("latin-1")})[0] == {"main.tex": commented}
+    files = {"main.tex": main.encode("koi8-r"), "a.tex": "Ещё".encode("koi8-r"), "b.tex": "Ещё".encode()}
+    texts = Texts(files, declared_encoding(files))
+    assert dict(texts) == {"main.tex": main, "a.tex": "Ещё", "b.tex": "Ещё"}
+    assert texts.encodings == {"koi8-r", "utf-8"}
+    assert declared_encoding({"a": b"\\usepackage[strange]{inputenc}"}) is None
+    assert declared_encoding({"a": b"% \\usepackage[koi8-r]{inputenc}\n"}) is None
+
+
+def test_what_looks_like_tex() -> None:
+    assert looks_like_tex(b"\\documentclass{article}")
+    assert looks_like_tex(b"a \\def\\x{} b")
+    assert not looks_like_tex(b"\\sectional \\beginning")
