@@ -1,22 +1,23 @@
-"""Common Crawl: WET and WARC files."""
+"""Common Crawl: WET, WARC and ARC files."""
 
-import codecs
-import io
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
 
-from fastwarc.warc import WarcRecord, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 from resiliparse.parse.html import HTMLParserException
 
 from corpus.schema import Document, Origin, Rejected
-from corpus.sources.decode import is_utf8
+from corpus.sources.decode import is_opaque
+from corpus.sources.http_response import Response, TooLong, header_fields, parse_response
+from corpus.sources.magic import binary_kind
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.sources.source import Source
-from corpus.sources.warc import Record, read_record, read_records
+from corpus.sources.times import utc_time
+from corpus.sources.warc import ARC_HEADER, Record, read_record, read_records
+from corpus.text.web.charset import decode_html
 
 MAX_BYTES = 64 << 20
 """Longest record read, and longest page after its HTTP encodings are undone. Common Crawl cuts pages at 1 MiB
@@ -27,25 +28,29 @@ MAX_DEPTH = 512
 in the square of it."""
 
 _SNAPSHOT = re.compile(r"CC-MAIN-\d{4}-\d{2}(?!\d)")
+_TYPES = frozenset("warcinfo response resource request metadata revisit conversion continuation".split())
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
+_NO_PAGE = re.compile(r"(?:image|audio|video|font)/|application/(?!xml$|[\w.-]+\+xml$|x-httpd|x-php)")
+"""Payload types that Common Crawl identified and that rule out a page, whatever the header says."""
+_LOOKS_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{,1000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _BLOCK_TAG = re.compile(r"<(/?)(?:div|article)\b", re.IGNORECASE)
-_HEADERS = {"languages": "WARC-Identified-Content-Language", "truncated": "WARC-Truncated"}
-_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-# The WHATWG standard means the larger set by these names; Python's codecs of the same name are the smaller ones.
-_SUPERSETS = {"shift_jis": "cp932", "gbk": "gb18030", "euc-kr": "cp949", "euc_kr": "cp949", "big5": "big5hkscs"}
+_HEADERS = {"languages": "warc-identified-content-language", "truncated": "warc-truncated"}
+_SEVEN_BITS_WITH_CONTROLS = frozenset({"iso2022_kr"})  # shifts by SO and SI
 
 
 class CommonCrawl(Source):
-    """Pages of Common Crawl. A raw record is a WARC record of whatever type.
+    """Pages of Common Crawl. A raw record is a WARC or ARC record of whatever type.
 
-    `conversion` records (WET) give their text as it is. `response` records with status 200 and HTML give the main
-    text as Resiliparse extracts it, one line for each line or paragraph of the page; the encoding is, as in a
-    browser, what a byte order mark, the HTTP header or the page's meta element says, else detected.
+    `conversion` records (WET) give their text as it is. `response` records with status 200 and HTML, and ARC records of
+    that kind, give their main text, one line for each line or paragraph of the page. The encodings of HTTP are undone
+    by what the bytes show (`corpus.sources.http_response`), the charset is found by `corpus.text.web.charset`.
 
-    `.gz` files (one member a record or any other way) and plain ones are read. An ARC, lz4, zstd or WAT file is one
+    `.gz` files (one member a record or any other way) and plain ones are read. An lz4, zstd or WAT file is one
     rejected record, `unsupported_file`. Reasons besides those of `corpus.sources.warc.read_records`: `type_<type>`
     for records that are no page (`type_request`, `type_metadata`, ...), `no_record_id`, `not_http`, `http_status`,
-    `not_html`, `bad_html`, `nested_too_deep`, `no_text`.
+    `not_html` (by the header, or by the type that the crawler identified), `binary` (said to be HTML: PDF, images and
+    whatever else is no text), `bad_html`, `nested_too_deep`, `no_text`.
 
     `origin.offset` of a record that begins a gzip member is a place in the compressed file, as in a CDX index; the
     other cases are described at `read_records`.
@@ -54,8 +59,8 @@ class CommonCrawl(Source):
         snapshot: name in ids of files whose path names none (`CC-MAIN-2019-30`).
     """
 
-    version: ClassVar[int] = 1
-    formats: ClassVar[str] = "WET and WARC"
+    version: ClassVar[int] = 2
+    formats: ClassVar[str] = "WET, WARC and ARC"
     text_per_raw: ClassVar[float] = 3.0  # WET in gzip
     document_bytes: ClassVar[int] = 5000  # assumed
 
@@ -91,44 +96,6 @@ class CommonCrawl(Source):
         return found[0] if found else self.snapshot
 
 
-def _document(record: Record, snapshot: str) -> Document | Rejected:
-    def rejected(reason: str, detail: str = "") -> Rejected:
-        return Rejected(record.origin, reason, detail)
-
-    try:
-        warc = WarcRecord.from_reader(io.BytesIO(record.data), quirks_mode=True)
-    except OSError as error:  # FastWARC's name for a header it cannot parse; nothing is read from storage here
-        return rejected("bad_header", str(error))
-    if warc.record_type not in (WarcRecordType.conversion, WarcRecordType.response):
-        return rejected(f"type_{warc.record_type}")
-    identifier = (warc.record_id or "").strip("<> ").removeprefix("urn:uuid:")
-    if not identifier:
-        return rejected("no_record_id")
-    metadata: dict[str, Any] = {
-        key: value for key, header in _HEADERS.items() if (value := warc.headers.get(header)) is not None
-    }
-    if warc.record_type == WarcRecordType.conversion:
-        text = warc.reader.read().decode("utf-8", "replace")
-    else:
-        page = _page(warc, record.data)
-        if isinstance(page, _NoPage):
-            return rejected(page.reason, page.detail)
-        text = page.text
-        metadata |= page.metadata
-    if not text.strip():
-        return rejected("no_text")
-    if "\ufffd" in text:
-        metadata["replaced"] = text.count("\ufffd")
-    return Document(
-        id=f"commoncrawl:{snapshot}:{identifier}",
-        text=text,
-        origin=record.origin,
-        url=(warc.headers.get("WARC-Target-URI") or "").strip("<> ") or None,
-        timestamp=warc.record_date,
-        metadata=metadata,
-    )
-
-
 class _NoPage(NamedTuple):
     reason: str
     detail: str = ""
@@ -139,63 +106,120 @@ class _Page(NamedTuple):
     metadata: dict[str, Any]
 
 
-def _page(warc: WarcRecord, data: bytes) -> _Page | _NoPage:
-    """The main text of a response; `data` is the whole record that `warc` was read from."""
-    warc, body = _response(warc, data)
-    if warc.http_headers is None or warc.http_headers.status_code is None:
+def _document(record: Record, snapshot: str) -> Document | Rejected:
+    made = _from_warc(record, snapshot) if record.data.startswith(b"WARC/") else _from_arc(record, snapshot)
+    if isinstance(made, _NoPage):
+        return Rejected(record.origin, made.reason, made.detail)
+    if not made.text.strip():
+        return Rejected(record.origin, "no_text")
+    return made
+
+
+def _from_warc(record: Record, snapshot: str) -> Document | _NoPage:
+    found = _EMPTY_LINE.search(record.data)
+    if found is None:
+        return _NoPage("bad_header")
+    fields = header_fields(record.data[: found.end()])
+
+    def field(name: str) -> str:
+        return fields.get(name, ("",))[0]
+
+    kind = field("warc-type").lower()
+    if kind not in ("conversion", "response"):
+        return _NoPage(f"type_{kind if kind in _TYPES else 'unknown'}")
+    identifier = field("warc-record-id").strip("<> ").removeprefix("urn:uuid:")
+    if not identifier:
+        return _NoPage("no_record_id")
+    metadata = {key: value for key, name in _HEADERS.items() if (value := field(name))}
+    block = record.data[found.end() :]
+    if kind == "conversion":
+        page: _Page | _NoPage = _Page(block.decode("utf-8", "replace"), {})
+    else:
+        page = _page(block, field("warc-identified-payload-type").lower())
+    if isinstance(page, _NoPage):
+        return page
+    return Document(
+        id=f"commoncrawl:{snapshot}:{identifier}",
+        text=page.text,
+        origin=record.origin,
+        url=field("warc-target-uri").strip("<> ") or None,
+        timestamp=utc_time(field("warc-date")),
+        metadata=metadata | page.metadata | _replaced(page.text),
+    )
+
+
+def _from_arc(record: Record, snapshot: str) -> Document | _NoPage:
+    found = ARC_HEADER.match(record.data)
+    if found is None:
+        return _NoPage("bad_header")
+    url = found[1].decode("utf-8", "replace")
+    scheme = url.partition(":")[0].lower()
+    if scheme in ("filedesc", "dns"):
+        return _NoPage(f"type_{scheme}")
+    page = _page(record.data[found.end() :], "")
+    if isinstance(page, _NoPage):
+        return page
+    date = found[3].decode()
+    return Document(
+        id=f"commoncrawl:{snapshot}:{date}/{url}",
+        text=page.text,
+        origin=record.origin,
+        url=url,
+        timestamp=_arc_time(date),
+        metadata=page.metadata | _replaced(page.text),
+    )
+
+
+def _arc_time(digits: str) -> datetime | None:
+    """YYYYMMDDhhmmss, of which the last may be missing."""
+    try:
+        return datetime.strptime(digits[:14].ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _replaced(text: str) -> dict[str, int]:
+    return {"replaced": text.count("\ufffd")} if "\ufffd" in text else {}
+
+
+def _page(message: bytes, identified: str) -> _Page | _NoPage:
+    """The main text of an HTTP response.
+
+    Args:
+        identified: the media type that the crawler found in the body, or "".
+    """
+    try:
+        response = parse_response(message, MAX_BYTES)
+    except TooLong as error:
+        return _NoPage("too_long", str(error))
+    if response is None:
         return _NoPage("not_http")
-    if warc.http_headers.status_code != 200:
-        return _NoPage("http_status", str(warc.http_headers.status_code))
-    content_type = (warc.http_content_type or warc.headers.get("WARC-Identified-Payload-Type") or "").lower()
+    if response.status != 200:
+        return _NoPage("http_status", str(response.status))
+    content_type, declared = response.content_type()
+    looks_html = bool(_LOOKS_HTML.match(response.body))
+    if not content_type:
+        content_type = identified or ("text/html" if looks_html else "")
     if content_type not in _HTML:
         return _NoPage("not_html", content_type)
-    if len(body) > MAX_BYTES:
-        return _NoPage("too_long", f"over {MAX_BYTES} bytes unpacked")
-    html, charset = decode_html(body, warc.http_charset)
+    if _NO_PAGE.match(identified) and identified not in _HTML and not looks_html:
+        return _NoPage("not_html", f"identified as {identified}")
+    if kind := binary_kind(response.body):
+        return _NoPage("binary", kind)
+    html, charset = decode_html(response.body, declared)
+    if not charset.startswith("utf-16") and charset not in _SEVEN_BITS_WITH_CONTROLS and is_opaque(response.body):
+        return _NoPage("binary")
     if _too_deep(html):
         return _NoPage("nested_too_deep")
     try:
         text = extract_plain_text(html, preserve_formatting=True, main_content=True, alt_texts=False)
     except HTMLParserException as error:
         return _NoPage("bad_html", str(error))
-    return _Page(text, {"charset": charset, "content_type": content_type})
+    return _Page(text, {"charset": charset, "content_type": content_type} | _cut(response))
 
 
-def _response(warc: WarcRecord, data: bytes) -> tuple[WarcRecord, bytes]:
-    """The record with its HTTP header parsed, and its payload decoded, at most `MAX_BYTES` + 1.
-
-    Archives keep `Content-Encoding` and `Transfer-Encoding` of payloads that they store decoded: an encoding that
-    the payload does not have is left out.
-    """
-    for encodings in ("all", "transfer", "content"):
-        try:
-            warc.parse_http(auto_decode=encodings, quirks_mode=True)
-            return warc, warc.reader.read(MAX_BYTES + 1)
-        except OSError:
-            warc = WarcRecord.from_reader(io.BytesIO(data), quirks_mode=True)
-    warc.parse_http(auto_decode="none", quirks_mode=True)
-    return warc, warc.reader.read(MAX_BYTES + 1)
-
-
-def decode_html(body: bytes, declared: str | None) -> tuple[str, str]:
-    """(text, Python's name of its encoding). Bytes that the encoding does not have become U+FFFD.
-
-    Order: byte order mark, `declared` (the HTTP header's), the meta element within the first 1024 bytes, detection;
-    but what is not declared and valid UTF-8 is never taken for Windows-1252
-    (https://html.spec.whatwg.org/multipage/parsing.html#determining-the-character-encoding).
-    """
-    for mark, encoding in _BOMS.items():
-        if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, "replace"), encoding
-    label = (declared or "").strip("\"' ").lower()
-    found = map_encoding_to_html5(label, fallback_utf8=False) if label else None
-    charset = found or detect_encoding(body, from_html_meta=True) or "utf-8"
-    if charset.startswith("utf-16") and b"\0" not in body[:1024]:
-        charset = "utf-8"  # as the standard says of a meta element that could be read byte by byte
-    if not found and charset == "cp1252" and is_utf8(body):
-        charset = "utf-8"  # detection sees a sample only, and that may be ASCII
-    charset = _SUPERSETS.get(charset, charset)
-    return body.decode(charset, "replace"), charset
+def _cut(response: Response) -> dict[str, bool]:
+    return {"cut": True} if response.cut else {}
 
 
 def _too_deep(html: str) -> bool:

@@ -29,7 +29,7 @@ def line(text: Any = "some text", **keys: Any) -> bytes:
 def read(folder: Path, data: bytes, name: str = "x.jsonl", source: C4 | None = None) -> list[Document | Rejected]:
     (folder / name).write_bytes(data)
     source = source or C4()
-    return [r for split in source.plan(list_files(str(folder), [name])) for r in source.read(str(folder), split)]
+    return [r for split in source.splits(list_files(str(folder), [name])) for r in source.read(str(folder), split)]
 
 
 def summary(found: list[Document | Rejected]) -> list[str]:
@@ -116,7 +116,7 @@ def test_invalid_utf8_is_replaced_and_marked(tmp_path: Path, bad: bytes) -> None
     assert isinstance(document, Document)
     assert document.text == "a\ufffdb"
     assert document.metadata == {"invalid_utf8": True}
-    assert batched([document])
+    assert batched([document], "c4")
 
 
 def test_a_replacement_character_that_was_in_the_file_is_not_marked(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_any_byte_ranges_give_every_line_once(tmp_path: Path, texts: list[str], 
     assert len(found) == len(texts)
 
 
-def test_plan_cuts_large_plain_files_only() -> None:
+def test_splits_cut_large_plain_files_only() -> None:
     sizes = {"a.jsonl": 500, "b.jsonl": 2000, "c.json.gz": 2000, "d.json.gz": 100, "e.json.gz": 100, "f.txt": 2000}
-    splits = C4().plan([RawFile(path, size, "") for path, size in sizes.items()], 900)
+    splits = C4().splits([RawFile(path, size, "") for path, size in sizes.items()], 900)
     assert [split.pieces for split in splits] == [
         (Piece("a.jsonl"),),
         (Piece("b.jsonl", 0, 666),),
@@ -203,7 +203,7 @@ def test_real_files_give_every_line_once(shared_data: Path) -> None:
     records: Counter[str] = Counter()
     documents: list[Document] = []
     rejected: Counter[str] = Counter()
-    for split in source.plan(list_files(str(root))):
+    for split in source.splits(list_files(str(root))):
         for found in source.read(str(root), split):
             records[found.origin.file] += 1
             if isinstance(found, Document):

@@ -36,7 +36,7 @@ def read(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     source = source or CommonCrawl()
-    return [r for split in source.plan(list_files(str(folder), [name])) for r in source.read(str(folder), split)]
+    return [r for split in source.splits(list_files(str(folder), [name])) for r in source.read(str(folder), split)]
 
 
 def only(found: list[Document | Rejected]) -> Document:
@@ -164,7 +164,7 @@ def test_files_of_other_kinds_are_one_rejected_record(tmp_path: Path) -> None:
 
 def test_snapshots_are_groups_and_share_no_split() -> None:
     names = ["CC-MAIN-2020-05/b.warc.wet.gz", "CC-MAIN-2019-30/a.warc.wet.gz", "CC-MAIN-20190716-1.warc.gz"]
-    splits = CommonCrawl(snapshot="mine").plan([RawFile(name, 10, "") for name in sorted(names)])
+    splits = CommonCrawl(snapshot="mine").splits([RawFile(name, 10, "") for name in sorted(names)])
     assert [(split.group, [piece.path for piece in split.pieces]) for split in splits] == [
         ("CC-MAIN-2019-30", [names[1]]),
         ("CC-MAIN-2020-05", [names[0]]),
@@ -203,7 +203,7 @@ def test_real_files_give_every_record_once(shared_data: Path) -> None:
     records: Counter[str] = Counter()
     reasons: dict[str, Counter[str]] = {}
     documents: list[Document] = []
-    for split in source.plan(list_files(str(root))):
+    for split in source.splits(list_files(str(root))):
         for found in source.read(str(root), split):
             records[found.origin.file] += found.records
             reason = found.reason if isinstance(found, Rejected) else "document"
@@ -226,7 +226,7 @@ def test_real_files_give_every_record_once(shared_data: Path) -> None:
     assert reasons["CommonCrawlScalaTools/filter_test_1.wet.gz"] == {"document": 25, "type_warcinfo": 1}
     assert reasons["chatnoir-resiliparse/clueweb-quirk.warc.gz"] == {"document": 29, "type_warcinfo": 1}
 
-    assert sum(batch.num_rows for batch in batched(documents)) == len(documents) > 200
+    assert sum(batch.num_rows for batch in batched(documents, "commoncrawl")) == len(documents) > 200
     for document in documents:
         raw = source.raw(str(root), document.origin)
         assert len(raw) == document.origin.length
@@ -240,7 +240,7 @@ def test_one_page_as_warc_and_as_wet(shared_data: Path) -> None:
     source = CommonCrawl()
     texts = {}
     for name in ("whirlwind.warc", "whirlwind.warc.gz", "whirlwind.warc.wet", "whirlwind.warc.wet.gz"):
-        (split,) = source.plan(list_files(root, [name]))
+        (split,) = source.splits(list_files(root, [name]))
         (texts[name],) = [r.text for r in source.read(root, split) if isinstance(r, Document)]
     assert texts["whirlwind.warc"] == texts["whirlwind.warc.gz"]
     assert texts["whirlwind.warc.wet"] == texts["whirlwind.warc.wet.gz"]
