@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from corpus.errors import UserError
 from corpus.schema import Document, Origin, Rejected
@@ -62,6 +62,16 @@ class Source(Settings):
     @abstractmethod
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         """Documents and rejected records in the order of the raw bytes."""
+
+    def second_id(self, document: dict[str, Any]) -> str | None:
+        """Another id for a document whose id one before it has; None where the id says that they are the same.
+
+        For ids that the source makes of something that can come again, as a URL; with `ids_from_rows`.
+
+        Args:
+            document: its row, by column.
+        """
+        return None
 
     @abstractmethod
     def raw(self, root: str, origin: Origin) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
@@ -27,6 +28,9 @@ MERGED = "merged_into_document"
 DUPLICATE_ID = "duplicate_id"
 ID_WITH_OTHER_TEXT = "id_with_other_text"
 """A note, not a reason: documents whose id another one before them has, with another text. They stay."""
+SECOND_ID = "second_id"
+"""A note: documents that got an id of their own at the end (`Source.second_id`), for what theirs was made of came
+before."""
 
 
 @dataclass(frozen=True)
@@ -179,40 +183,39 @@ class DropDuplicateIds:
     """
 
     output: StepFolder
+    source: Source
 
     def __call__(self, partition: Partition) -> PartResult:
         part = partition.part
         found = pa.Table.from_batches(partition.blocks()).combine_chunks()
-        drop = np.asarray(found.column("drop"))
-        rows = np.unique(np.asarray(found.column("row"))[drop])
+        rows, first = np.unique(np.asarray(found.column("row")), return_index=True)
+        drop = np.asarray(found.column("drop"))[first]
         if not exists(self.output.sidecar(part)):
             raise UserError(f"{self.output.data(part)} was being written when its worker ended: run the step again")
         sidecar = read_json(self.output.sidecar(part))
         dropped = sidecar["dropped"]["extract"]
-        if DUPLICATE_ID in dropped:
+        if DUPLICATE_ID in dropped or "notes" in sidecar:
             documents = sidecar["documents"]["out"]
-            return PartResult(part, documents + dropped[DUPLICATE_ID], documents, sidecar["text_bytes"]["in"], True)
-        if not drop.all():
-            sidecar["notes"] = {ID_WITH_OTHER_TEXT: int((~drop).sum())}
+            records = documents + dropped.get(DUPLICATE_ID, 0)
+            return PartResult(part, records, documents, sidecar["text_bytes"]["in"], True)
         del sidecar["format"]
-        if not len(rows):
-            write_json(self.output.sidecar(part), sidecar)
-            documents = sidecar["documents"]["out"]
-            return PartResult(part, documents, documents, sidecar["text_bytes"]["in"], True)
         remove(self.output.sidecar(part))
         samples = Samples()
         total: Counter[str] = Counter()
+        notes: Counter[str] = Counter()
 
         def kept() -> Iterator[pa.RecordBatch]:
             first = 0
             for batch in read_part(self.output.data(part)):
-                gone = rows[(rows >= first) & (rows < first + batch.num_rows)] - first
+                here = (rows >= first) & (rows < first + batch.num_rows)
+                batch, gone = self._with_second_ids(batch, rows[here] - first, drop[here], notes)
                 first += batch.num_rows
                 if len(gone):
                     samples.add_rows("extract", DUPLICATE_ID, batch, gone)
                     keep = np.ones(batch.num_rows, bool)
                     keep[gone] = False
                     batch = batch.filter(pa.array(keep))
+                total["dropped"] += len(gone)
                 total["documents"] += batch.num_rows
                 total["bytes"] += text_bytes(batch)
                 total["digest"] += dataset_digest(batch)
@@ -223,7 +226,32 @@ class DropDuplicateIds:
         write_part(sample_path, SAMPLE_SCHEMA, iter([*list(read_part(sample_path)), samples.batch()]))
         sidecar["documents"]["out"] = total["documents"]
         sidecar["text_bytes"]["out"] = total["bytes"]
-        dropped[DUPLICATE_ID] = len(rows)
+        if total["dropped"]:
+            dropped[DUPLICATE_ID] = total["dropped"]
+        if notes:
+            sidecar["notes"] = dict(sorted(notes.items()))
         sidecar["dataset_digest"] = f"{total['digest'] % 2**64:016x}"
         write_json(self.output.sidecar(part), sidecar)
-        return PartResult(part, total["documents"] + len(rows), total["documents"], sidecar["text_bytes"]["in"])
+        records = total["documents"] + total["dropped"]
+        return PartResult(part, records, total["documents"], sidecar["text_bytes"]["in"])
+
+    def _with_second_ids(
+        self, batch: pa.RecordBatch, again: npt.NDArray[np.int64], drop: npt.NDArray[np.bool_], notes: Counter[str]
+    ) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+        """(the batch, rows to drop), of rows whose id an earlier one has: those with a second id have it, and stay."""
+        gone: list[int] = []
+        ids: dict[int, str] = {}
+        for row, same_text in zip(again.tolist(), drop.tolist(), strict=True):
+            if other := self.source.second_id(batch.slice(row, 1).to_pylist()[0]):
+                ids[row] = other
+                notes[SECOND_ID] += 1
+            elif same_text:
+                gone.append(row)
+            else:
+                notes[ID_WITH_OTHER_TEXT] += 1
+        if ids:
+            column = batch.column("id").to_pylist()
+            for row, other in ids.items():
+                column[row] = other
+            batch = batch.set_column(batch.schema.get_field_index("id"), SCHEMA.field("id"), pa.array(column, pa.string()))
+        return batch, np.array(gone, np.int64)

@@ -104,7 +104,7 @@ class Extract:
                 | "Extract" >> PartMap(extract_part, runner, f"extract {entry.name}")
                 | "Ids" >> Exchange(sign, partitions, join(spill, "ids"), runner, "ids")
                 | "Duplicates" >> Exchange(DecideIds(parts), parts, join(spill, "again"), runner, "again")
-                | "Drop" >> PartMap(DropDuplicateIds(output), runner, "duplicate ids")
+                | "Drop" >> PartMap(DropDuplicateIds(output, entry.source), runner, "duplicate ids")
             )
         )
         header = {
