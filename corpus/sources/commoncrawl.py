@@ -6,17 +6,20 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+import pyarrow as pa
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLParserException
 
-from corpus.schema import Document, Origin, Rejected
+from corpus.schema import BATCH_BYTES, BATCH_ROWS, Document, Origin, Rejected
+from corpus.sources import wet
 from corpus.sources.decode import is_opaque
 from corpus.sources.http_response import Response, TooLong, header_fields, parse_response
 from corpus.sources.magic import binary_kind
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.sources.source import Source
 from corpus.sources.times import utc_time
-from corpus.sources.warc import ARC_HEADER, Record, read_record, read_records
+from corpus.sources.warc import ARC_HEADER, END_BYTES, Member, Record, as_record, read_members, read_record
 from corpus.text.web.charset import decode_html
 
 MAX_BYTES = 64 << 20
@@ -79,12 +82,40 @@ class CommonCrawl(Source):
 
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         for piece in split.pieces:
-            if re.search(r"\.wat(\.gz)?$", posixpath.basename(piece.path)):
+            if _is_wat(piece.path):
                 yield Rejected(Origin(piece.path), "unsupported_file", "WAT holds no text: use WET or WARC")
                 continue
+            snapshot = self._snapshot(piece.path)
             with open_raw(root, piece.path) as file:
-                for record in read_records(file, piece.path, MAX_BYTES):
-                    yield record if isinstance(record, Rejected) else _document(record, self._snapshot(piece.path))
+                for found in read_members(file, piece.path, MAX_BYTES):
+                    record = as_record(found, piece.path) if isinstance(found, Member) else found
+                    yield record if isinstance(record, Rejected) else _document(record, snapshot)
+
+    def read_batches(
+        self, root: str, split: Split, source: str
+    ) -> Iterator[Document | Rejected | pa.RecordBatch]:
+        """The same, plain WET records as batches (`corpus.sources.wet`): twice as fast, and equal cell by cell."""
+        for piece in split.pieces:
+            if _is_wat(piece.path):
+                yield from self.read(root, Split((piece,)))
+                continue
+            snapshot = self._snapshot(piece.path)
+            with open_raw(root, piece.path) as file:
+                held: list[Member] = []
+                size = 0
+                for found in read_members(file, piece.path, MAX_BYTES):
+                    if isinstance(found, Member):
+                        held.append(found)
+                        size += len(found.data)
+                        if size < BATCH_BYTES and len(held) < BATCH_ROWS:
+                            continue
+                    yield from _batch(held, piece.path, snapshot, source)
+                    held, size = [], 0
+                    if isinstance(found, Record):
+                        yield _document(found, snapshot)
+                    elif isinstance(found, Rejected):
+                        yield found
+                yield from _batch(held, piece.path, snapshot, source)
 
     def raw(self, root: str, origin: Origin) -> bytes:
         """Headers and content of the record."""
@@ -94,6 +125,29 @@ class CommonCrawl(Source):
     def _snapshot(self, path: str) -> str:
         found = _SNAPSHOT.search(path)
         return found[0] if found else self.snapshot
+
+
+def _is_wat(path: str) -> bool:
+    return re.search(r"\.wat(\.gz)?$", posixpath.basename(path)) is not None
+
+
+def _batch(
+    held: list[Member], path: str, snapshot: str, source: str
+) -> Iterator[Document | Rejected | pa.RecordBatch]:
+    if not held:
+        return
+    room = np.frombuffer(b"".join(member.data for member in held), np.uint8)
+    lengths = np.array([len(member.data) for member in held], np.int64)
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    spans = wet.scan(room, ends)
+    plain = spans[:, wet.PLAIN] == 1
+    if plain.any():
+        places = np.array([member.place for member in held], np.int64)
+        numbers = np.array([member.number for member in held], np.int64)
+        columns = (lengths[plain] - END_BYTES, places[plain], numbers[plain])
+        yield wet.plain_batch(room, spans[plain], *columns, path, snapshot, source)
+    for member in (held[row] for row in np.flatnonzero(~plain)):
+        yield _document(as_record(member, path), snapshot)
 
 
 class _NoPage(NamedTuple):

@@ -17,7 +17,7 @@ from corpus.sources.decode import is_opaque
 
 CHUNK = 1 << 16
 _MAX_CODINGS = 5
-_STATUS = re.compile(rb"\s*(?:HTTP/\d+(?:\.\d+)?|ICY)[ \t]+(\d{3})(?!\d)[^\n]*\n?", re.IGNORECASE)
+_STATUS = re.compile(rb"\s*(?:HTTP/\d+(?:\.\d+)?|ICY)[ \t]+(\d{1,5})(?!\d)[^\n]*\n?", re.IGNORECASE)
 _EMPTY_LINE = re.compile(rb"\n\r?\n|\A\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\n]{0,200})?\r?\n")
 _ESSENCE = re.compile(r"\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)")

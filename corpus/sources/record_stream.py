@@ -49,6 +49,11 @@ class RecordStream:
             return Origin(path, offset=place, record=number)
         return Origin(path, f"{_MEMBER}{place}", self._position - begin, record=number)
 
+    def member_begins(self) -> int | None:
+        """The place in the file of the gzip member that `buffer` begins with, None where it begins with none."""
+        begins = [place for position, place in self._members if position == self._position]
+        return begins[-1] if begins else None
+
     def fill(self, size: int) -> bool:
         """Reads until the buffer holds `size` bytes; whether it does."""
         while len(self.buffer) < size and not self._stopped:

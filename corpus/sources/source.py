@@ -4,6 +4,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+import pyarrow as pa
+
 from corpus.errors import UserError
 from corpus.schema import Document, Origin, Rejected
 from corpus.settings import Settings
@@ -62,6 +64,14 @@ class Source(Settings):
     @abstractmethod
     def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
         """Documents and rejected records in the order of the raw bytes."""
+
+    def read_batches(self, root: str, split: Split, source: str) -> Iterator[Document | Rejected | pa.RecordBatch]:
+        """What extract reads: as `read`, but documents may come many at a time, as batches of `SCHEMA`.
+
+        Args:
+            source: their source's name in the recipe.
+        """
+        return self.read(root, split)
 
     def second_id(self, document: dict[str, Any]) -> str | None:
         """Another id for a document whose id one before it has; None where the id says that they are the same.

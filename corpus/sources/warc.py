@@ -6,17 +6,21 @@ therefore framed here, by the length that their header gives.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
 from corpus.schema import Origin, Rejected
+from corpus.sources.members import members
 from corpus.sources.record_stream import RecordStream, read_again
 
 MAX_HEADER_BYTES = 1 << 20
 ARC_HEADER = re.compile(rb"([A-Za-z][\w+.-]*:[^\n]*?) (\S+) (\d{8,17}) ([^\n]*?) ?(\d{1,18})[ \t]*\r?\n")
 """URL, address, date, media type (and in version 2 more), length: Heritrix's ARC file format, section "URL-record"."""
 
+_ARC_HEADER_BYTES = 1 << 13
+END_BYTES = 4
+"""Two line ends behind a record."""
 _BETWEEN_RECORDS = 64  # two line ends; some writers leave a few more
 
 
@@ -57,6 +61,20 @@ _ARC = _Form(
 )
 
 
+class Member(NamedTuple):
+    """A gzip member that looks like one whole record.
+
+    Attributes:
+        place: of the member in the file.
+        number: of the record in the file.
+        data: the record, and the two line ends behind it.
+    """
+
+    place: int
+    number: int
+    data: bytes
+
+
 class Record(NamedTuple):
     """One whole record: its headers and its content, without the empty lines behind it."""
 
@@ -77,13 +95,44 @@ def read_records(file: IO[bytes], path: str, limit: int) -> Iterator[Record | Re
     the next), `bad_header` (no length, or no end within 1 MiB), `bad_length` (no record ends where the length says; up
     to the next), `too_long` (over `limit` bytes), `unsupported_file` (not a WARC or ARC file: one for the file).
     """
-    stream = RecordStream(file)
+    yield from _read(RecordStream(file), path, limit, 0, None)
+
+
+def read_members(file: IO[bytes], path: str, limit: int) -> Iterator["Member | Record | Rejected"]:
+    """What `read_records` gives, but members of a gzip file that look like one record as they are, so that the work on
+    them can be done on many at a time: `as_record` makes the record of such a member. What is in another form than a
+    record a member, is damaged, or not packed, is read by the record."""
+    place, number, at_least = 0, 0, 1
+    while True:
+        for place, data in members(file, place, limit + MAX_HEADER_BYTES):
+            if data is None or not _looks_whole(data, limit):
+                break
+            yield Member(place, number, data)
+            number += 1
+        else:
+            if number:
+                return
+        following = yield from _read(RecordStream(file, place), path, limit, number, at_least)
+        if following is None:
+            return
+        place, number = following
+        at_least *= 2  # a file in another form is soon read by the record alone
+
+
+def _read(
+    stream: RecordStream, path: str, limit: int, number: int, at_least: int | None
+) -> Generator[Record | Rejected, None, tuple[int, int] | None]:
+    """The records of a stream from record `number` on; where `at_least` is given, up to a record that begins a gzip
+    member behind so many others, and then that member's place and the record's number."""
     stream.skip_blank()
-    form = _ARC if stream.buffer.startswith(b"filed") else _WARC
-    number = 0
+    stream.fill(_ARC_HEADER_BYTES)
+    form = _ARC if ARC_HEADER.match(stream.buffer) else _WARC
+    enough = None if at_least is None else number + at_least
     while True:
         stream.skip_blank()
         origin = stream.origin(path, number)
+        if enough is not None and number >= enough and (place := stream.member_begins()) is not None and stream.buffer:
+            return place, number
         if not stream.buffer:
             if stream.damage:
                 yield Rejected(origin, stream.damage)
@@ -92,10 +141,10 @@ def read_records(file: IO[bytes], path: str, limit: int) -> Iterator[Record | Re
                 continue
             if number == 0:
                 yield Rejected(Origin(path), "truncated", "no record in the file")
-            return
+            return None
         if number == 0 and not form.begin.match(stream.buffer):
             yield Rejected(Origin(path), "unsupported_file", _kind(bytes(stream.buffer[:32])))
-            return
+            return None
         number += 1
         reason, size = _frame(stream, form, limit)
         if not reason:
@@ -115,6 +164,21 @@ def read_records(file: IO[bytes], path: str, limit: int) -> Iterator[Record | Re
         else:
             yield Rejected(origin, reason, repr(bytes(stream.buffer[:80])))
             stream.skip_to(form.following, form.longest, size)
+
+
+def as_record(member: Member, path: str) -> Record:
+    data = member.data[:-END_BYTES]
+    return Record(Origin(path, None, member.place, len(data), member.number), data)
+
+
+def _looks_whole(data: bytes, limit: int) -> bool:
+    """Whether a member is a WARC record, as long as its header says, and two line ends."""
+    end = data.find(b"\r\n\r\n") + END_BYTES
+    declared = _WARC.length.search(data, 0, end)
+    if not declared or not data.startswith(b"WARC/") or not data.endswith(b"\r\n\r\n"):
+        return False
+    size = end + int(declared[1])
+    return size + END_BYTES == len(data) and size <= limit and end <= MAX_HEADER_BYTES
 
 
 def read_record(file: IO[bytes], origin: Origin) -> bytes:

@@ -65,13 +65,13 @@ def extract_part(task: ExtractTask) -> PartResult:
     samples = Samples()
     total: dict[str, int] = Counter()
 
-    def documents() -> Iterator[Document]:
-        for record in task.source.read(task.root, task.split):
+    def documents() -> Iterator[Document | pa.RecordBatch]:
+        for record in task.source.read_batches(task.root, task.split, task.name):
             if isinstance(record, Rejected):
                 counts[record.reason] += record.records
                 samples.add("extract", record.reason, *_sample(record))
             else:
-                if record.records > 1:
+                if isinstance(record, Document) and record.records > 1:
                     counts[MERGED] += record.records - 1
                 yield record
 
