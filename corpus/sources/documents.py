@@ -138,9 +138,12 @@ class Documents(Source):
 
     def _document(self, origin: Origin, row: Mapping[str, Any], valid: bool = True) -> Document | Rejected:
         document = self.columns.document(origin, row, self.made_id)
-        if isinstance(document, Document) and not (valid and document.text is well_formed(document.text)):
-            return replace(document, metadata={**document.metadata, "invalid_utf8": True})
-        return document
+        if isinstance(document, Rejected):
+            return document
+        text = well_formed(document.text)
+        if valid and text is document.text:
+            return document
+        return replace(document, text=text, metadata={**document.metadata, "invalid_utf8": True})
 
     def _parquet(self, root: str, piece: Piece) -> Iterator[Document | Rejected]:
         with open_raw(root, piece.path) as file:

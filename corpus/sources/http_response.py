@@ -149,27 +149,27 @@ def _unchunked(body: bytes) -> tuple[bytes, bool] | None:
     return (b"".join(chunks), True) if chunks else None
 
 
-def _inflated(body: bytes, limit: int, wbits: int) -> tuple[bytes, bool] | None:
-    """(what could be unpacked, whether some is missing); None for bytes in another form."""
-    parts: list[bytes] = []
-    size, damaged = 0, False
-    while True:  # a member of a gzip body after the other
-        decoder = zlib.decompressobj(wbits)
-        data = body
-        while data and not decoder.eof:
-            try:
-                part = decoder.decompress(data, CHUNK)
-            except zlib.error:
-                damaged = True
+def _inflated(body: bytes, limit: int, wbits: int, step: int = CHUNK) -> tuple[bytes, bool] | None:
+    """(what could be unpacked, whether some is missing); None for bytes in another form.
+
+    Of damaged bytes zlib gives nothing of what a call was to unpack: these are fed again in small steps.
+    """
+    out = bytearray()
+    decoder, at = zlib.decompressobj(wbits), 0
+    while at < len(body):
+        try:
+            out += decoder.decompress(body[at : at + step], limit + 1 - len(out))
+        except zlib.error:
+            return _inflated(body, limit, wbits, 64) if step > 64 else (bytes(out), True) if out else None
+        if len(out) > limit or decoder.unconsumed_tail:
+            raise TooLong(f"over {limit} bytes unpacked")
+        at += step
+        if decoder.eof:  # a gzip body may have several members
+            at = min(at, len(body)) - len(decoder.unused_data)
+            if wbits < 31 or not body.startswith(_GZIP, at):
                 break
-            data = decoder.unconsumed_tail
-            parts.append(part)
-            size += len(part)
-            if size > limit:
-                raise TooLong(f"over {limit} bytes unpacked")
-        body = decoder.unused_data
-        if damaged or not decoder.eof or not body.startswith(_GZIP):
-            return (b"".join(parts), damaged or not decoder.eof) if size else None
+            decoder = zlib.decompressobj(wbits)
+    return (bytes(out), not decoder.eof) if out else None
 
 
 def _inflate(body: bytes, limit: int) -> tuple[bytes, bool] | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
@@ -175,47 +174,55 @@ class DecideIds:
 
 @dataclass(frozen=True)
 class DropDuplicateIds:
-    """Writes a part again without the rows decided for it, and counts them, and those that only share an id.
+    """Writes a part again without the rows decided for it, and counts them, and those that only share an id; rows that
+    the source has a second id for get it, and stay.
 
     The sidecar is removed first: a kill in between makes the part be extracted again, and the same rows be dropped.
     A part that has lost its rows already is left: a runner may do a part twice, and after a restart the decisions may
     come from spill files written before rows were dropped; they name rows of the part as it was extracted.
+
+    Attributes:
+        source: asked for second ids (`Source.second_id`); None: there are none.
     """
 
     output: StepFolder
-    source: Source
+    source: Source | None = None
 
     def __call__(self, partition: Partition) -> PartResult:
         part = partition.part
         found = pa.Table.from_batches(partition.blocks()).combine_chunks()
-        rows, first = np.unique(np.asarray(found.column("row")), return_index=True)
-        drop = np.asarray(found.column("drop"))[first]
+        again = dict(zip(found.column("row").to_pylist(), found.column("drop").to_pylist(), strict=True))
         if not exists(self.output.sidecar(part)):
             raise UserError(f"{self.output.data(part)} was being written when its worker ended: run the step again")
         sidecar = read_json(self.output.sidecar(part))
         dropped = sidecar["dropped"]["extract"]
+        records = sidecar["documents"]["out"] + dropped.get(DUPLICATE_ID, 0)
         if DUPLICATE_ID in dropped or "notes" in sidecar:
-            documents = sidecar["documents"]["out"]
-            records = documents + dropped.get(DUPLICATE_ID, 0)
-            return PartResult(part, records, documents, sidecar["text_bytes"]["in"], True)
+            return PartResult(part, records, sidecar["documents"]["out"], sidecar["text_bytes"]["in"], True)
+        ids = self._second_ids(part, again)
+        rows = np.array(sorted(row for row, drop in again.items() if drop and row not in ids), np.int64)
+        shared = sum(not drop for row, drop in again.items() if row not in ids)
+        if notes := {name: n for name, n in ((ID_WITH_OTHER_TEXT, shared), (SECOND_ID, len(ids))) if n}:
+            sidecar["notes"] = notes
         del sidecar["format"]
+        if not len(rows) and not ids:
+            write_json(self.output.sidecar(part), sidecar)
+            return PartResult(part, records, records, sidecar["text_bytes"]["in"], True)
         remove(self.output.sidecar(part))
         samples = Samples()
         total: Counter[str] = Counter()
-        notes: Counter[str] = Counter()
 
         def kept() -> Iterator[pa.RecordBatch]:
             first = 0
             for batch in read_part(self.output.data(part)):
-                here = (rows >= first) & (rows < first + batch.num_rows)
-                batch, gone = self._with_second_ids(batch, rows[here] - first, drop[here], notes)
+                batch = _with_ids(batch, {row - first: other for row, other in ids.items()})
+                gone = rows[(rows >= first) & (rows < first + batch.num_rows)] - first
                 first += batch.num_rows
                 if len(gone):
                     samples.add_rows("extract", DUPLICATE_ID, batch, gone)
                     keep = np.ones(batch.num_rows, bool)
                     keep[gone] = False
                     batch = batch.filter(pa.array(keep))
-                total["dropped"] += len(gone)
                 total["documents"] += batch.num_rows
                 total["bytes"] += text_bytes(batch)
                 total["digest"] += dataset_digest(batch)
@@ -226,32 +233,30 @@ class DropDuplicateIds:
         write_part(sample_path, SAMPLE_SCHEMA, iter([*list(read_part(sample_path)), samples.batch()]))
         sidecar["documents"]["out"] = total["documents"]
         sidecar["text_bytes"]["out"] = total["bytes"]
-        if total["dropped"]:
-            dropped[DUPLICATE_ID] = total["dropped"]
-        if notes:
-            sidecar["notes"] = dict(sorted(notes.items()))
+        if len(rows):
+            dropped[DUPLICATE_ID] = len(rows)
         sidecar["dataset_digest"] = f"{total['digest'] % 2**64:016x}"
         write_json(self.output.sidecar(part), sidecar)
-        records = total["documents"] + total["dropped"]
         return PartResult(part, records, total["documents"], sidecar["text_bytes"]["in"])
 
-    def _with_second_ids(
-        self, batch: pa.RecordBatch, again: npt.NDArray[np.int64], drop: npt.NDArray[np.bool_], notes: Counter[str]
-    ) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
-        """(the batch, rows to drop), of rows whose id an earlier one has: those with a second id have it, and stay."""
-        gone: list[int] = []
+    def _second_ids(self, part: int, again: dict[int, bool]) -> dict[int, str]:
+        """Of the rows whose id an earlier document has, those that get another id."""
         ids: dict[int, str] = {}
-        for row, same_text in zip(again.tolist(), drop.tolist(), strict=True):
-            if other := self.source.second_id(batch.slice(row, 1).to_pylist()[0]):
-                ids[row] = other
-                notes[SECOND_ID] += 1
-            elif same_text:
-                gone.append(row)
-            else:
-                notes[ID_WITH_OTHER_TEXT] += 1
-        if ids:
-            column = batch.column("id").to_pylist()
-            for row, other in ids.items():
-                column[row] = other
-            batch = batch.set_column(batch.schema.get_field_index("id"), SCHEMA.field("id"), pa.array(column, pa.string()))
-        return batch, np.array(gone, np.int64)
+        first = 0
+        for batch in read_part(self.output.data(part)) if self.source else ():
+            for row in (row for row in again if first <= row < first + batch.num_rows):
+                if other := self.source.second_id(batch.slice(row - first, 1).to_pylist()[0]):
+                    ids[row] = other
+            first += batch.num_rows
+        return ids
+
+
+def _with_ids(batch: pa.RecordBatch, ids: dict[int, str]) -> pa.RecordBatch:
+    """The batch with other ids in the rows that it has of `ids`."""
+    here = {row: other for row, other in ids.items() if 0 <= row < batch.num_rows}
+    if not here:
+        return batch
+    column = batch.column("id").to_pylist()
+    for row, other in here.items():
+        column[row] = other
+    return batch.set_column(batch.schema.get_field_index("id"), SCHEMA.field("id"), pa.array(column, pa.string()))
