@@ -105,7 +105,7 @@ def sign(rule: Dedup, batches: list[pa.RecordBatch]) -> int:
 def main(paths: list[str]) -> None:
     texts = list(pieces(paths))
     batches = [
-        document_batch([Document(f"b:{i + j}", t, "b", Origin("f")) for j, t in enumerate(texts[i : i + 4000])])
+        document_batch([Document(f"b:{i + j}", t, Origin("f")) for j, t in enumerate(texts[i : i + 4000])], "b")
         for i in range(0, len(texts), 4000)
     ]
     columns = [batch.column("text") for batch in batches]

@@ -40,9 +40,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.loader_peers import BATCH, LENGTH, anonymous_mb, digest, in_two_processes, tokens_per_second
+from corpus.llama import TABLE_1
 from corpus.storage import commit, write_json
 from tokenizer.index import HELD_OUT, IndexedShard, TokenIndex, heldout_name, shard_name
-from tokenizer.mixture import TABLE_1, make_mixture, write_manifest
+from tokenizer.mixture import make_mixture, write_manifest
 from tokenizer.shards import BLOCK_BYTES, HEADER_BYTES, ShardCounts, ShardHeader, ShardWriter, _layout
 
 SHARDS, SEQUENCES = 10_000, 10**10
@@ -85,10 +86,10 @@ def make_sparse(work: Path) -> str:
         sys.exit(f"error: {work} is on a file system without sparse files: give a folder on ext4, xfs or tmpfs")
     probe.unlink()
     folders = {}
-    for name, (share, _) in TABLE_1.items():
+    for name, paper in TABLE_1.items():
         home = work / "sparse" / name
         (home / HELD_OUT).mkdir(parents=True, exist_ok=True)
-        part = Fraction(share.rstrip("%")) / 100
+        part = Fraction(paper.share.rstrip("%")) / 100
         shards, held = [], []
         for number in range(int(part * SHARDS)):
             tokens = SEQUENCES // SHARDS * LENGTH + (number == 0)
@@ -99,7 +100,7 @@ def make_sparse(work: Path) -> str:
         write_json(str(home / "index.json"), asdict(TokenIndex(HEADER, tuple(shards), tuple(held), 1000)))
         folders[name] = str(home)
     os.sync()
-    shares = {name: str(Fraction(share.rstrip("%")) / 100) for name, (share, _) in TABLE_1.items()}
+    shares = {name: str(Fraction(paper.share.rstrip("%")) / 100) for name, paper in TABLE_1.items()}
     return write_manifest(make_mixture(shares, folders, SEQUENCES * LENGTH, LENGTH), str(work / "sparse"))
 
 

@@ -135,8 +135,8 @@ def main() -> None:
             train(seen, model, max_skipped=1)
         processor = sentencepiece.SentencePieceProcessor(model_file=model)
         part = f"{folder}/part.parquet"
-        rows = (Document(f"text:{n}", text, "text", Origin("f", record=n)) for n, text in enumerate(unseen))
-        parts = (TokenPart(0, part, write_part(part, SCHEMA, batched(rows)), len(unseen)),)
+        rows = (Document(f"text:{n}", text, Origin("f", record=n)) for n, text in enumerate(unseen))
+        parts = (TokenPart(0, part, write_part(part, SCHEMA, batched(rows, "text")), len(unseen)),)
         hits = 0.0
 
         def warm() -> Callable[[], Any]:

@@ -16,7 +16,6 @@ from corpus.storage import commit, exists, open_read
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import hash_rows
 
-
 COMPRESSION_LEVEL = 2
 """Of zstd. A part is read once by the next step: 3 is 5 % smaller and makes WET to Parquet a fifth slower; 1 is 7 %
 larger and a sixth faster (benchmarks/sources.py, docs/sources/commoncrawl.md)."""

@@ -39,7 +39,7 @@ def find_rule(name: str) -> type[Rule]:
     """The class of a rule.
 
     Raises:
-        UserError: there is none of that name, it cannot be imported, or it is no rule.
+        UserError: there is none of that name, it cannot be imported, it is no rule, or it lacks a method.
     """
     found = _find(name, "rule", RULE_FOLDERS, RULES)
     if not (inspect.isclass(found) and issubclass(found, Cleaner | Filter | Dedup)):
@@ -47,6 +47,7 @@ def find_rule(name: str) -> type[Rule]:
             f"{name} is no rule: derive its class from Cleaner, Filter or Dedup of corpus.rules, or make one of a "
             "function with corpus.per_document"
         )
+    _check_whole(name, found)
     return found
 
 
@@ -54,12 +55,18 @@ def find_source(name: str) -> type[Source]:
     """The class of a source.
 
     Raises:
-        UserError: there is none of that name, it cannot be imported, or it is no source.
+        UserError: there is none of that name, it cannot be imported, it is no source, or it lacks a method.
     """
     found = _find(name, "source", SOURCE_FOLDERS, SOURCES)
     if not (inspect.isclass(found) and issubclass(found, Source)):
         raise UserError(f"{name} is no source: derive its class from corpus.sources.source.Source")
+    _check_whole(name, found)
     return found
+
+
+def _check_whole(name: str, found: type[Any]) -> None:
+    if missing := sorted(found.__abstractmethods__):
+        raise UserError(f"{name} has no {' and no '.join(missing)}: write it as its base class says")
 
 
 def rules() -> list[Named]:

@@ -101,7 +101,7 @@ def _across(recipe: Recipe, documents: dict[str, tuple[DocumentStage, ...]]) -> 
         groups = [tuple(last)] if step.dedup else [(source,) for source in last]
         for sources in groups:
             homes = tuple(join(recipe.output, source) for source in sources)
-            stage = Process(step, sources, tuple(last[source] for source in sources), homes)
+            stage = Process(step, sources, tuple(last[source] for source in sources), homes, across=True)
             stages.append(stage)
             last.update(dict.fromkeys(sources, stage))
     return stages

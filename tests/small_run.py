@@ -81,9 +81,15 @@ def _conversion(name: str, text: str) -> bytes:
 
 
 def files_of(run_folder: Path) -> dict[str, bytes]:
-    """Every file of a run, by path; but the recipe, which names the folder, and what is removed at the end."""
+    """Every file of a run that it is the same in every time, by path."""
+    paths = [path for path in sorted(run_folder.rglob("*")) if path.is_file()]
     return {
         str(path.relative_to(run_folder)): path.read_bytes()
-        for path in sorted(run_folder.rglob("*"))
-        if path.is_file() and path.name != "recipe.yaml" and ".work" not in path.parts
+        for path in paths
+        if is_result(path.relative_to(run_folder))
     }
+
+
+def is_result(path: Path) -> bool:
+    """Not the recipe, which names folders, nor what a run notes of itself (`.status`) or removes (`.work`)."""
+    return path.parts[0] not in {"recipe.yaml", "recipes"} and not path.parts[0].startswith(".")

@@ -7,6 +7,7 @@ import re
 import runpy
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,11 +30,14 @@ from corpus.cli import app
 from corpus.demo import books, prose, wikipedia
 from corpus.download import read_listing
 from corpus.errors import UserError
-from corpus.recipe import RULES, SOURCES, bundled, load, load_class
+from corpus.recipe.load import bundled, load
+from corpus.recipe.sections import MixtureSection, SourceSection, TokenizerSection, Top
+from corpus.registry import find_rule, rules, sources
+from corpus.rules import Dedup, Filter
 from corpus.sources.raw import list_files
-from corpus.steps.rule import NamedRule
+from corpus.steps.rule import kind_of
 from pipelines.engine.runner import RunnerName
-from pipelines.run import _check_names
+from pipelines.graph import compile_graph
 from trainer import train
 from trainer.config import TrainingSettings, read_recipe
 
@@ -44,11 +48,11 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 ONLY_PARSED = re.compile(
     r"corpus (?:demo|download|models get|run llama|eval (?!--list))\b"  # minutes, the network, terabytes, benchmarks
     r"|corpus plan \S+ --calibrate"  # a minute or two, and it is kept in the user's cache
-    r"|corpus .* --runner (?:spark|flink|dataflow)\b"  # a JVM or a cluster; tests/pipelines/test_spark.py has one
+    r"|corpus .* --runner (?:spark|flink|dataflow)\b"  # a JVM or a cluster (tests/pipelines/engine/test_spark.py)
     r"|torchrun |python -m apache_beam\."  # several processes (tests/trainer/test_torchrun.py); a server
 )
 RUN = re.compile(r"corpus |python -m trainer\.train |python \w+\.py$")
-SHELL = re.compile(r"export |ls |sed |echo |printf ")
+SHELL = re.compile(r"export |ls |mkdir |sed |echo |printf ")
 INSTALL = re.compile(r"python3 -m venv |\.venv/bin/")
 FOREIGN = re.compile(r"curl |rsync |aws |7z ")
 """Programs that are not ours and may not be here: their syntax is the shell's, and no more is known."""
@@ -142,7 +146,14 @@ class Session:
         arguments = list(words[1:])
         if any(option.name == "workers" for option in parsed(arguments).command.params) and "--workers" not in words:
             arguments += ["--workers", "2"]  # not one for each core of a large machine
-        app(arguments, standalone_mode=False)
+        if self.environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
+            app(arguments, standalone_mode=False)
+            return
+        # The page has modules of its own: Python looks for them when it starts, and so do worker processes.
+        environment = {**self.environment, "PYTHONPATH": f"{self.environment['PYTHONPATH']}{os.pathsep}{ROOT}"}
+        command = [sys.executable, "-c", "from corpus.cli import main; main()", *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
     def parse(self, words: Sequence[str]) -> None:
         if words[0] == "torchrun":
@@ -168,7 +179,7 @@ class Session:
             case "run" if given["recipe"] == "llama":
                 assert os.path.exists(bundled("llama"))
             case "run":
-                _check_names(load(given["recipe"]), given["source"] or (), given["until"])
+                compile_graph(load(given["recipe"]), given["source"] or (), given["until"])
             case "download" if os.path.exists(given["listing"]):
                 assert read_listing(given["listing"], given["base"])
             case "get":
@@ -230,7 +241,7 @@ def test_the_blocks_of_a_page_work_from_top_to_bottom(
                 except (Exception, pytest.fail.Exception) as error:
                     raise AssertionError(f"{name}, block at line {block.line}: {command}\n{error}") from error
         else:
-            assert block.language in ("", "yaml", "sql", "dockerfile"), f"{name}:{block.line}"
+            assert block.language in ("", "yaml", "sql", "dockerfile", "toml"), f"{name}:{block.line}"
 
 
 def save_files(some: Sequence[Block]) -> None:
@@ -280,7 +291,8 @@ def stated(text: str, default: Any, required: bool) -> None:
     """Checks what a table says of a default: its YAML, or words where it has none, or one too long for a table."""
     code = re.fullmatch(r"`(.*)`", text)
     if code is None:
-        assert required or (isinstance(default, tuple | list | dict) and len(default) > 6), (text, default)
+        long = isinstance(default, BaseModel) or (isinstance(default, tuple | list | dict) and len(default) > 6)
+        assert required or long, (text, default)
     else:
         assert not required
         assert YAML(typ="safe").load(code[1]) == as_yaml(default), text
@@ -290,10 +302,11 @@ def as_yaml(value: Any) -> Any:
     return [as_yaml(each) for each in value] if isinstance(value, tuple | list) else value
 
 
-@pytest.mark.parametrize("name", ["_Top", "TokenizerSection", "MixtureSection", "_SourceSection"])
-def test_tables_of_keys_are_the_recipes(name: str) -> None:
-    fields = getattr(import_module("corpus.recipe"), name).model_fields
-    table = {key.strip("`"): default for key, default, _ in rows("recipes.md", f"fields: corpus.recipe:{name}")}
+@pytest.mark.parametrize("section", [Top, TokenizerSection, MixtureSection, SourceSection])
+def test_tables_of_keys_are_the_recipes(section: type[BaseModel]) -> None:
+    fields = section.model_fields
+    mark = f"fields: {section.__module__}:{section.__name__}"
+    table = {key.strip("`"): default for key, default, _ in rows("recipes.md", mark)}
     assert list(table) == list(fields)
     for key, field in fields.items():
         stated(table[key], field.default, field.is_required())
@@ -314,7 +327,7 @@ def test_the_table_of_training_is_the_trainers() -> None:
 def check_settings(cell: str, of: type[BaseModel]) -> set[str]:
     """Checks a cell of settings against a class; returns those in italics."""
     found = re.findall(r"(\*?)`(\w+)(?:: ([^`]*))?`\1", cell)
-    assert [name for _, name, _ in found] == list(of.model_fields), of.__name__
+    assert sorted(name for _, name, _ in found) == sorted(of.model_fields), of.__name__
     for _, name, default in found:
         field = of.model_fields[name]
         stated(f"`{default}`" if default else "", field.default, field.is_required())
@@ -330,28 +343,28 @@ def linked(cell: str) -> tuple[str, Path]:
 
 def test_the_table_of_sources_is_the_code() -> None:
     table = list(rows("recipes.md", "sources"))
-    assert [linked(source)[0] for source, *_ in table] == list(SOURCES)
+    of = {named.name: named.type for named in sources()}
+    assert sorted(linked(source)[0] for source, *_ in table) == sorted(of)
     for source, settings, _ in table:
         name, file = linked(source)
-        of = load_class(SOURCES[name])
-        assert file == Path(inspect.getfile(of))
-        check_settings(settings, of)
+        assert file == Path(inspect.getfile(of[name]))
+        check_settings(settings, of[name])
 
 
 def test_the_tables_of_rules_are_the_code() -> None:
     names = []
     for kind in ("cleaner", "filter", "dedup"):
-        for rule, settings, reasons in rows("recipes.md", f"rules: {kind}"):
+        for rule, settings, reasons, *_ in rows("recipes.md", f"rules: {kind}"):
             name, file = linked(rule)
             names.append(name)
-            of = load_class(RULES[name])
-            assert getattr(NamedRule(name, of.model_construct()), f"is_{kind}"), name  # type: ignore[arg-type]
+            of = find_rule(name)
+            assert kind_of(of) == kind, name
             assert file == Path(inspect.getfile(of))
             again = check_settings(settings, of)
-            assert again == (set(of.model_fields) - of.thresholds if kind == "filter" else set()), name  # type: ignore[attr-defined]
+            assert again == (set(of.model_fields) - of.threshold_fields() if issubclass(of, Filter) else set()), name
             source = inspect.getsource(import_module(of.__module__))
             assert [reason for reason in re.findall(r"`(\w+)`", reasons) if reason not in source] == [], name
-    assert sorted(names) == sorted(RULES)
+    assert sorted(names) == sorted(named.name for named in rules())
 
 
 # Names
@@ -386,10 +399,8 @@ def test_versions_of_beam_are_the_installed_one() -> None:
 def test_disk_needs_are_the_estimates() -> None:
     """docs/runners.md, "Disk"."""
     documents, text = 1000, 5_000_000
-    near, exact, lines, overlap = (
-        load_class(RULES[name])().estimate(documents, text)  # type: ignore[attr-defined]
-        for name in ("near", "exact", "lines", "overlap")
-    )
+    dedups = [find_rule(name)() for name in ("near", "exact", "lines", "overlap")]
+    near, exact, lines, overlap = (rule.estimate(documents, text) for rule in dedups if isinstance(rule, Dedup))
     assert near / documents == pytest.approx(1400, rel=0.05)
     assert exact / documents == 36
     assert lines == text // 8

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from corpus.cli import app
 from corpus.dataset import StepFolder
 from corpus.parts import read_part
-from corpus.recipe import Recipe, load
+from corpus.recipe.load import Recipe, load
 from corpus.schema import Origin
 from corpus.trace import row_of, source_of, trace
 from pipelines.engine.runner import Runner
@@ -42,7 +42,7 @@ class RealRun:
     result: RunResult
 
     def steps(self, source: str) -> list[StepFolder]:
-        return self.result.steps[source]
+        return self.result.graph.finished_documents()[source]
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_every_origin_leads_back_to_its_raw_record(real: RealRun, source: str) -
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_tokens_are_traced_to_raw_bytes(real: RealRun, source: str) -> None:
-    folder = real.result.tokens[source]
+    folder = real.result.graph.tokens[source].folder
     shard_path = f"{folder}/{read_index(folder).shards[0].name}"
     shard = Shard(shard_path)
     positions = random.Random(source)
@@ -197,8 +197,8 @@ def test_another_splitting_gives_the_same_datasets(real: RealRun, shared_data: P
     )
     path.write_text(text, encoding="utf-8")
     other = run(load(str(path)), Runner("local", 1, quiet=True), until="across", say=lambda line: None)
-    for source in SOURCES:
-        manifests = [(a.manifest(), b.manifest()) for a, b in zip(real.steps(source), other.steps[source], strict=True)]
+    for source, steps in other.graph.finished_documents().items():
+        manifests = [(a.manifest(), b.manifest()) for a, b in zip(real.steps(source), steps, strict=True)]
         one, two = (len(manifest["parts"]) for manifest in manifests[0])
         assert one == two if source == "stackexchange" else one < two  # a site is one split, whatever its size
         for one, two in manifests:

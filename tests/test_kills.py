@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.recipe import load
+from corpus.recipe.load import load
 from pipelines.engine.runner import Runner
 from pipelines.run import run
 from tests.small_run import files_of, make_raw, write_recipe
@@ -22,6 +22,7 @@ WINDOWS = {
     "before the sidecar": r"/meta/parts/part-00001\.json$",
     "decisions": r"/meta/dedup/part-00001\.parquet$",
     "end of decisions": r"/meta/dedup/index\.json$",
+    "times of a stage": r"/\.status/c4,length[^/]*\.json$",
     "manifest": r"/20-[^/]*/meta/manifest\.json$",
     "tokenizer's sample": r"/\.work/[0-9a-f]{8}/part-00001\.parquet$",
     "between the tokenizer and its report": r"/tokenizer-[^/]*/report\.json$",

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text.hashing import load64
 from tokenizer.model import SPACE, ModelFile, PieceType, irregular_reason
 
@@ -155,7 +155,7 @@ def new_cache(sets: int = CACHE_SETS) -> npt.NDArray[np.uint64]:
     return np.zeros((2 * sets, 8), np.uint64)
 
 
-@njit(cache=True)
+@kernel
 def new_scratch(window: int) -> Scratch:
     """Scratch for windows of up to `window` bytes, at least 4, and the space before a word."""
     n = window + 1
@@ -168,12 +168,12 @@ def new_scratch(window: int) -> Scratch:
     )
 
 
-@njit(inline="always")
+@kernel
 def _pair_slot(key: Any, shift: Any) -> Any:
     return ((key >> np.uint64(_SYMBOL_BITS)) * _M1) >> shift
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _fill(table: Any, shift: Any, entries: Any) -> None:
     last = np.uint64(len(table) - 1)
     for entry in entries:
@@ -183,7 +183,7 @@ def _fill(table: Any, shift: Any, entries: Any) -> None:
         table[i] = entry
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _merge(tables: Any, left: Any, right: Any) -> Any:
     """The symbol that two symbols merge into, or `_NONE`. Unknown characters are negative."""
     if left < 0 or right < 0:
@@ -200,7 +200,7 @@ def _merge(tables: Any, left: Any, right: Any) -> Any:
         i = (i + np.uint64(1)) & last
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _characters(data: Any, start: Any, end: Any, lead: Any, tables: Any, symbols: Any) -> Any:
     """Writes the symbols of data[start:end], an unknown character at byte start + i as -1 - i; returns their count."""
     n = 0
@@ -233,7 +233,7 @@ def _characters(data: Any, start: Any, end: Any, lead: Any, tables: Any, symbols
     return n
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _merge_short(tables: Any, symbols: Any, merged: Any, n: Any) -> Any:
     """Merges n symbols in place and returns how many are left; `merged` is scratch. O(n^2), for small n."""
     for j in range(n - 1):
@@ -258,7 +258,7 @@ def _merge_short(tables: Any, symbols: Any, merged: Any, n: Any) -> Any:
             merged[at - 1] = _merge(tables, symbols[at - 1], symbols[at])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _push(heap: Any, size: Any, entry: Any) -> Any:
     i = size
     while i > 0:
@@ -271,7 +271,7 @@ def _push(heap: Any, size: Any, entry: Any) -> Any:
     return size + 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _pop(heap: Any, size: Any) -> Any:
     """Removes heap[0]; returns the new size."""
     size -= 1
@@ -291,7 +291,7 @@ def _pop(heap: Any, size: Any) -> Any:
     return size
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _merge_long(tables: Any, scratch: Any, n: Any) -> Any:
     """As `_merge_short`, in O(n log n). `scratch.before` then holds which character each symbol begins with.
 
@@ -344,13 +344,13 @@ def _merge_long(tables: Any, scratch: Any, n: Any) -> Any:
     return kept
 
 
-@njit(inline="always")
+@kernel
 def _width(lead: Any) -> Any:
     """Bytes of the UTF-8 character that begins with this byte."""
     return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _encode_word(data: Any, start: Any, end: Any, lead: Any, tables: Any, scratch: Any, out: Any, o: Any) -> Any:
     """Writes the ids of one word from out[o] on and returns the next free place. `lead`: a space stands before it.
 
@@ -389,7 +389,7 @@ def _encode_word(data: Any, start: Any, end: Any, lead: Any, tables: Any, scratc
             start, lead, o, due = origin, space, o_origin, _NOTHING
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _write(data: Any, start: Any, symbols: Any, n: Any, tables: Any, out: Any, o: Any) -> Any:
     """Writes the ids of n symbols of the text from byte `start` on; an unknown character is its bytes."""
     for j in range(n):
@@ -405,7 +405,7 @@ def _write(data: Any, start: Any, symbols: Any, n: Any, tables: Any, out: Any, o
     return o
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def encode_rows(
     data: Any,
     offsets: Any,

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from corpus.errors import DamagedFile, UserError
+from corpus.kernel import kernel
 from corpus.llama import TABLE_1
 from corpus.storage import digest_of, join, parent, read_json, relative, resolve, write_json
 from tokenizer.index import MATERIALISED, TokenIndex, index_of, read_index
@@ -84,7 +84,7 @@ class Schedule:
         ]
 
 
-@njit(cache=True)
+@kernel
 def _earliest_due_first(each: Any, source: Any, turn: Any) -> None:
     """Fills one period: source and turn of each step. `each` is how often each source is in it."""
     period = len(source)

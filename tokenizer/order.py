@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from corpus.kernel import kernel
 
 ROUNDS = 8
 """Enough for the smallest domains too, whose halves are one or two bits."""
@@ -56,7 +57,7 @@ def half_bits(n: int) -> int:
     return max(1, -(-(n - 1).bit_length() // 2))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _mix(x: Any) -> Any:
     """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -64,7 +65,7 @@ def _mix(x: Any) -> Any:
     return x ^ (x >> np.uint64(31))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _permute(index: Any, n: Any, half: Any, keys: Any, out: Any) -> None:
     mask = (np.uint64(1) << half) - np.uint64(1)
     for i in range(len(index)):
@@ -80,7 +81,7 @@ def _permute(index: Any, n: Any, half: Any, keys: Any, out: Any) -> None:
         out[i] = np.int64(value)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _invert(place: Any, n: Any, half: Any, keys: Any, out: Any) -> None:
     # The same rounds backwards. The walk goes back over the numbers from n on that `_permute` passed.
     mask = (np.uint64(1) << half) - np.uint64(1)

@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 from pydantic import Field
 
 from corpus import models
 from corpus.errors import UserError
+from corpus.kernel import kernel
 from corpus.rules import Cleaned, Cleaner
 from corpus.settings import ModelMark
 from corpus.text.buffers import text_array, text_buffers
@@ -109,7 +109,7 @@ def _bad_word_expressions(path: str) -> tuple[re.Pattern[str], str]:
     return re.compile(pattern), pattern
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _clean_rows(
     data: Any, offsets: Any, classes: Any, limits: Any, out: Any, ends: Any, codes: Any, line_ends: Any
 ) -> Any:
@@ -126,7 +126,7 @@ def _clean_rows(
     return kept
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _clean_page(
     data: Any, start: Any, end: Any, classes: Any, limits: Any, out: Any, page: Any, kept: Any, lines: Any
 ) -> Any:
@@ -176,7 +176,7 @@ def _clean_page(
     return _TOO_FEW_SENTENCES if sentences < min_sentences else _KEPT, at, kept, lines
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _doubled(values: Any) -> Any:
     longer = np.empty(2 * len(values), values.dtype)
     for i in range(len(values)):
@@ -184,7 +184,7 @@ def _doubled(values: Any) -> Any:
     return longer
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _characters(data: Any, start: Any, end: Any) -> Any:
     characters = 0
     for i in range(start, end):
@@ -192,7 +192,7 @@ def _characters(data: Any, start: Any, end: Any) -> Any:
     return characters
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _line_end(data: Any, i: Any, end: Any) -> Any:
     """(end, start of the next, line feeds passed) of the line that starts at byte i, by `str.splitlines`."""
     while i < end:
@@ -211,7 +211,7 @@ def _line_end(data: Any, i: Any, end: Any) -> Any:
     return end, end, 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
     """(start, end) without white space at the ends."""
     while start < end:
@@ -228,13 +228,13 @@ def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
     return start, end
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _may_end_sentence(byte: Any) -> Any:
     """A line can only pass with an end mark as its last byte, or with a citation behind it."""
     return byte == 0x2E or byte == 0x3F or byte == 0x21 or byte == 0x22 or byte == 0x5D
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _longest_word(data: Any, start: Any, end: Any, classes: Any) -> Any:
     """Characters of the longest word."""
     longest = characters = 0
@@ -252,7 +252,7 @@ _CITATION_NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
 """With any run of decimal digits in brackets, what C4 removes: Wikipedia's marks."""
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _copy_without_citations(data: Any, start: Any, end: Any, classes: Any, out: Any, at: Any) -> Any:
     """Writes data[start:end] without citations to out[at:]; gives the position behind it."""
     i = start
@@ -268,7 +268,7 @@ def _copy_without_citations(data: Any, start: Any, end: Any, classes: Any, out: 
     return at
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _citation_end(data: Any, i: Any, end: Any, classes: Any) -> Any:
     """The byte behind the citation that starts with "[" at i; i when none does."""
     j = i + 1
@@ -286,7 +286,7 @@ def _citation_end(data: Any, i: Any, end: Any, classes: Any) -> Any:
     return i
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _has_at(data: Any, i: Any, end: Any, pattern: Any) -> Any:
     if end - i < len(pattern):
         return False
@@ -296,7 +296,7 @@ def _has_at(data: Any, i: Any, end: Any, pattern: Any) -> Any:
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _ends_with_mark(line: Any, start: Any, end: Any) -> Any:
     """'.', '?', '!' or '"', and not '...'."""
     if start == end or line[end - 1] == 0x5D or not _may_end_sentence(line[end - 1]):
@@ -304,7 +304,7 @@ def _ends_with_mark(line: Any, start: Any, end: Any) -> Any:
     return end - start < 3 or line[end - 1] != 0x2E or line[end - 2] != 0x2E or line[end - 3] != 0x2E
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_words(line: Any, start: Any, end: Any, classes: Any, enough: Any) -> Any:
     """Words of the line, or `enough` when there are at least as many."""
     words = 0
@@ -329,7 +329,7 @@ _USE_OF_COOKIES = np.frombuffer(b"use of cookies", np.uint8)
 _USE_COOKIES = np.frombuffer(b"use cookies", np.uint8)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _find_phrases(line: Any, start: Any, end: Any) -> Any:
     """Bits of what occurs in the lower-cased line. Looks closer at the rare letters."""
     found = 0
@@ -357,7 +357,7 @@ def _find_phrases(line: Any, start: Any, end: Any) -> Any:
     return found
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _lower_ends_with(line: Any, start: Any, i: Any, end: Any, pattern: Any) -> Any:
     """Whether `pattern` (lower-case ASCII) ends at byte i of the lower-cased line[start:end].
 
@@ -381,7 +381,7 @@ def _lower_ends_with(line: Any, start: Any, i: Any, end: Any, pattern: Any) -> A
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def count_sentences(line: Any, start: Any, end: Any, classes: Any) -> Any:
     """Sentences of a line of valid UTF-8, a stand-in for NLTK's Punkt.
 
@@ -409,7 +409,7 @@ def count_sentences(line: Any, start: Any, end: Any, classes: Any) -> Any:
     return sentences + (first < end)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _closes(point: Any) -> Any:
     """One of \" ' ) ] } ’ ”."""
     return point in (0x22, 0x27, 0x29, 0x5D, 0x7D, 0x2019, 0x201D)

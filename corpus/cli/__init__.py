@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from corpus.cli import evaluate, export, look, model, models, plan, rules, run, shards, steps, tokenizer, tokens
+from corpus import compiling
+from corpus.cli import (
+    evaluate,
+    export,
+    look,
+    model,
+    models,
+    plan,
+    rules,
+    run,
+    shards,
+    steps,
+    tokenizer,
+    tokens,
+    warm_up,
+)
 from corpus.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
@@ -46,6 +61,7 @@ for command in (
     rules.rules,
     run.status,
     run.gc,
+    warm_up.warm_up,
 ):
     app.command()(command)
 app.add_typer(export.app, name="export")
@@ -59,7 +75,9 @@ INTERRUPTED = 130  # what Typer exits with on Ctrl-C
 
 
 def main() -> None:
-    """Entry point: a UserError is one line on stderr and exit code 2; so is Ctrl-C, with 130."""
+    """Entry point: a UserError is one line on stderr and exit code 2; so is Ctrl-C, with 130. Where kernels are
+    compiled, one line on stderr says so."""
+    compiling.ask(lambda: print(compiling.LINE, file=sys.stderr))
     try:
         app()
     except SystemExit as end:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from corpus.dedup.blocks import columns, cut, drops, group_starts, partition_of, record_batch
+from corpus.kernel import kernel
 from corpus.rules import Block
 
 Nodes = npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ def decide_components(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iter
     yield from drops((loser >> 32).astype(np.int32), loser.astype(np.uint32))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def components(nodes: Any, a: Any, b: Any) -> Any:
     """The least node of the component of each of the nodes 0..nodes-1, given edges a[i] - b[i]; int64, (nodes,).
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from numba import njit
 from pydantic import Field
 
 from corpus.dedup.blocks import group_starts, partition_of
+from corpus.kernel import kernel
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
 from corpus.text import normalize
 from corpus.text.buffers import Offsets, text_array, text_buffers
@@ -63,7 +63,7 @@ class Lines(Dedup):
         held = []
         for batch in batches:
             hashes, first = _line_hashes(batch.column("text"))
-            held.append(_distinct_per_row(hashes, first, self._long_enough(batch.column("text"))))
+            held.append(hashes[_first_of_equals(hashes, first, self._long_enough(batch.column("text")))])
         hashes = np.concatenate(held) if held else np.empty(0, np.uint64)
         held.clear()
         hashes.sort()
@@ -84,6 +84,7 @@ class Lines(Dedup):
         drop = np.empty(0, np.uint64) if decisions is None else decisions.column("hash").to_numpy()
         if not (drop[1:] >= drop[:-1]).all():
             drop = np.sort(drop)
+        drop.flags.writeable = False  # as memory of Arrow's: `_keep` is compiled for one kind of array
         keep, code = _keep(hashes, first, self._long_enough(text), drop)
         data, offsets = text_buffers(text)
         out, ends, kept, kept_ends = _copy_kept(data, offsets, first, keep)
@@ -141,7 +142,7 @@ def _line_hashes(text: pa.Array) -> tuple[Hashes, Offsets]:
     return hashes, first
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_lines(data: Any, offsets: Any) -> Any:
     first = np.zeros(len(offsets), np.int64)
     for row in range(len(offsets) - 1):
@@ -152,7 +153,7 @@ def _count_lines(data: Any, offsets: Any) -> Any:
     return first
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _hash_lines(data: Any, offsets: Any, hashes: Any, ascii: Any, classes: Any, lower: Any) -> None:
     scratch = np.empty(1 << 12, np.uint8)
     line = 0
@@ -171,22 +172,33 @@ def _hash_lines(data: Any, offsets: Any, hashes: Any, ascii: Any, classes: Any, 
             start = end + 1
 
 
-@njit(nogil=True, cache=True)
-def _distinct_per_row(hashes: Any, first: Any, long_enough: Any) -> Any:
-    """The hashes of each row that is long enough, without repeats inside the row."""
-    out = np.empty(len(hashes), np.uint64)
-    at = 0
+@kernel
+def _first_of_equals(hashes: Any, first: Any, long_enough: Any) -> Any:
+    """Which lines are the first of their hash in their row; none of a row that is not long enough."""
+    new = np.zeros(len(hashes), np.bool_)
+    most = 1
+    for row in range(len(first) - 1):
+        most = max(most, first[row + 1] - first[row])
+    size = 2
+    while size < 2 * most:
+        size *= 2
+    seen = np.empty(size, np.uint64)  # open addressing; a slot counts where its row is the present one
+    seen_row = np.full(size, -1, np.int64)
     for row in range(len(first) - 1):
         if long_enough[row]:
-            lines = np.sort(hashes[first[row] : first[row + 1]])
-            for i in range(len(lines)):
-                if i == 0 or lines[i] != lines[i - 1]:
-                    out[at] = lines[i]
-                    at += 1
-    return out[:at].copy()
+            for line in range(first[row], first[row + 1]):
+                value = hashes[line]
+                slot = np.int64(value & np.uint64(size - 1))
+                while seen_row[slot] == row and seen[slot] != value:
+                    slot = (slot + 1) & (size - 1)
+                if seen_row[slot] != row:
+                    seen_row[slot] = row
+                    seen[slot] = value
+                    new[line] = True
+    return new
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _contains(ordered: Any, value: Any) -> Any:
     """Whether a sorted array of hashes has the value. Hashes are even, so the search starts where it should be."""
     last = np.int64(len(ordered) - 1)
@@ -210,39 +222,22 @@ def _contains(ordered: Any, value: Any) -> Any:
     return ordered[low] == value
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _keep(hashes: Any, first: Any, long_enough: Any, drop: Any) -> Any:
     """(which lines stay, code of the reason of each row)."""
-    keep = np.zeros(len(hashes), np.bool_)
-    code = np.zeros(len(first) - 1, np.int8)
-    most = 1
+    keep = _first_of_equals(hashes, first, long_enough)
+    code = np.empty(len(first) - 1, np.int8)
     for row in range(len(first) - 1):
-        most = max(most, first[row + 1] - first[row])
-    size = 2
-    while size < 2 * most:
-        size *= 2
-    seen = np.empty(size, np.uint64)  # open addressing; a slot counts where its row is the present one
-    seen_row = np.full(size, -1, np.int64)
-    for row in range(len(first) - 1):
-        if not long_enough[row]:
-            code[row] = TOO_SHORT
-            continue
-        code[row] = NO_LINES_LEFT
+        code[row] = NO_LINES_LEFT if long_enough[row] else TOO_SHORT
         for line in range(first[row], first[row + 1]):
-            value = hashes[line]
-            slot = np.int64(value & np.uint64(size - 1))
-            while seen_row[slot] == row and seen[slot] != value:
-                slot = (slot + 1) & (size - 1)
-            if seen_row[slot] != row:
-                seen_row[slot] = row
-                seen[slot] = value
-                if not _contains(drop, value):
-                    keep[line] = True
+            if keep[line]:
+                keep[line] = not _contains(drop, hashes[line])
+                if keep[line]:
                     code[row] = KEPT
     return keep, code
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _copy_kept(data: Any, offsets: Any, first: Any, keep: Any) -> Any:
     """(bytes, offsets) of the kept lines of each row joined by "\\n", and (numbers, offsets) of those lines."""
     rows = len(offsets) - 1

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text import shingles
 from corpus.text.buffers import Bytes, Offsets
 from corpus.text.hashing import Hashes, hash_bytes
@@ -30,7 +30,7 @@ def permutations(count: int, seed: int = 1) -> tuple[npt.NDArray[np.uint32], npt
     return a, random.randint(0, 1 << 32, count, dtype=np.uint32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def minima(hashes: Any, a: Any, b: Any, out: Any) -> None:
     """Lowers each out[p] to the least of the permuted low halves of 64-bit hashes; out starts at 2^32 - 1."""
     mixed = np.empty(_BLOCK, np.uint32)
@@ -48,7 +48,7 @@ def minima(hashes: Any, a: Any, b: Any, out: Any) -> None:
             out[p] = least
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _signatures(data: Any, offsets: Any, n: Any, a: Any, b: Any, classes: Any, lower: Any) -> Any:
     rows = len(offsets) - 1
     out = np.full((rows, len(a)), np.uint32(0xFFFFFFFF))
@@ -89,7 +89,7 @@ def optimal_bands(threshold: float, count: int) -> tuple[int, int]:
     return best[1:]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _band_keys(raw: Any, bands: Any, width: Any) -> Any:
     out = np.empty((len(raw), bands), np.uint64)
     for row in range(len(raw)):

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import Field, model_validator
 
 from corpus.dedup.blocks import (
@@ -19,6 +18,7 @@ from corpus.dedup.blocks import (
 )
 from corpus.dedup.components import decide_components, distinct_pairs, pairs, pairs_by_partition
 from corpus.dedup.minhash import band_keys, matches_needed, optimal_bands, signatures, sketches
+from corpus.kernel import kernel
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
@@ -109,7 +109,7 @@ class Near(Dedup):
         return drop_rows(batch, first_row, decisions, "near_duplicate")
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _pairs(order: Any, starts: Any, ends: Any, sketch: Any, needed: Any) -> Any:
     """(leader, document) of each pair found in the buckets order[starts[i]:ends[i]]."""
     better = np.empty(1024, np.int64)

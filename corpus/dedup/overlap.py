@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 from pydantic import Field
 
 from corpus.dedup.blocks import (
@@ -21,6 +20,7 @@ from corpus.dedup.blocks import (
     record_batch,
 )
 from corpus.dedup.components import decide_components, pairs, pairs_by_partition
+from corpus.kernel import kernel
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
@@ -146,7 +146,7 @@ def _shared(hashes: Hashes, owner: Ints, max_documents: int) -> tuple[Ints, Ints
     return keys >> 32, keys & 0xFFFFFFFF, counts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _pair_keys(owner: Any, starts: Any, holders: Any) -> npt.NDArray[np.int64]:
     """lower * 2^32 + higher for all pairs of owner[starts[i]:starts[i] + holders[i]]."""
     out = np.empty((holders * (holders - 1) // 2).sum(), np.int64)

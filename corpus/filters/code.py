@@ -4,8 +4,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.rules import Filter
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import ALPHANUMERIC, classes, decode
@@ -51,7 +51,7 @@ class Code(Filter):
         )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score(data: Any, offsets: Any, classes: Any, longest: Any, mean: Any, alnum: Any) -> None:
     """Fills the three scores, shape (rows,), from UTF-8 text."""
     for row in range(len(offsets) - 1):

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.rules import Filter
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import ALPHABETIC, SPACE, classes, decode
@@ -86,13 +86,13 @@ def _ratio(count: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> pa.Arr
     return pa.array(np.round(count / np.maximum(total, 1), 4))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_rows(data: Any, offsets: Any, classes: Any, stop_words: Any, counts: Any) -> None:
     for row in range(len(offsets) - 1):
         _count(data, offsets[row], offsets[row + 1], classes, stop_words, counts[row])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count(data: Any, start: Any, end: Any, classes: Any, stop_words: Any, counts: Any) -> None:
     words = chars = hashes = ellipses = alphabetic = lines = bullets = trailing = stops = 0
     new_line, ends_in_ellipsis = True, False

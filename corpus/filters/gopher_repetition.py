@@ -4,8 +4,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.rules import Filter
 from corpus.text.buffers import text_buffers
 from corpus.text.unicode import classes
@@ -65,7 +65,7 @@ class GopherRepetition(Filter):
         return pa.RecordBatch.from_pydict({name: pa.array(column) for name, column in zip(names, columns, strict=True)})
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score_rows(data: Any, offsets: Any, classes: Any, shares: Any) -> None:
     longest = 0
     for row in range(len(offsets) - 1):
@@ -88,7 +88,7 @@ def _score_rows(data: Any, offsets: Any, classes: Any, shares: Any) -> None:
             _score_ngrams(words, hashes, chars, keys, table, places, first, counts, shares[row])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _table_size(entries: Any) -> Any:
     """A power of two at which a hash table is at most half full."""
     size = 2
@@ -97,7 +97,7 @@ def _table_size(entries: Any) -> Any:
     return size
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _join(left: Any, right: Any) -> Any:
     """Hash of a sequence from the hash of all but its last word, and of that word."""
     left = (left << np.uint64(29) | left >> np.uint64(35)) ^ right
@@ -105,7 +105,7 @@ def _join(left: Any, right: Any) -> Any:
     return left ^ left >> np.uint64(32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _first(i: Any, keys: Any, table: Any, mask: Any) -> Any:
     """The first j with keys[j] == keys[i] of those asked for before, or i when it is the first.
 
@@ -121,7 +121,7 @@ def _first(i: Any, keys: Any, table: Any, mask: Any) -> Any:
     return i
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score_blocks(words: Any, hashes: Any, feeds: Any, chars: Any, keys: Any, table: Any, shares: Any) -> None:
     """Shares of duplicate lines, which a line feed ends, and paragraphs, which a blank line ends."""
     for kind in range(2):
@@ -146,7 +146,7 @@ def _score_blocks(words: Any, hashes: Any, feeds: Any, chars: Any, keys: Any, ta
         shares[2 + kind] = duplicate_chars / chars[words]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _score_ngrams(
     words: Any, hashes: Any, chars: Any, keys: Any, table: Any, places: Any, first: Any, counts: Any, shares: Any
 ) -> None:

@@ -14,7 +14,7 @@ from resiliparse.parse.html import HTMLParserException
 from corpus.schema import BATCH_BYTES, BATCH_ROWS, Document, Origin, Rejected
 from corpus.sources import wet
 from corpus.sources.decode import is_opaque
-from corpus.sources.http_response import Response, TooLong, header_fields, parse_response
+from corpus.sources.http_response import Response, TooLong, header_fields, header_text, parse_response
 from corpus.sources.magic import binary_kind
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.sources.source import Source
@@ -31,11 +31,13 @@ MAX_DEPTH = 512
 in the square of it."""
 
 _SNAPSHOT = re.compile(r"CC-MAIN-\d{4}-\d{2}(?!\d)")
-_TYPES = frozenset("warcinfo response resource request metadata revisit conversion continuation".split())
+_TYPES = frozenset(["warcinfo", "response", "resource", "request", "metadata", "revisit", "conversion", "continuation"])
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _NO_PAGE = re.compile(r"(?:image|audio|video|font)/|application/(?!xml$|[\w.-]+\+xml$|x-httpd|x-php)")
 """Payload types that Common Crawl identified and that rule out a page, whatever the header says."""
-_LOOKS_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{,1000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_LOOKS_HTML = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{,1000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _BLOCK_TAG = re.compile(r"<(/?)(?:div|article)\b", re.IGNORECASE)
 _HEADERS = {"languages": "warc-identified-content-language", "truncated": "warc-truncated"}
@@ -91,9 +93,7 @@ class CommonCrawl(Source):
                     record = as_record(found, piece.path) if isinstance(found, Member) else found
                     yield record if isinstance(record, Rejected) else _document(record, snapshot)
 
-    def read_batches(
-        self, root: str, split: Split, source: str
-    ) -> Iterator[Document | Rejected | pa.RecordBatch]:
+    def read_batches(self, root: str, split: Split, source: str) -> Iterator[Document | Rejected | pa.RecordBatch]:
         """The same, plain WET records as batches (`corpus.sources.wet`): twice as fast, and equal cell by cell."""
         for piece in split.pieces:
             if _is_wat(piece.path):
@@ -131,9 +131,7 @@ def _is_wat(path: str) -> bool:
     return re.search(r"\.wat(\.gz)?$", posixpath.basename(path)) is not None
 
 
-def _batch(
-    held: list[Member], path: str, snapshot: str, source: str
-) -> Iterator[Document | Rejected | pa.RecordBatch]:
+def _batch(held: list[Member], path: str, snapshot: str, source: str) -> Iterator[Document | Rejected | pa.RecordBatch]:
     if not held:
         return
     room = np.frombuffer(b"".join(member.data for member in held), np.uint8)
@@ -206,7 +204,7 @@ def _from_arc(record: Record, snapshot: str) -> Document | _NoPage:
     found = ARC_HEADER.match(record.data)
     if found is None:
         return _NoPage("bad_header")
-    url = found[1].decode("utf-8", "replace")
+    url = header_text(found[1])
     scheme = url.partition(":")[0].lower()
     if scheme in ("filedesc", "dns"):
         return _NoPage(f"type_{scheme}")

@@ -19,7 +19,7 @@ from corpus.sources.compressed import decompressed
 from corpus.sources.decode import decode_text, is_utf8
 from corpus.sources.json_lines import PACKINGS, PLAIN, is_packed, ranges, raw_line, read_lines
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
-from corpus.sources.rows import Columns, plain, place_id
+from corpus.sources.rows import Columns, place_id, plain
 from corpus.sources.source import Source
 
 _ROWS = 256  # of a Parquet file in memory at once

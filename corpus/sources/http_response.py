@@ -77,15 +77,19 @@ def parse_response(message: bytes, limit: int) -> Response | None:
     return Response(int(status[1]), fields, body, cut)
 
 
+def header_text(block: bytes) -> str:
+    """Bytes of a header: UTF-8, or Latin-1 where they are not that."""
+    try:
+        return block.decode("utf-8")
+    except UnicodeDecodeError:
+        return block.decode("latin-1")
+
+
 def header_fields(block: bytes) -> dict[str, list[str]]:
     """Values by lower-case name of `Name: value` lines; a line that begins with a space continues the one before."""
     fields: dict[str, list[str]] = {}
     values: list[str] = []
-    try:
-        text = block.decode("utf-8")
-    except UnicodeDecodeError:
-        text = block.decode("latin-1")
-    for line in text.split("\n"):
+    for line in header_text(block).split("\n"):
         name, colon, value = line.partition(":")
         if line[:1] in (" ", "\t"):
             if values and (more := line.strip()):

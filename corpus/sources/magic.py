@@ -36,7 +36,9 @@ _MAGIC = (
     (b"\xca\xfe\xba\xbe", "application/java"),
 )
 _FTYP = slice(4, 8)  # of an MP4, MOV or HEIC file
-_PRINTABLE = frozenset({b"BM", b"MZ", b"ID3", b"CWS", b"FWS", b"OTTO", b"RIFF", b"wOF", b"BZh", b"GIF8", b"OggS", b"MM\0*"})
+_PRINTABLE = frozenset(
+    {b"BM", b"MZ", b"ID3", b"CWS", b"FWS", b"OTTO", b"RIFF", b"wOF", b"BZh", b"GIF8", b"OggS", b"MM\0*"}
+)
 _CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 

@@ -1,9 +1,11 @@
 """The members of a gzip file, each unpacked as a whole."""
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any, cast
 
 from isal import isal_zlib
+
+InflateError: type[Exception] = cast(Any, isal_zlib).error  # its stub gives it another type
 
 _CHUNK = 1 << 22
 _WINDOW = 1 << 14  # fed at a time: what is fed beyond a member's end is copied
@@ -31,7 +33,7 @@ def members(file: IO[bytes], start: int, limit: int) -> Iterator[tuple[int, byte
             window = packed[at : at + _WINDOW]
             try:
                 part = inflater.decompress(window)
-            except isal_zlib.error:
+            except InflateError:
                 break
             used = len(window) - len(inflater.unused_data)
             at, place, size = at + used, place + used, size + len(part)

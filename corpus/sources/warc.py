@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import IO, NamedTuple
 
 from corpus.schema import Origin, Rejected
+from corpus.sources.archive_stream import RecordStream, read_again
 from corpus.sources.members import members
-from corpus.sources.record_stream import RecordStream, read_again
 
 MAX_HEADER_BYTES = 1 << 20
 ARC_HEADER = re.compile(rb"([A-Za-z][\w+.-]*:[^\n]*?) (\S+) (\d{8,17}) ([^\n]*?) ?(\d{1,18})[ \t]*\r?\n")
@@ -102,9 +102,10 @@ def read_members(file: IO[bytes], path: str, limit: int) -> Iterator["Member | R
     """What `read_records` gives, but members of a gzip file that look like one record as they are, so that the work on
     them can be done on many at a time: `as_record` makes the record of such a member. What is in another form than a
     record a member, is damaged, or not packed, is read by the record."""
-    place, number, at_least = 0, 0, 1
+    begin, number, at_least = 0, 0, 1
     while True:
-        for place, data in members(file, place, limit + MAX_HEADER_BYTES):
+        place = begin
+        for place, data in members(file, begin, limit + MAX_HEADER_BYTES):
             if data is None or not _looks_whole(data, limit):
                 break
             yield Member(place, number, data)
@@ -112,10 +113,10 @@ def read_members(file: IO[bytes], path: str, limit: int) -> Iterator["Member | R
         else:
             if number:
                 return
-        following = yield from _read(RecordStream(file, place), path, limit, number, at_least)
+        following = yield from _read(RecordStream(file, place, is_gzip=number > 0), path, limit, number, at_least)
         if following is None:
             return
-        place, number = following
+        begin, number = following
         at_least *= 2  # a file in another form is soon read by the record alone
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.schema import ORIGIN_TYPE, SCHEMA
 from corpus.text.buffers import Bytes
 from corpus.text.hashing import load64
@@ -60,16 +60,16 @@ def scan(room: Bytes, ends: Spans) -> Spans:
     return spans
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _same(room: Any, begin: Any, word: Any) -> Any:
     """Whether these bytes stand at `begin`."""
-    for i in range(len(word)):
+    for i in range(len(word)):  # noqa: SIM110 (slower as all(...) in a kernel)
         if room[begin + i] != word[i]:
             return False
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is(room: Any, begin: Any, end: Any, word: Any) -> Any:
     """Whether room[begin:end] is this lower-case word in any case."""
     if end - begin != len(word):
@@ -83,7 +83,7 @@ def _is(room: Any, begin: Any, end: Any, word: Any) -> Any:
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _number(room: Any, begin: Any, end: Any) -> Any:
     """The number that room[begin:end] is, -1 where it is not all digits."""
     found = np.int64(0)
@@ -94,7 +94,7 @@ def _number(room: Any, begin: Any, end: Any) -> Any:
     return found if begin < end <= begin + 18 else np.int64(-1)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _milliseconds(room: Any, begin: Any, end: Any) -> Any:
     """Since 1970 of "2019-07-16T01:02:03Z", -1 for another form or a time before 1970."""
     if end - begin != 20:
@@ -102,10 +102,12 @@ def _milliseconds(room: Any, begin: Any, end: Any) -> Any:
     for place, mark in ((4, 45), (7, 45), (10, 84), (13, 58), (16, 58), (19, 90)):
         if room[begin + place] != mark:
             return np.int64(-1)
-    year, month, day = _number(room, begin, begin + 4), _number(room, begin + 5, begin + 7), _number(room, begin + 8, begin + 10)
-    hour, minute, second = (
-        _number(room, begin + 11, begin + 13), _number(room, begin + 14, begin + 16), _number(room, begin + 17, begin + 19)
-    )  # fmt: skip
+    year = _number(room, begin, begin + 4)
+    month = _number(room, begin + 5, begin + 7)
+    day = _number(room, begin + 8, begin + 10)
+    hour = _number(room, begin + 11, begin + 13)
+    minute = _number(room, begin + 14, begin + 16)
+    second = _number(room, begin + 17, begin + 19)
     if year < 1970 or not 1 <= month <= 12 or not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59):
         return np.int64(-1)
     last = 30 + (month + month // 8) % 2
@@ -122,7 +124,7 @@ def _milliseconds(room: Any, begin: Any, end: Any) -> Any:
     return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _header(room: Any, begin: Any, end: Any, row: Any) -> Any:
     """Where the content of a plain record begins; -1 for another form."""
     if end - begin < 16 or not _same(room, begin, b"WARC/1."):
@@ -191,7 +193,7 @@ def _header(room: Any, begin: Any, end: Any, row: Any) -> Any:
     return -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _scan(room: Any, ends: Any, spans: Any) -> None:
     for n in range(len(spans)):
         row = spans[n]
@@ -221,7 +223,7 @@ def _scan(room: Any, ends: Any, spans: Any) -> None:
         row[PLAIN] = state == 0 and seen
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _gather(room: Any, spans: Any, field: Any, head: Any, out: Any, offsets: Any) -> None:
     at = 0
     for n in range(len(spans)):

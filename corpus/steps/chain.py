@@ -116,7 +116,7 @@ def compose_lines(before: pa.Array, after: pa.Array) -> pa.Array:
     if before.null_count == len(before):
         return after
     composed: list[Any] = [
-        new if old is None or new is None else [old[line] for line in new]
+        new if old is None or new is None else [old[line] for line in new if old]  # an empty text has a line too
         for old, new in zip(before.to_pylist(), after.to_pylist(), strict=True)
     ]
     return pa.array(composed, SCHEMA.field("kept_lines").type)

@@ -242,8 +242,10 @@ class DropDuplicateIds:
     def _second_ids(self, part: int, again: dict[int, bool]) -> dict[int, str]:
         """Of the rows whose id an earlier document has, those that get another id."""
         ids: dict[int, str] = {}
+        if self.source is None:
+            return ids
         first = 0
-        for batch in read_part(self.output.data(part)) if self.source else ():
+        for batch in read_part(self.output.data(part)):
             for row in (row for row in again if first <= row < first + batch.num_rows):
                 if other := self.source.second_id(batch.slice(row - first, 1).to_pylist()[0]):
                     ids[row] = other

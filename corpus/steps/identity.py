@@ -115,7 +115,7 @@ def score_keys(step: Step, source: StepFolder) -> dict[str, str]:
             dedup = step.dedup.identity() if step.dedup else None
             keys[named.key] = digest_of([source.manifest_digest(), dedup, *seen, named.score_identity()])
             writes = frozenset(named.filter.score_names()) & frozenset(SCHEMA.names)
-            before.append((writes, named.score_identity()))
+            before.append((writes, keys[named.key]))  # which knows what that filter looked at in its turn
         else:
             before.append((frozenset(SCHEMA.names), named.identity()))
     return keys
@@ -157,7 +157,7 @@ def versions() -> dict[str, str]:
     for package in (
         "corpus",
         "fasttext-numpy2-wheel",
-        "fastwarc",
+        "isal",
         "pyarrow",
         "resiliparse",
         "lxml",

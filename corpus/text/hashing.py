@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from corpus.kernel import kernel
 from corpus.text.buffers import Bytes, Offsets
 
 Hashes = npt.NDArray[np.uint64]
@@ -57,17 +58,17 @@ trailing_zeros: Any = _trailing_zeros
 """For kernels: how many low bits of a uint64 other than 0 are 0."""
 
 
-@njit(inline="always")
+@kernel
 def _rotate(x: Any, bits: Any) -> Any:
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
 
 
-@njit(inline="always")
+@kernel
 def _round(accumulator: Any, word: Any) -> Any:
     return _rotate(accumulator + word * _P2, 31) * _P1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def hash_bytes(data: Any, start: Any, end: Any, seed: Any) -> Any:
     """XXH64 of data[start:end] with a uint64 seed; for use in other kernels."""
     seed = np.uint64(seed)
@@ -102,7 +103,7 @@ def hash_bytes(data: Any, start: Any, end: Any, seed: Any) -> Any:
     return h ^ (h >> np.uint64(32))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _hash_rows(data: Any, offsets: Any, seed: Any, out: Any) -> None:
     for row in range(len(out)):
         out[row] = hash_bytes(data, offsets[row], offsets[row + 1], seed)
@@ -111,5 +112,7 @@ def _hash_rows(data: Any, offsets: Any, seed: Any, out: Any) -> None:
 def hash_rows(data: Bytes, offsets: Offsets, seed: int = 0) -> Hashes:
     """XXH64 of each row data[offsets[i]:offsets[i + 1]], shape (rows,); equal to `xxhash.xxh64_intdigest`."""
     out = np.empty(len(offsets) - 1, np.uint64)
+    data = data.view()
+    data.flags.writeable = False  # as some columns are: the kernel is compiled for one kind of array
     _hash_rows(data, offsets, np.uint64(seed), out)
     return out

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text import unicode
 from corpus.text.buffers import text_array, text_buffers
 from corpus.text.unicode import (
@@ -30,7 +30,7 @@ GROWTH = 3
 """A normalised line has at most 3/2 of the bytes of the line, plus this many: "İ" (2 bytes) becomes 3, "Ⱥ" too."""
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _ends_word(data: Any, start: Any, end: Any, at: Any, classes: Any) -> Any:
     """Whether the sigma at byte `at` of data[start:end] is final: Final_Sigma of the Unicode standard, table 3-17."""
     i = at
@@ -52,7 +52,7 @@ def _ends_word(data: Any, start: Any, end: Any, at: Any, classes: Any) -> Any:
     return before
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def normalize_line(data: Any, start: Any, end: Any, out: Any, at: Any, ascii: Any, classes: Any, lower: Any) -> Any:
     """Writes the normalised data[start:end] to out[at:] and gives the position behind it.
 
@@ -103,7 +103,7 @@ def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[
     return ascii, unicode.classes(), unicode.lower_case()
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _normalize_rows(data: Any, offsets: Any, out: Any, ends: Any, ascii: Any, classes: Any, lower: Any) -> None:
     at = 0
     for row in range(len(offsets) - 1):

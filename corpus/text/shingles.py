@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text import unicode
 from corpus.text.buffers import Bytes, Offsets
 from corpus.text.hashing import Hashes, load64, trailing_zeros
@@ -23,6 +23,10 @@ _BASE = np.uint64(0x2545F4914F6CDD1D)
 
 _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
+_FROM_A, _BEHIND_Z = _ONES * np.uint64(128 - ord("a")), _ONES * np.uint64(127 - ord("z"))
+_FROM_0, _BEHIND_9 = _ONES * np.uint64(128 - ord("0")), _ONES * np.uint64(127 - ord("9"))
+"""Added to eight bytes, each sets the high bits of those from a character on; wrong only after a byte above 127, by its
+carry."""
 
 
 def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
@@ -30,7 +34,7 @@ def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     return unicode.classes(), unicode.lower_case()
 
 
-@njit(inline="always")
+@kernel
 def mix(h: Any) -> Any:
     """MurmurHash3's 64-bit finaliser: every bit of the result depends on every bit of h."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -38,19 +42,13 @@ def mix(h: Any) -> Any:
     return h ^ (h >> np.uint64(33))
 
 
-@njit(inline="always")
-def _between(bytes8: Any, low: Any, high: Any) -> Any:
-    """The high bit of each of eight bytes that is low..high; wrong only after a byte above 127, by its carry."""
-    return (bytes8 + _ONES * np.uint64(128 - low)) & ~(bytes8 + _ONES * np.uint64(127 - high)) & _HIGH
-
-
-@njit(inline="always")
+@kernel
 def _fold(h: Any, x: Any) -> Any:
     h = (h ^ x) * _STEP
     return h ^ (h >> np.uint64(29))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def shingle(data: Any, start: Any, end: Any, n: Any, classes: Any, lower: Any, out: Any) -> Any:
     """Writes the shingle hashes of data[start:end] to `out`, room for (end - start) / 2 + 1; gives how many.
 
@@ -78,8 +76,9 @@ def shingle(data: Any, start: Any, end: Any, n: Any, classes: Any, lower: Any, o
             else:
                 for at in range(i, end):
                     word |= np.uint64(data[at]) << (np.uint64(8) * (at - i))
-            letters = _between(word | _ONES * np.uint64(0x20), ord("a"), ord("z"))
-            other = ~(letters | _between(word, ord("0"), ord("9"))) & _HIGH
+            small = word | _ONES * np.uint64(0x20)
+            letters = (small + _FROM_A) & ~(small + _BEHIND_Z) & _HIGH
+            other = ~(letters | (word + _FROM_0) & ~(word + _BEHIND_9)) & _HIGH
             word |= letters >> np.uint64(2)  # 0x80 -> 0x20, the difference of upper and lower case
             if other != 0:
                 size = trailing_zeros(other) >> np.uint64(3)
@@ -119,7 +118,7 @@ def shingle(data: Any, start: Any, end: Any, n: Any, classes: Any, lower: Any, o
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _shingle_rows(data: Any, offsets: Any, n: Any, classes: Any, lower: Any) -> Any:
     rows = len(offsets) - 1
     out = np.empty((offsets[rows] - offsets[0]) // 2 + rows, np.uint64)

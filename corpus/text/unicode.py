@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from corpus.kernel import kernel
 
 TABLE = "unicode.tsv"
 CODE_POINTS = 0x110000
@@ -61,7 +62,7 @@ def _tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     return bits, lower
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def decode(data: Any, i: Any) -> Any:
     """(code point, bytes) of the character that starts at byte i of valid UTF-8."""
     i = np.uint64(i)  # unsigned: numba then tests no index for being negative
@@ -77,7 +78,7 @@ def decode(data: Any, i: Any) -> Any:
     return (a & 0x07) << 18 | b << 12 | c << 6 | (np.int32(data[i + np.uint64(3)]) & 0x3F), 4
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def encode(point: Any, out: Any, at: Any) -> Any:
     """Writes the UTF-8 of a code point to out[at:]; gives the position behind it."""
     if point < 0x80:
@@ -98,7 +99,7 @@ def encode(point: Any, out: Any, at: Any) -> Any:
     return at + 2
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def previous(data: Any, i: Any) -> Any:
     """First byte of the character that ends before byte i of valid UTF-8."""
     i -= 1

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from corpus.kernel import kernel
 from corpus.text.unicode import SPACE, decode
 
 LINE_FEED = 10
@@ -12,7 +12,7 @@ _FNV_BASIS = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def find_words(data: Any, start: Any, end: Any, classes: Any, hashes: Any, lengths: Any, feeds: Any) -> Any:
     """Hash, length and place of each word of data[start:end], valid UTF-8; gives the number of words.
 

@@ -14,13 +14,15 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from ctypes import c_bool
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from multiprocessing.context import BaseContext
 from typing import Any, Protocol, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from corpus import compiling
 from corpus.errors import UserError
 from pipelines.engine.progress import Progress
 
@@ -107,6 +109,8 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
             for number in range(len(tasks)):
                 start(number, second=False)
             while len(results) + len(failed) < len(tasks):
+                if _compiles().value:
+                    compiling.say()
                 try:
                     number, future, second = ended.get(timeout=TICK_SECONDS)
                 except queue.Empty:
@@ -200,7 +204,20 @@ def _drop_all() -> None:
 
 
 def _pool(workers: int, tasks_per_worker: int = 0) -> ProcessPool:
-    return ProcessPool(max_workers=workers, max_tasks=tasks_per_worker, initializer=_start_worker, context=_context())
+    return ProcessPool(
+        max_workers=workers,
+        max_tasks=tasks_per_worker,
+        initializer=_start_worker,
+        initargs=(_compiles(),),
+        context=_context(),
+    )
+
+
+@cache
+def _compiles() -> Any:
+    """A truth value that a worker sets when it has to compile a kernel; without a lock, which a killed worker would
+    hold for ever."""
+    return _context().RawValue(c_bool)
 
 
 def _context() -> BaseContext:
@@ -210,7 +227,8 @@ def _context() -> BaseContext:
     return context
 
 
-def _start_worker() -> None:
+def _start_worker(compiles: Any) -> None:
+    compiling.ask(lambda: setattr(compiles, "value", True))
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # One part keeps one core busy; Arrow's own threads would only compete with the other workers.
     import pyarrow

@@ -37,6 +37,7 @@ class Process:
     Attributes:
         before: the stage of each source that makes its documents.
         homes: for each source, the folder that gets the step's folder.
+        across: the step is one of `across` in the recipe.
         target: the step's folder instead, where a person names one.
     """
 
@@ -44,12 +45,15 @@ class Process:
     sources: tuple[str, ...]
     before: tuple[DocumentStage, ...]
     homes: tuple[str, ...]
+    across: bool = False
     target: str | None = None
     _finished: bool = field(default=False, init=False)  # stays so
 
     @property
     def name(self) -> str:
-        return f"{self.sources[0] if len(self.sources) == 1 else 'across'}/{self.step.name}"
+        across = ("across",) if self.across else ()  # rules of a source may be of the same name
+        alone = self.sources if len(self.sources) == 1 else ()
+        return "/".join((*across, *alone, self.step.name))
 
     @property
     def inputs(self) -> tuple[Stage, ...]:

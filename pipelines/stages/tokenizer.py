@@ -51,12 +51,14 @@ class Tokenizer:
 
     def check(self) -> None:
         model = self.section.model
-        if model is None:
-            return
-        if not exists(model):
-            raise UserError(f"tokenizer model {model} does not exist: give its path, or leave out `model` to train one")
-        check_special(model, self.section.bos, self.section.eos)
-        self._check_token_folders()
+        if model is not None:
+            if not exists(model):
+                raise UserError(
+                    f"tokenizer model {model} does not exist: give its path, or leave out `model` to train one"
+                )
+            check_special(model, self.section.bos, self.section.eos)
+        if self.finished():
+            self._check_token_folders()
 
     def _check_token_folders(self) -> None:
         """Refuses token folders of another tokenizer before the recipe's own documents are tokenised."""

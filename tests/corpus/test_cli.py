@@ -14,7 +14,7 @@ from corpus.cli import main
         (["extract", "books", "{out}", "{out}"], "does not exist"),
         (["extract", "magazines", "{raw}", "{out}"], "unknown source magazines"),
         (["filter", "{raw}", "{out}", "--rule", "length"], "has no meta/manifest.json"),
-        (["filter", "{raw}", "{out}", "--rule", "exact"], "--rule exact is not a filter"),
+        (["filter", "{raw}", "{out}", "--rule", "exact"], "--rule exact is a dedup, not a filter"),
         (["show", "nothing://x"], "nothing://x/meta/manifest.json cannot be reached: Protocol not known: nothing"),
         (["tokenize", "{raw}", "{out}", "--model", "m", "--name", "a/b"], "--name 'a/b' begins the name of a folder"),
         (["shards", "cat", "{raw}"], "raw is not a shard: give one of the .tok files"),

@@ -22,11 +22,13 @@ def write_parts(folder: Path, sizes: list[int]) -> list[TokenPart]:
     parts = []
     for number, size in enumerate(sizes):
         documents = [
-            Document(f"books:test:{number}/{row}", text, "books", Origin("f", record=row))
+            Document(f"books:test:{number}/{row}", text, Origin("f", record=row))
             for row, text in enumerate(texts(number, size) if size else [])
         ]
         path = str(folder / f"part-{number:05d}.parquet")
-        parts.append(TokenPart(number, path, write_part(path, SCHEMA, iter([document_batch(documents)])), size))
+        parts.append(
+            TokenPart(number, path, write_part(path, SCHEMA, iter([document_batch(documents, "books")])), size)
+        )
     return parts
 
 

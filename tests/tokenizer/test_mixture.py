@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import DamagedFile, UserError
+from corpus.llama import TABLE_1
 from corpus.storage import read_json, write_json
 from tokenizer.index import IndexedShard, TokenIndex
 from tokenizer.mixture import (
     MAX_PERIOD,
-    TABLE_1,
     Mixture,
     MixtureSource,
     Schedule,
@@ -190,7 +190,7 @@ def table_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_table_1_at_full_size(table_1: dict[str, str], total: int) -> None:
     made = make_mixture(TABLE_1_SHARES, table_1, total)
     for use in made.usage():
-        paper = float(TABLE_1[use.name][1])
+        paper = float(TABLE_1[use.name].epochs)
         # The paper's epochs are rounded, and so are the tokens above.
         assert float(use.epochs) == pytest.approx(paper * total / 1.4e12, abs=0.006)
         assert use.drawn - use.repeated + use.unused == use.available
@@ -206,8 +206,8 @@ def test_the_table_beside_table_1(table_1: dict[str, str]) -> None:
     ]  # fmt: skip
     cells = {line.split()[0]: line.split()[1:] for line in lines}
     assert list(cells) == sorted(UNIQUE)
-    for name, (share, epochs) in TABLE_1.items():
-        assert (cells[name][1], cells[name][4], cells[name][5]) == (share, epochs, epochs)
+    for name, paper in TABLE_1.items():
+        assert (cells[name][1], cells[name][4], cells[name][5]) == (paper.share, paper.epochs, paper.epochs)
     assert cells["github"] == [
         "4.5%", "4.5%", "63,000,000,512", "98,400,000,000", "0.64", "0.64", "0", "35,399,999,488"
     ]  # fmt: skip

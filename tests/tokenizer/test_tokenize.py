@@ -206,9 +206,9 @@ def test_a_vocabulary_that_needs_four_bytes(model_path: str, tmp_path: Path) -> 
     model = tmp_path / "wide.model"
     model.write_bytes(data)
     added = "".join(more[63_990:64_000])
-    document = Document("books:test:0/0", f"the thing {added}", "books", Origin("f"))
+    document = Document("books:test:0/0", f"the thing {added}", Origin("f"))
     path = str(tmp_path / "part.parquet")
-    part = TokenPart(0, path, write_part(path, SCHEMA, iter([document_batch([document])])), 1)
+    part = TokenPart(0, path, write_part(path, SCHEMA, iter([document_batch([document], "books")])), 1)
     tokenize_parts(TokenizeTask(0, (part,), str(tmp_path), str(model), STEP, heldout=1 << 60))
     processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
     shard = Shard(str(tmp_path / "shard-00000.tok"))

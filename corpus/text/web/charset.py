@@ -36,16 +36,16 @@ _CODECS = {
     "iso-2022-jp": "iso2022_jp", "iso-2022-kr": "iso2022_kr", "hz-gb-2312": "hz", "hz": "hz",
     "x-mac-cyrillic": "mac-cyrillic", "mac-cyrillic": "mac-cyrillic", "x-mac-ukrainian": "mac-cyrillic",
 }  # fmt: skip
-_LATIN = frozenset(
+_LATIN = (
     "cp1250 cp1252 cp1254 cp1257 cp1258 cp850 cp852 cp437 mac-roman mac-centraleurope iso8859-2 iso8859-3 iso8859-4 "
-    "iso8859-9 iso8859-10 iso8859-13 iso8859-14 iso8859-15 iso8859-16".split()
+    "iso8859-9 iso8859-10 iso8859-13 iso8859-14 iso8859-15 iso8859-16"
 )
 
 
 def decode_html(body: bytes, declared: str | None) -> tuple[str, str]:
     """(text, Python's name of its encoding). Bytes that the encoding does not have become U+FFFD.
 
-    In this order, right on each of 40 made-up pages and better than a browser's on real ones (docs/sources/commoncrawl.md):
+    In this order, right where a browser's is not (docs/sources/commoncrawl.md):
 
     1. a byte order mark;
     2. UTF-16 where every second byte of the beginning is 0, or where `declared` says so and there are zeros;
@@ -62,16 +62,17 @@ def decode_html(body: bytes, declared: str | None) -> tuple[str, str]:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace"), encoding
     header = _codec(declared or "")
-    if encoding := _utf16(body[:_ZERO_BYTES], said=(header or "").startswith("utf-16")):
-        return body.decode(encoding, "replace"), encoding
+    if utf16 := _utf16(body[:_ZERO_BYTES], said=(header or "").startswith("utf-16")):
+        return body.decode(utf16, "replace"), utf16
     meta = _codec(_meta_label(body[:HEAD_BYTES]))
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         pass
     else:
-        encoding = _seven_bits(body, (header, meta)) if text.isascii() else None
-        return (body.decode(encoding, "replace"), encoding) if encoding else (text, "utf-8")
+        if text.isascii() and (seven_bits := _seven_bits(body, (header, meta))):
+            return body.decode(seven_bits, "replace"), seven_bits
+        return text, "utf-8"
     text = body.decode("utf-8", "replace")
     beyond_ascii = len(body.translate(None, _ASCII))
     bad = text.count("\ufffd") - body.count(b"\xef\xbf\xbd")
@@ -127,9 +128,10 @@ def _seven_bits(body: bytes, labels: tuple[str | None, ...]) -> str | None:
 
 
 def _utf16(head: bytes, said: bool) -> str | None:
-    """Which UTF-16 the zeros of the first bytes show: in markup every second byte is one."""
+    """Which UTF-16 the zeros of the first bytes show: in markup every second byte is one, in other scripts' text few."""
     even, odd = head[::2].count(0), head[1::2].count(0)
-    enough = 1 if said else len(head) // 5
+    begins_a_tag = head.startswith((b"<\0", b"\0<"))
+    enough = 1 if said or begins_a_tag else len(head) // 5
     if max(even, odd) < max(1, enough) or min(even, odd) * 4 > max(even, odd):
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
@@ -142,6 +144,6 @@ def _detected(body: bytes, beyond_ascii: int) -> str:
         sample = body
     name = (detect_encoding(sample, max_len=_SAMPLE_BYTES, html5_compatible=False) or "").lower()
     encoding = _codec(name)
-    if encoding is None or encoding.startswith("utf-") or (beyond_ascii < _FEW and encoding in _LATIN):
+    if encoding is None or encoding.startswith("utf-") or (beyond_ascii < _FEW and encoding in _LATIN.split()):
         return "cp1252"
     return encoding

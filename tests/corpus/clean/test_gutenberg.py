@@ -131,8 +131,8 @@ def test_any_mixture(lines: list[str]) -> None:
 
 def test_batches() -> None:
     texts = [OLD_HEADER + BOOK, "plain"]
-    documents = [Document(str(n), text, "books", Origin("f")) for n, text in enumerate(texts)]
-    cleaned = Gutenberg().clean(document_batch(documents))
+    documents = [Document(str(n), text, Origin("f")) for n, text in enumerate(texts)]
+    cleaned = Gutenberg().clean(document_batch(documents, "books"))
     assert cleaned.text.to_pylist() == [BOOK, "plain"]
     assert cleaned.reason.null_count == 2
 

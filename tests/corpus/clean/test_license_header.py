@@ -131,7 +131,7 @@ def test_only_a_beginning_is_removed(tokens: list[str]) -> None:
 def test_real_repositories(shared_data: Path) -> None:
     root = str(shared_data / "github")
     source = Github()
-    records = [r for split in source.plan(list_files(root)) for r in source.read(root, split)]
+    records = [r for split in source.splits(list_files(root)) for r in source.read(root, split)]
     java = [
         r.text
         for r in records

@@ -85,10 +85,10 @@ def test_reasons() -> None:
 def test_batches_use_the_language_of_each_document() -> None:
     text = "a\n== Weblinks ==\nb"
     documents = [
-        Document(str(n), body, "wikipedia", Origin("f"), language=language)
+        Document(str(n), body, Origin("f"), language=language)
         for n, (language, body) in enumerate([("de", text), ("en", text), (None, text), ("de", "{{x}}")])
     ]
-    cleaned = Wikitext().clean(document_batch(documents))
+    cleaned = Wikitext().clean(document_batch(documents, "wikipedia"))
     assert cleaned.reason.to_pylist() == [None, None, None, "empty"]
     assert cleaned.text.to_pylist()[:3] == ["a", "a\n\nWeblinks\nb", "a\n\nWeblinks\nb"]
 
@@ -134,7 +134,7 @@ MARKS = re.compile(r"\[\[|\]\]|\{\{|\}\}|\{\||</?ref|'''|https?://|^[|!]|&[a-z]+
 
 def real_pages(root: Path) -> list[Document]:
     source = Wikipedia()
-    splits = source.plan(list_files(str(root)))
+    splits = source.splits(list_files(str(root)))
     return [r for split in splits for r in source.read(str(root), split) if isinstance(r, Document)]
 
 

@@ -14,8 +14,8 @@ Shape = tuple[int, int, int, int]
 SHAPES: list[Shape] = [(1, 4000, 1, 0), (3, 7, 5, 1), (13, 2, 64, 2)]
 
 
-def documents(texts: Iterable[str], source: str = "s", url: str | None = None) -> list[Document]:
-    return [Document(f"{source}:{i}", text, source, Origin("f"), url=url) for i, text in enumerate(texts)]
+def documents(texts: Iterable[str], url: str | None = None) -> list[Document]:
+    return [Document(f"s:{i}", text, Origin("f"), url=url) for i, text in enumerate(texts)]
 
 
 def regroup(blocks: Iterable[Block], order: random.Random) -> dict[int, list[pa.RecordBatch]]:
@@ -44,7 +44,7 @@ def run(rule: Dedup, docs: Sequence[Document], shape: Shape = SHAPES[0], group: 
     count, rows, _, seed = shape
     dealt = random.Random(seed).sample(list(docs), len(docs))
     spread = [dealt[i::count] for i in range(count)]
-    parts = [[document_batch(part[i : i + rows]) for i in range(0, len(part), rows)] for part in spread]
+    parts = [[document_batch(part[i : i + rows], "s") for i in range(0, len(part), rows)] for part in spread]
     refs = [PartRef(i, 0, group) for i in range(count)]
     decisions = decide(rule, refs, parts, shape)
     result = {}

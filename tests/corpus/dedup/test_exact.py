@@ -27,21 +27,19 @@ def test_priority_beats_the_hash_of_the_id() -> None:
     for better in (first, second):
         refs = [PartRef(index, priority=0 if d is better else 1) for index, d in enumerate(docs)]
         blocks = [
-            b for ref, d in zip(refs, docs, strict=True) for b in Exact().sign(ref, iter([document_batch([d])]), 1)
+            b for ref, d in zip(refs, docs, strict=True) for b in Exact().sign(ref, iter([document_batch([d], "s")]), 1)
         ]
         (dropped,) = [part for part, _ in Exact().rounds()[0].decide([b for _, b in blocks], 0)]
         assert docs[dropped] is not better
 
 
 def test_by_url() -> None:
-    docs = [
-        Document(f"c4:{i}", str(i), "c4", Origin("f"), url=url) for i, url in enumerate(["u", "u", "v", None, None])
-    ]
+    docs = [Document(f"c4:{i}", str(i), Origin("f"), url=url) for i, url in enumerate(["u", "u", "v", None, None])]
     kept = {i for i, (reason, _, _) in run(Exact(on="url"), docs).items() if reason is None}
     assert kept == {lowest(["c4:0", "c4:1"]), "c4:2", "c4:3", "c4:4"}
 
 
 def test_estimate_is_honest() -> None:
-    batch = document_batch(documents(str(i) for i in range(500)))
+    batch = document_batch(documents(str(i) for i in range(500)), "s")
     given = sum(block.nbytes for _, block in Exact().sign(PartRef(0), iter([batch]), 4))
     assert given / 2 <= Exact().estimate(500, batch["text"].nbytes) <= given * 2

@@ -68,7 +68,7 @@ def test_default_is_300_characters_not_bytes() -> None:
 
 def dropped(rule: Lines, refs: list[PartRef]) -> set[int]:
     """Parts that lose the one line that every part has."""
-    parts = [[document_batch(documents([f"the line\nown {i}"]))] for i in range(len(refs))]
+    parts = [[document_batch(documents([f"the line\nown {i}"]), "s")] for i in range(len(refs))]
     return set(decide(rule, refs, parts, SHAPES[1]))
 
 
@@ -83,7 +83,7 @@ def test_window_compares_consecutive_parts_only() -> None:
 
 
 def test_decisions_are_hashes_and_may_come_unsorted() -> None:
-    docs = [document_batch(documents(["a\nb\nc", "a\nb\nd"]))]
+    docs = [document_batch(documents(["a\nb\nc", "a\nb\nd"]), "s")]
     rule = Lines(min_chars=0)
     table = decide(rule, [PartRef(0)], [docs], SHAPES[0])[0]
     assert table.schema == pa.schema([("hash", pa.uint64())])
@@ -120,6 +120,6 @@ def test_real_wet(shared_data: Path) -> None:
 
 
 def test_estimate_is_honest(shared_data: Path) -> None:
-    batch = document_batch(documents(wet_texts(shared_data / "commoncrawl")))
+    batch = document_batch(documents(wet_texts(shared_data / "commoncrawl")), "s")
     given = sum(block.nbytes for _, block in Lines().sign(PartRef(0), iter([batch]), 4))
     assert given / 2 <= Lines().estimate(batch.num_rows, batch["text"].nbytes) <= given * 2

@@ -61,7 +61,7 @@ def test_priority_beats_the_hash_of_the_id() -> None:
         blocks = [
             block
             for index, priority in enumerate(priorities)
-            for block in rule.sign(PartRef(index, priority), iter([document_batch(documents([text]))]), 1)
+            for block in rule.sign(PartRef(index, priority), iter([document_batch(documents([text]), "s")]), 1)
         ]
         for step in rule.rounds():
             blocks = list(step.decide([block for _, block in blocks], 1))
@@ -87,7 +87,7 @@ def test_bands_and_rows_go_together_and_fit() -> None:
 
 @pytest.mark.parametrize("documents_in", [1, 500])
 def test_estimate_is_honest(documents_in: int) -> None:
-    docs = [document_batch(documents(clusters(documents_in, 1, 0)))]
+    docs = [document_batch(documents(clusters(documents_in, 1, 0)), "s")]
     given = sum(block.nbytes for _, block in Near().sign(PartRef(0), iter(docs), 4))
     assert given / 2 <= Near().estimate(documents_in, docs[0]["text"].nbytes) <= given * 2
 
@@ -97,7 +97,7 @@ def test_mccormick(shared_data: Path, name: str) -> None:
     """Each .truth line is a pair of copies: one of each pair goes, and nothing else does."""
     folder = shared_data / "labelled/MinHash/neardup-mccormick"
     lines = [line.split(" ", 1) for line in (folder / f"{name}.train").read_text("utf-8").splitlines()]
-    docs = [Document(identity, text, "m", Origin("f")) for identity, text in lines]
+    docs = [Document(identity, text, Origin("f")) for identity, text in lines]
     truth = [line.split() for line in (folder / f"{name}.truth").read_text("utf-8").splitlines()]
     for rule in (Near(), Near(bands=14, rows=8)):
         gone = {i for i, (reason, _, _) in run(rule, docs, SHAPES[1]).items() if reason}
@@ -105,7 +105,7 @@ def test_mccormick(shared_data: Path, name: str) -> None:
 
 
 def test_decisions_are_rows() -> None:
-    docs = [document_batch(documents(["a b c", "a b c"]))]
+    docs = [document_batch(documents(["a b c", "a b c"]), "s")]
     rule = Near()
     blocks = list(rule.sign(PartRef(3), iter(docs), 1))
     for step in rule.rounds():

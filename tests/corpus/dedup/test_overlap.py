@@ -87,7 +87,7 @@ def gutenberg(folder: Path, pattern: str) -> list[Document]:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
-        docs.append(Document(str(path.relative_to(folder)), text, "books", Origin("f")))
+        docs.append(Document(str(path.relative_to(folder)), text, Origin("f")))
     return docs
 
 
@@ -104,6 +104,6 @@ def test_editions_of_books(shared_data: Path) -> None:
 
 
 def test_estimate_is_honest(shared_data: Path) -> None:
-    batch = document_batch(gutenberg(shared_data / "gutenberg", "*_*/*.txt"))
+    batch = document_batch(gutenberg(shared_data / "gutenberg", "*_*/*.txt"), "books")
     given = sum(block.nbytes for _, block in Overlap().sign(PartRef(0), iter([batch]), 1))
     assert given / 2 <= Overlap().estimate(batch.num_rows, batch["text"].nbytes) <= given * 2

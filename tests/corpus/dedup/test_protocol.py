@@ -24,7 +24,7 @@ def test_rounds_and_sign_survive_pickle(rule: Dedup) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_no_documents_and_empty_documents(rule: Dedup) -> None:
-    empty = document_batch([])
+    empty = document_batch([], "s")
     assert decide(rule, [PartRef(0), PartRef(1)], [[], [empty]], SHAPES[1]) == {}
     assert rule.apply(empty, 0, None).reason.to_pylist() == []
     assert len(run(rule, documents(["", ""]))) == 2

@@ -17,7 +17,7 @@ from corpus.demo import github
 from corpus.demo.commoncrawl import SNAPSHOTS
 from corpus.demo.languages import LANGUAGES
 from corpus.demo.raw import make
-from corpus.recipe import SOURCES, load_class
+from corpus.registry import find_source, sources
 from corpus.schema import Document, Rejected
 from corpus.sources.raw import list_files
 
@@ -51,10 +51,10 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(folder: Path, name: str) -> tuple[list[Document], Counter[str]]:
-    source = load_class(SOURCES[name])()
+    source = find_source(name)()
     documents, reasons = [], Counter[str]()
-    for split in source.plan(list_files(str(folder))):  # type: ignore[attr-defined]
-        for record in source.read(str(folder), split):  # type: ignore[attr-defined]
+    for split in source.splits(list_files(str(folder))):
+        for record in source.read(str(folder), split):
             if isinstance(record, Rejected):
                 reasons[record.reason] += record.records
             else:
@@ -62,7 +62,7 @@ def read(folder: Path, name: str) -> tuple[list[Document], Counter[str]]:
     return documents, reasons
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", [source.name for source in sources()])
 def test_documents_and_reasons_of_each_source(raw: Path, name: str) -> None:
     documents, reasons = read(raw / name, name)
     assert len(documents) >= DOCUMENTS[name]

@@ -65,7 +65,7 @@ def test_thresholds_only_decide() -> None:
     text = batch("a" * 150)
     assert Code().score(text) == Code(max_mean_line_length=200).score(text)
     assert decide(Code(max_mean_line_length=200), "a" * 150) == [None]
-    assert Code.thresholds == Code.model_fields.keys()
+    assert Code.threshold_fields() == Code.model_fields.keys()
 
 
 def test_a_row_without_scores_has_no_reason() -> None:

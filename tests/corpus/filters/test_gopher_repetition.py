@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.filters.gopher_repetition import SCORES, GopherRepetition
+from corpus.filters.gopher_repetition import GopherRepetition
+
+SCORES = (
+    "duplicate_lines",
+    "duplicate_paragraphs",
+    "duplicate_line_chars",
+    "duplicate_paragraph_chars",
+    *(f"top_{n}gram" for n in (2, 3, 4)),
+    *(f"duplicate_{n}gram" for n in (5, 6, 7, 8, 9, 10)),
+)
+"""In the order of Rae et al. 2021, table A1."""
 
 
 def batch(*texts: str) -> pa.RecordBatch:
@@ -114,7 +124,8 @@ def test_thresholds_are_those_of_the_paper_and_inclusive() -> None:
     for name, limit in zip(SCORES, table, strict=True):
         above = exact | {name: [limit + 0.0001]}
         assert rule.decide(pa.RecordBatch.from_pydict(above)).to_pylist() == [name]
-    assert set(rule.thresholds) == set(GopherRepetition.model_fields)
+    assert GopherRepetition.score_names() == SCORES
+    assert GopherRepetition.threshold_fields() == set(GopherRepetition.model_fields)
 
 
 def test_a_slice_and_no_documents() -> None:

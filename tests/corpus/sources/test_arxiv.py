@@ -28,7 +28,7 @@ def tar(files: dict[str, bytes]) -> bytes:
 
 def read(root: Path, source: Arxiv | None = None) -> list[Document | Rejected]:
     source = source or Arxiv()
-    return [record for split in source.plan(list_files(str(root))) for record in source.read(str(root), split)]
+    return [record for split in source.splits(list_files(str(root))) for record in source.read(str(root), split)]
 
 
 def one(tmp_path: Path, name: str, data: bytes, source: Arxiv | None = None) -> Document | Rejected:
@@ -186,7 +186,7 @@ def test_real_submissions(shared_data: Path) -> None:
     zipped = documents["arxiv:arxiv-latex-cleaner/texv1"]
     assert "missing_inputs" not in zipped.metadata
     assert "\n\\input{figures/figure_included.t" not in zipped.text
-    assert document_batch(list(documents.values())).num_rows == 26
+    assert document_batch(list(documents.values()), "arxiv").num_rows == 26
     assert Counter(bool(clean_latex(d.text)) for d in documents.values()) == {True: 26}
 
 

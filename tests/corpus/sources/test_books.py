@@ -158,7 +158,7 @@ def test_real_books(shared_data: Path) -> None:
     """Numbers as in the folders' names; nothing lost; each decoded as the list of the data says."""
     root = shared_data / "gutenberg"
     files = list_files(str(root))
-    records = [record for split in Books().plan(files) for record in Books().read(str(root), split)]
+    records = [record for split in Books().splits(files) for record in Books().read(str(root), split)]
     assert [record.origin.file for record in records] == [file.path for file in files]
     assert all(isinstance(record, Document) for record in records)
     found = {r.origin.file: r for r in records if isinstance(r, Document)}

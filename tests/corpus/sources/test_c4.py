@@ -173,9 +173,7 @@ def as_parquet(rows: list[dict[str, Any]]) -> bytes:
     return sink.getvalue()
 
 
-ROWS = [
-    {"text": f"text {n}", "url": f"https://example.org/{n}", "timestamp": "2019-04-25T12:57:54Z"} for n in range(4)
-]
+ROWS = [{"text": f"text {n}", "url": f"https://example.org/{n}", "timestamp": "2019-04-25T12:57:54Z"} for n in range(4)]
 LINES = b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)
 
 

@@ -46,7 +46,7 @@ def tar(files: dict[str, bytes], comment: str | None = COMMIT) -> bytes:
 
 def read(root: Path, source: Github | None = None) -> list[Document | Rejected]:
     source = source or Github()
-    return [record for split in source.plan(list_files(str(root))) for record in source.read(str(root), split)]
+    return [record for split in source.splits(list_files(str(root))) for record in source.read(str(root), split)]
 
 
 def outcome(records: list[Document | Rejected]) -> list[str]:
@@ -228,7 +228,7 @@ def test_real_repositories(shared_data: Path) -> None:
     documents = [record for record in records if isinstance(record, Document)]
     licenses = {d.origin.file: d.license for d in documents}
     assert sorted(licenses.values()) == ["Apache-2.0", "Apache-2.0 OR MIT", "BSD-3-Clause", "MIT"]
-    assert document_batch(documents).num_rows == len({d.id for d in documents}) == 601
+    assert document_batch(documents, "github").num_rows == len({d.id for d in documents}) == 601
     assert any(
         d.id == "github:pallets/click@2c8cd3ac958a7eb316d67f2d316c27086c4c0369:src/click/core.py" for d in documents
     )

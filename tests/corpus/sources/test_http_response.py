@@ -144,7 +144,9 @@ def test_what_is_no_response(message: bytes) -> None:
 
 
 def test_an_interim_response_stands_before_the_one_that_counts() -> None:
-    message = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nx"
+    message = (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nx"
+    )
     found = parse_response(message, LIMIT)
     assert found == Response(200, {"a": ["b"]}, b"x", False)
 

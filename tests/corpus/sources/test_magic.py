@@ -39,7 +39,9 @@ def test_binary_files_are_told(data: bytes, kind: str) -> None:
     assert binary_kind(data) == kind
 
 
-@pytest.mark.parametrize("text", [b"", b"BMW builds cars.", b"MZ is a code", b"RIFF raff", b"OTTO", b"<html>", b"ID3 tags"])
+@pytest.mark.parametrize(
+    "text", [b"", b"BMW builds cars.", b"MZ is a code", b"RIFF raff", b"OTTO", b"<html>", b"ID3 tags"]
+)
 def test_text_that_begins_as_a_mark_is_text(text: bytes) -> None:
     assert binary_kind(text) is None
 

@@ -46,7 +46,7 @@ def read(folder: Path, *rows: bytes, end: bytes = b"</posts>") -> list[Document 
 
 def read_all(folder: Path, source: StackExchange | None = None) -> Iterator[Document | Rejected]:
     source = source or StackExchange()
-    for split in source.plan(list_files(str(folder))):
+    for split in source.splits(list_files(str(folder))):
         yield from source.read(str(folder), split)
 
 
@@ -152,7 +152,7 @@ def test_characters_that_xml_forbids_are_replaced_and_counted(tmp_path: Path) ->
     assert second.text.endswith("A: \ufffd")
     assert first.metadata["replaced"]
     assert second.metadata["replaced"]
-    assert batched([first, second])
+    assert batched([first, second], "stackexchange")
 
 
 def test_rows_need_not_stand_on_lines_of_their_own(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_html_becomes_text_with_code_and_lists() -> None:
 
 def test_plan_gives_a_split_a_site_and_keeps_every_file() -> None:
     names = ["a.com/Comments.xml", "a.com/Posts.xml", "b.com.7z", "old/a.com/posts.xml", "z.com/Users.xml"]
-    splits = StackExchange().plan([RawFile(name, 1, "") for name in names])
+    splits = StackExchange().splits([RawFile(name, 1, "") for name in names])
     assert [[piece.path for piece in split.pieces] for split in splits] == [
         ["a.com/Comments.xml", "a.com/Posts.xml"],
         ["old/a.com/posts.xml"],
@@ -279,7 +279,7 @@ def test_real_files_give_every_row_once(shared_data: Path) -> None:
     documents: dict[str, list[Document]] = {folder: [] for folder in REAL}
     rejected: dict[str, Counter[str]] = {folder: Counter() for folder in REAL}
     others = 0
-    for split in source.plan(list_files(str(root))):
+    for split in source.splits(list_files(str(root))):
         for found in source.read(str(root), split):
             folder, _, name = found.origin.file.rpartition("/")
             if name.lower() != "posts.xml":
@@ -306,4 +306,5 @@ def test_real_files_give_every_row_once(shared_data: Path) -> None:
             assert raw.endswith(b"/>")
             assert raw in data
             assert document.metadata["answers"] == document.records - 1
-    assert sum(batch.num_rows for batch in batched([one for some in documents.values() for one in some])) == 1326
+    every = [one for some in documents.values() for one in some]
+    assert sum(batch.num_rows for batch in batched(every, "stackexchange")) == 1326

@@ -224,7 +224,7 @@ def test_real_dumps(shared_data: Path) -> None:
     """Pages counted independently, by their tags; language as in the folders' and files' names."""
     root = shared_data / "wikipedia"
     source = Wikipedia(languages=("ar", "fi", "ja", "ltg", "zh", *Wikipedia().languages))
-    splits = source.plan(list_files(str(root)))
+    splits = source.splits(list_files(str(root)))
     records = [record for split in splits for record in source.read(str(root), split)]
     for file in sorted(path for path in root.rglob("*") if path.suffix in (".xml", ".bz2")):
         path = file.relative_to(root).as_posix()

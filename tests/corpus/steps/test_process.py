@@ -2,28 +2,26 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.dataset import StepFolder, finish
 from corpus.parts import read_part, write_part
-from corpus.rules import Cleaned
+from corpus.rules import Cleaned, Cleaner, Filter
 from corpus.schema import SCHEMA, Document, Origin, document_batch
-from corpus.settings import Settings
 from corpus.steps.process import ProcessTask, process_part
 from corpus.steps.rule import NamedRule
 from corpus.storage import read_json
+from corpus.thresholds import AtLeast
 from corpus.trace import _row_before
 
 TEXTS = ["aaa", "b", "", "cc", "dddd", "e", "ff"]
 
 
-class Double(Settings):
+class Double(Cleaner):
     """A cleaner that doubles the text and drops the empty one."""
-
-    version: ClassVar[int] = 1
 
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         text = batch.column("text")
@@ -34,26 +32,21 @@ class Double(Settings):
         )
 
 
-class Short(Settings):
+class Short(Filter):
     """A filter on length that counts how many documents it scored."""
 
-    version: ClassVar[int] = 1
-    thresholds: ClassVar[frozenset[str]] = frozenset({"least"})
     scored: ClassVar[list[int]] = []
-    least: int = 3
+    least: Annotated[int, AtLeast("length", "too_short")] = 3
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         Short.scored.append(batch.num_rows)
         return pa.RecordBatch.from_pydict({"length": pc.utf8_length(batch.column("text")).cast(pa.int64())})
 
-    def decide(self, scores: pa.RecordBatch) -> pa.Array:
-        return pc.if_else(pc.less(scores.column("length"), self.least), "too_short", pa.scalar(None, pa.string()))
-
 
 def source(tmp_path: Path, texts: Sequence[str] = TEXTS) -> StepFolder:
     folder = StepFolder(str(tmp_path / "10-extract"))
-    documents = [Document(f"d{n}", text, "books", Origin("f", record=n)) for n, text in enumerate(texts)]
-    batches = [document_batch(documents[:4]), document_batch(documents[4:])]
+    documents = [Document(f"d{n}", text, Origin("f", record=n)) for n, text in enumerate(texts)]
+    batches = [document_batch(documents[:4], "books"), document_batch(documents[4:], "books")]
     write_part(folder.data(0), SCHEMA, iter(batches))
     return folder
 

@@ -1,0 +1,99 @@
+"""The command that compiles every kernel ahead of its first use."""
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from corpus import compiling
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from corpus.rules import Dedup
+
+
+def warm_up() -> None:
+    """Compile every kernel for this kind of processor, so that no later command waits for it.
+
+    They are kept beside the installed package, where all users find them, or in $NUMBA_CACHE_DIR: run it once while an
+    image is built.
+
+    Example: `corpus warm-up`
+    """
+    from numba.core import event
+
+    from corpus.registry import rules
+
+    begun = time.monotonic()
+    compiling.ask(lambda: None)  # whoever warms up knows
+    with event.install_recorder("numba:compile") as recorder:
+        use_kernels(named.name for named in rules())
+    compiled = [started.data["dispatcher"] for _, started in recorder.buffer if started.is_start]
+    ours = [kernel for kernel in compiled if not kernel.__module__.startswith("numba.")]
+    if ours:
+        print(f"{len(ours)} kernels compiled in {time.monotonic() - begun:.0f} s")
+    else:
+        print("nothing to do: every kernel is compiled")
+
+
+def use_kernels(rules: Iterable[str]) -> None:
+    """Calls every kernel of the tokenizer, and of the rules of these names, on a few documents.
+
+    Rules that need a setting or a model are left out: they have no kernels (a test would see one).
+    """
+    from corpus.errors import UserError
+    from corpus.recipe.load import parse_rules
+    from corpus.schema import Document, Origin, document_batch
+    from corpus.text.normalize import normalize_for_dedup
+
+    # A text and its copy: enough words for `overlap`, and something to find for every dedup.
+    text = "\n".join(f"Line {n} of {n * n} says: word{n} follows word{n - 1}." for n in range(500))
+    batch = document_batch([Document(f"warm-up:{n}", text, Origin("file")) for n in range(2)], "warm-up")
+    for name in rules:
+        try:
+            (named,) = parse_rules([name])
+        except UserError:
+            continue
+        if named.is_cleaner:
+            named.cleaner.clean(batch)
+        elif named.is_filter:
+            named.filter.score(batch)
+        else:
+            _dedup(named.dedup, batch)
+    normalize_for_dedup(batch.column("text"))  # no rule calls it
+    _tokenize(batch.column("text"))
+
+
+def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
+    import pyarrow as pa
+
+    from corpus.rules import PartRef
+
+    blocks = list(rule.sign(PartRef(0), iter([batch]), 1))
+    for step in rule.rounds():
+        blocks = list(step.decide([block for _, block in blocks], 1))
+    rule.apply(batch, 0, pa.Table.from_batches([block for _, block in blocks]))
+
+
+def _tokenize(texts: "pa.Array") -> None:
+    """Encodes with a model trained on the texts, and orders sequences.
+
+    A vocabulary of more than 65,536 pieces, whose tokens have four bytes, is left out: rare, and another 3 seconds.
+    """
+    import tempfile
+    from fractions import Fraction
+
+    import numpy as np
+
+    from tokenizer.encode import Encoder
+    from tokenizer.mixture import Schedule
+    from tokenizer.order import invert, permute, round_keys
+    from tokenizer.train import train
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = f"{folder}/tokenizer.model"
+        train((line for text in texts.to_pylist() for line in text.split("\n")), model, vocab_size=300)
+        Encoder(model).encode_batch(texts, bos=True, eos=True)
+    keys = round_keys(0, "warm-up", 0)
+    invert(permute(np.arange(10), 10, keys), 10, keys)
+    Schedule((Fraction(1, 3), Fraction(2, 3)))
