@@ -128,7 +128,7 @@ def _seven_bits(body: bytes, labels: tuple[str | None, ...]) -> str | None:
 
 
 def _utf16(head: bytes, said: bool) -> str | None:
-    """Which UTF-16 the zeros of the first bytes show: in markup every second byte is one, in other scripts' text few."""
+    """Which UTF-16 the zeros of the first bytes show: every second byte of markup is one."""
     even, odd = head[::2].count(0), head[1::2].count(0)
     begins_a_tag = head.startswith((b"<\0", b"\0<"))
     enough = 1 if said or begins_a_tag else len(head) // 5
