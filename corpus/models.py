@@ -46,12 +46,17 @@ def locate(name_or_path: str) -> str:
     """The local path of a model: the cached file of a known name, or the path itself.
 
     Raises:
-        UserError: the file is missing.
+        UserError: the file is missing, or is not of the known model's size.
     """
     if name_or_path in MODELS:
         path = _cached(name_or_path)
         if not path.is_file():
             raise UserError(f"model {name_or_path} is not in {path.parent}: run `corpus models get {name_or_path}`")
+        if not _is_whole(path, MODELS[name_or_path]):
+            raise UserError(
+                f"{path} has {path.stat().st_size:,} bytes, and the model {name_or_path} "
+                f"{MODELS[name_or_path].size:,}: run `corpus models get {name_or_path}`, which fetches it again"
+            )
         return str(path)
     if not os.path.isfile(name_or_path):
         raise UserError(
@@ -74,7 +79,7 @@ def sha256(path: str) -> str:
 
 
 def get(name: str) -> str:
-    """Downloads a known model into the user's cache folder unless it is there; returns its path.
+    """Downloads a known model into the user's cache folder unless it is there whole; returns its path.
 
     Processes that ask at the same time wait for one download. The file appears under its name only when its SHA-256
     is right.
@@ -88,7 +93,7 @@ def get(name: str) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{path}.lock"):
-            if not path.is_file():
+            if not (path.is_file() and _is_whole(path, model)):
                 _download(model, path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
@@ -97,6 +102,10 @@ def get(name: str) -> str:
 
 def _cached(name: str) -> Path:
     return platformdirs.user_cache_path("corpus") / "models" / MODELS[name].url.rpartition("/")[2]
+
+
+def _is_whole(path: Path, model: Model) -> bool:
+    return path.stat().st_size == model.size
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,16 @@ def write_part(path: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) 
     return commit(path, write)
 
 
+def open_parquet(file: IO[bytes]) -> pq.ParquetFile:
+    """A reader of a Parquet file that touches `file` in the calling thread only; to be read with `use_threads=False`.
+
+    Arrow's own threads would read ahead, and may hold the last reference to bytes that Python gave them. One that lets
+    go of it when Python is about to end, as after a short command on a busy machine, ends the process with "terminate
+    called without an active exception".
+    """
+    return pq.ParquetFile(file, pre_buffer=False)
+
+
 def read_part(path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The rows of a part in order, one batch for each row group.
 
@@ -113,7 +123,7 @@ def _open_part(path: str) -> Iterator[pq.ParquetFile]:
         raise DamagedFile(f"{path} is gone: remove its step's folder and run again")
     with open_read(path) as file:
         try:
-            yield pq.ParquetFile(file)
+            yield open_parquet(file)
         except (pa.ArrowInvalid, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the storage's; Arrow's own for damaged data has no number

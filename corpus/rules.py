@@ -38,11 +38,14 @@ class Cleaned(NamedTuple):
         reason: string, null where the row is kept, else a short snake_case reason.
         kept_lines: list<uint32> of line numbers kept of the input text, or None where the rule does not remove
             whole lines.
+        counts: flat columns of what was removed from each document, which are stored beside the scores of filters so
+            that a report can show outliers; None where the rule counts nothing.
     """
 
     text: pa.Array
     reason: pa.Array
     kept_lines: pa.Array | None = None
+    counts: pa.RecordBatch | None = None
 
 
 class Cleaner(Rule):

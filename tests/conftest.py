@@ -2,11 +2,16 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 # Before torch is imported: small models on shared cores are several times as fast with one thread a process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What Beam needs imports the distutils of Python 3.11 itself; PyTorch's compiler comes later with those of setuptools,
+# and would end in an AssertionError.
+if sys.version_info < (3, 12):
+    os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib")
 
 import pytest
 from hypothesis import HealthCheck, settings

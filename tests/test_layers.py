@@ -1,6 +1,7 @@
 """The house has one direction: corpus <- tokenizer <- pipelines, and tokenizer <- trainer (docs/architecture.md)."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -158,3 +159,12 @@ def test_the_check_sees_circles(tmp_path: Path) -> None:
     assert set(imported(tree, inside=False)) == at_import
     assert set(imported(tree, inside=True)) == at_import | {"d", "d.g"}
     assert set(imported(tree, inside=True, types=True)) == at_import | {"d", "d.g", "t"}
+
+
+def test_parquet_is_opened_in_one_place() -> None:
+    """Elsewhere Arrow's threads would hold what Python gave them (`corpus.parts.open_parquet`)."""
+    for package in ("corpus", "tokenizer", "pipelines"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path != ROOT / "corpus" / "parts.py":
+                text = path.read_text(encoding="utf-8")
+                assert not re.search(r"\b(ParquetFile\(|read_table\(|pyarrow\.dataset)", text), path

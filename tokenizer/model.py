@@ -1,20 +1,19 @@
 """A SentencePiece model file, read field by field: what it says about its pieces and its normaliser.
 
 The file is one protobuf message, `ModelProto` of google/sentencepiece, src/sentencepiece_model.proto; field numbers
-and defaults below are from there. Reading them here needs no protobuf package, whose major versions refuse each
-other's generated code.
+and defaults below are from there.
 """
 
 import hashlib
 import posixpath
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
 import sentencepiece
 
+from corpus import protobuf
 from corpus.errors import DamagedFile, UserError
 from corpus.storage import exists, join, open_read, parent, read_json
 
@@ -78,7 +77,7 @@ def read_model(path: str) -> ModelFile:
     data = _read(path)
     try:
         return _parse(data)
-    except (ValueError, IndexError, struct.error, RuntimeError) as error:
+    except (ValueError, struct.error, RuntimeError) as error:
         raise DamagedFile(f"{path} is not a whole SentencePiece model ({error}): fetch or train it again") from None
 
 
@@ -163,9 +162,10 @@ def _parse(data: bytes) -> ModelFile:
     types: list[PieceType] = []
     trainer: dict[int, int | bytes] = {}
     normalizer: dict[int, int | bytes] = {}
-    for number, value in _fields(data):
+    whole = False
+    for number, value in protobuf.fields(data):
         if number == 1 and isinstance(value, bytes):
-            piece = dict(_fields(value))
+            piece = dict(protobuf.fields(value))
             text, score = piece.get(1, b""), piece.get(2, b"\0\0\0\0")
             if not isinstance(text, bytes) or not isinstance(score, bytes):
                 raise ValueError("a piece without text or score")
@@ -173,12 +173,15 @@ def _parse(data: bytes) -> ModelFile:
             scores.append(struct.unpack("<f", score)[0])
             types.append(PieceType(_integer(piece, 3, PieceType.NORMAL)))
         elif number == 2 and isinstance(value, bytes):
-            trainer.update(_fields(value))
+            trainer.update(protobuf.fields(value))
         elif number == 3 and isinstance(value, bytes):
-            normalizer.update(_fields(value))
+            normalizer.update(protobuf.fields(value))
+            whole = True
     if not pieces:
         raise ValueError("no pieces")
-    # Cut between two fields it can be read to its end; SentencePiece misses what was there.
+    # Cut between two pieces the file is a message all the same, and SentencePiece takes it for a smaller model.
+    if not whole:
+        raise ValueError("it ends before the normaliser")
     sentencepiece.SentencePieceProcessor(model_proto=data)
     control = {piece: i for i, piece in enumerate(pieces) if types[i] is PieceType.CONTROL}
     return ModelFile(
@@ -212,38 +215,3 @@ def _integer(fields: dict[int, int | bytes], number: int, default: int) -> int:
     if not isinstance(value, int):
         raise ValueError(f"field {number} is not an integer")
     return value
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value) of one protobuf message: an integer, or the raw bytes of any other wire type."""
-    i = 0
-    while i < len(data):
-        key, i = _varint(data, i)
-        match key & 7:
-            case 0:
-                value, i = _varint(data, i)
-                yield key >> 3, value
-                continue
-            case 1:
-                length = 8
-            case 2:
-                length, i = _varint(data, i)
-            case 5:
-                length = 4
-            case wire:
-                raise ValueError(f"wire type {wire} at byte {i}")
-        if i + length > len(data):
-            raise ValueError(f"cut short at byte {len(data)}")
-        yield key >> 3, data[i : i + length]
-        i += length
-
-
-def _varint(data: bytes, i: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[i]
-        i += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, i
-        shift += 7

@@ -2,28 +2,18 @@
 
 import posixpath
 import re
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import pyarrow as pa
 
+from corpus.clean.comment_signs import Signs, preamble_end, signs_of
 from corpus.rules import Cleaned, Cleaner
 
 FIRST_LINES = 20
-"""A comment is a header when one of so many first lines of it speaks of a licence; a longer preface is a text about
+"""A comment has a header when one of so many first lines of it speaks of a licence; a longer preface is a text about
 something else. The notice of the GPL has 15 lines."""
 
 _HEAD_CHARS = 100 * FIRST_LINES
-
-_PREAMBLE = re.compile(
-    r"""(?:
-        \#![^\n]*(?:\n|\Z)                                                     # interpreter
-        | [ \t]*(?:\#|//|--|;|%|")[^\n]{0,200}?(?:-\*-|coding[:=]|frozen_string_literal:|\bvim?:)[^\n]*(?:\n|\Z)
-        | (?:<\?php|<\?xml[^\n]{0,200}?\?>|<!doctype[^\n>]{0,200}>)[ \t\r]*(?:\n|\Z)
-        | [ \t\r]*\n
-    )*+""",
-    re.VERBOSE | re.IGNORECASE,
-)
-"""What stays above a header: interpreter, encoding and editor lines, what opens PHP, XML and HTML, empty lines."""
 
 _LICENCE = re.compile(
     r"""\bcopyright\b\s*(?:\(c\)|©|&copy;|:|[\[<]?yyyy|[\[<]?\d{4}|by\b|(?-i:[A-Z][a-z]))
@@ -35,103 +25,170 @@ _LICENCE = re.compile(
     | \bpermission\s+is\s+hereby\s+granted\b
     | \bredistribution\s+and\s+use\s+in\s+source\b
     | \bgeneral\s+public\s+licen[cs]e\b
+    | \bunder\s+the\s+(?:[\w.-]+\s+){1,4}licen[cs]e\b
+    | <copyright\b
     | @licen[cs]e\b""",
     re.VERBOSE | re.IGNORECASE,
 )
-_DECORATION = re.compile(r"\n[ \t]*(?:/{2,}|\#+|-{2,}|;+|%+|\*+)?")  # between two lines of one sentence
-
-_LINES = {
-    name: re.compile(rf"(?:[ \t]*{marker}[^\n]*(?:\n|\Z))++")
-    for name, marker in {
-        "//": r"//(?!go:|[ \t]*\+build)",
-        "#": r"\#(?!!|(?:include|define|undef|if|ifn?def|pragma|import)\b)",
-        "--": r"--(?!\[=*\[)",  # but Lua's --[[
-        ";": ";",
-        "%": r"%(?!\{)",
-    }.items()
-}
-_QUOTED = re.compile(r"[ \t]*(?:(/\*)|(<!--)|[RrUu]?(\"{3}|'{3}))")
-_ENDS = {"/*": "*/", "<!--": "-->"}
-_EMPTY_LINES = re.compile(r"(?:[ \t\r]*\n)*+")
-_REST_OF_LINE = re.compile(r"[ \t\r]*(?:\n|\Z)")
-
-# Where "#" begins a directive, an attribute or a selector, and never a comment.
-_NO_HASH = frozenset(
-    [
-        *(".c", ".h", ".cc", ".hh", ".cpp", ".hpp", ".cxx", ".hxx", ".c++", ".h++", ".cu", ".cuh", ".m", ".mm", ".d"),
-        *(".cs", ".fs", ".java", ".kt", ".kts", ".scala", ".groovy", ".gradle", ".dart", ".swift", ".go", ".rs"),
-        *(".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".css", ".scss", ".less", ".proto", ".glsl"),
-        *(".v", ".sv", ".html", ".xml", ".hs", ".lhs", ".tex"),
-    ]
+"""What a comment says when it is a header."""
+_GOES_ON = re.compile(
+    r"""\bcopyrigh | \blicen[cs] | \bwarrant | \bliab(?:le|ility) | \bas\s+is\b | \bfree\s+software\b
+    | \bpublic\s+domain\b | \bredistribut | \bpermi(?:t|ss) | \bconditions?\b | \bnotices?\b | \breserved\b
+    | \bapplicable\s+law\b | \bno\s+event\b | \boriginal\s+code\b | \binitial\s+developer\b
+    | \bneither\s+the\s+name | \bfoundation,?\s+inc | \bshould\s+have\s+received\b | \btrademark | \bpatent
+    | \A\W*(?:https?://\S+|\S+@\S+)\W*\Z""",
+    re.VERBOSE | re.IGNORECASE,
 )
-# Where it begins a heading, and a hyphen a rule: only <!-- --> is a comment here.
-_PROSE = frozenset([".md", ".markdown", ".rst", ".txt"])
+"""What a paragraph behind a licence's says when it goes on with it."""
+_HOLDER_LINE = re.compile(
+    r"""\W*(?:portions\s+)?(?:copyright\b(?!\s+(?:notices?|holders?|owners?|licen[cs]es?|statements?|laws?)\b)|\(c\)|©|spdx-
+    |@copyright\b|<copyright\b|</copyright)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_UNFINISHED = re.compile(r"(?:,|&|\band|\d{4})\s*$", re.IGNORECASE)
+_LOWER_CASE = re.compile(r"[^\w]*[a-z]")
+_DECORATION = re.compile(
+    r"\n[ \t]*(?:/{2,}|\#+|-{2,}|;+|%+|\*+|!+|'+|\"+|::+|rem\b)?", re.IGNORECASE
+)  # inside a sentence
+_LETTER = re.compile(r"[^\W\d_]")
+_QUOTES = ('"""', "'''")
+_REST_OF_LINE = re.compile(r"[ \t\r]*(?:\n|\Z)")
+_EMPTY_LINES = re.compile(r"(?:[ \t\r]*\n)*+")
 
 
 class LicenseHeader(Cleaner):
     """LLaMA section 2.1, GitHub: "removed boilerplate, such as headers, with regular expressions".
 
-    Removes the comments at the very top of a file that speak of copyright or a licence in their first FIRST_LINES
-    lines: blocks of // # -- ; % lines, /* */, <!-- -->, and triple-quoted strings whose first line does. Interpreter,
-    encoding and editor lines and the opening of PHP, XML and HTML above them stay, and so do all other comments,
-    preprocessor lines and headings. Which signs begin a comment depends on the ending of the document's id.
+    Of the comments at the very top of a file, removes the paragraphs that speak of copyright or a licence, of those
+    comments that do so in their first FIRST_LINES lines; a comment of nothing else goes whole. What else such a comment
+    says stays (a module's documentation below its copyright line), and so do documentation comments (`//!` and `///` in
+    Rust), strings whose first line is documentation, all other comments, interpreter, encoding, editor and build lines,
+    include guards, and the opening of PHP, XML and HTML. The signs of a comment are those of the language
+    (`corpus.clean.comment_signs`), by the name of the file at the end of the document's id.
 
     Reason: `empty`, nothing but a header.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keeps: ClassVar[float] = 0.97  # measured on a few MB of real files
     reasons: ClassVar[tuple[str, ...]] = ("empty",)
 
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         ids, texts = (batch.column(name).to_pylist() for name in ("id", "text"))
-        cleaned = [without_header(text, _ending(id)) for id, text in zip(ids, texts, strict=True)]
+        cleaned = [without_header(text, posixpath.basename(id)) for id, text in zip(ids, texts, strict=True)]
         reasons = [None if text.strip() else "empty" for text in cleaned]
         return Cleaned(pa.array(cleaned, pa.large_string()), pa.array(reasons, pa.string()))
 
 
-def without_header(text: str, ending: str) -> str:
-    """`text` without its header. `ending` is that of its file's name, in lower case with the dot."""
-    preamble = _PREAMBLE.match(text)
-    start = at = 0 if preamble is None else preamble.end()
-    while (end := _header_end(text, at, ending)) is not None:
-        empty = _EMPTY_LINES.match(text, end)
-        at = end if empty is None else empty.end()
-    return text if at == start else text[:start] + text[at:]
+class _Comment(NamedTuple):
+    """text[start:end] is a comment with its line end; `open` and `close` are its signs, "" for a block of lines."""
+
+    start: int
+    end: int
+    open: str = ""
+    close: str = ""
 
 
-def _header_end(text: str, at: int, ending: str) -> int | None:
-    """Where a comment that begins at `at` and speaks of a licence ends, its line end included."""
-    quoted = _QUOTED.match(text, at)
-    if quoted:
-        sign = quoted[1] or quoted[2] or quoted[3]
-        if ending in _PROSE and sign != "<!--":
-            return None
-        closing = _ENDS.get(sign, sign)
-        end = text.find(closing, quoted.end())
+def without_header(text: str, name: str) -> str:
+    """`text` without its header. `name` is that of its file, or an ending with the dot."""
+    signs = signs_of(name)
+    start = at = preamble_end(text)
+    kept: list[str] = []
+    while (comment := _comment_at(text, at, signs)) is not None and _has_header(text, comment):
+        kept.append(_without_licence(text, comment))
+        empty = _EMPTY_LINES.match(text, comment.end)
+        at = comment.end if empty is None else empty.end()
+        if kept[-1]:
+            at = comment.end
+    return text if at == start else text[:start] + "".join(kept) + text[at:]
+
+
+def _comment_at(text: str, at: int, signs: Signs) -> _Comment | None:
+    """The comment or string that begins at `at`, if it is whole."""
+    if opened := signs.block.match(text, at):
+        sign = next(group for group in opened.groups() if group is not None)
+        close = signs.closing(sign)
+        end = text.find(close, opened.end())
         if end < 0:
             return None
-        comment = text[at:end]
-        if sign == closing:  # a string: mostly documentation, with the licence behind
-            comment = comment[quoted.end() - at :].lstrip().split("\n", 1)[0]
-        end += len(closing)
+        end += len(close)
         rest = _REST_OF_LINE.match(text, end)
-        end = end if rest is None else rest.end()
-        return end if _speaks_of_licence(comment) else None
-    if ending in _PROSE:
-        return None
-    for sign, pattern in _LINES.items():
-        if sign == "#" and ending in _NO_HASH:
-            continue
-        if lines := pattern.match(text, at):
-            return lines.end() if _speaks_of_licence(lines[0]) else None
+        return _Comment(at, end if rest is None else rest.end(), sign, close)
+    if signs.lines is not None and (lines := signs.lines.match(text, at)):
+        return _Comment(at, lines.end())
     return None
 
 
-def _speaks_of_licence(comment: str) -> bool:
-    lines = comment[:_HEAD_CHARS].split("\n", FIRST_LINES)[:FIRST_LINES]
-    return _LICENCE.search(_DECORATION.sub(" ", "\n".join(lines))) is not None
+def _has_header(text: str, comment: _Comment) -> bool:
+    content = text[comment.start : min(comment.end, comment.start + _HEAD_CHARS)]
+    if comment.close in _QUOTES:  # mostly documentation, with the licence behind
+        first = content.partition(comment.open)[2].lstrip().split("\n", 1)[0]
+        return _LICENCE.search(first) is not None
+    return _speaks_of_licence("\n".join(content.split("\n", FIRST_LINES)[:FIRST_LINES]))
 
 
-def _ending(id: str) -> str:
-    return posixpath.splitext(id)[1].lower()
+def _speaks_of_licence(lines: str) -> bool:
+    return _LICENCE.search(_DECORATION.sub(" ", lines)) is not None
+
+
+def _without_licence(text: str, comment: _Comment) -> str:
+    """What of a comment is no licence, as a comment; "" where nothing else is."""
+    whole = text[comment.start : comment.end]
+    opening = closing = ""
+    body = whole
+    if comment.open:
+        begin = whole.index(comment.open) + len(comment.open)
+        finish = whole.rindex(comment.close)
+        opening, body, closing = whole[:begin], whole[begin:finish], whole[finish:]
+    lines = body.split("\n")
+    last = lines.pop() if not comment.open else None  # behind the last line end
+    kept = _kept_lines(lines)
+    if kept is None:
+        return ""
+    if not comment.open:
+        return "\n".join(kept) + "\n" + (last or "")
+    if kept[0] is not lines[0]:  # the line of the opening sign is gone
+        kept.insert(0, "")
+    if kept[-1] is not lines[-1]:
+        kept.append(lines[-1] if not _LETTER.search(lines[-1]) else "")
+    return opening + "\n".join(kept) + closing
+
+
+def _kept_lines(lines: list[str]) -> list[str] | None:
+    """The lines of paragraphs that are no licence, with one empty line between; None where there is none."""
+    kept: list[str] = []
+    in_licence = False
+    for paragraph in _paragraphs(lines):
+        if not _LETTER.search("".join(paragraph)):
+            if kept and not in_licence:
+                kept += paragraph[:1]
+            continue
+        words = "\n".join(paragraph)
+        in_licence = _speaks_of_licence("\n" + words) or (in_licence and _GOES_ON.search(words) is not None)
+        if not in_licence:
+            kept += paragraph
+    while kept and not _LETTER.search(kept[-1]):
+        kept.pop()
+    return kept or None
+
+
+def _paragraphs(lines: list[str]) -> list[list[str]]:
+    """Runs of lines with letters and of lines without; lines that name holders are a paragraph of their own."""
+    paragraphs: list[list[str]] = []
+    before = ""
+    for line in lines:
+        kind = "words" if _LETTER.search(line) else "none"
+        if kind == "words" and (
+            _HOLDER_LINE.match(line) or (before == "holders" and _goes_on(paragraphs[-1][-1], line))
+        ):
+            kind = "holders"
+        if kind != before:
+            paragraphs.append([])
+        paragraphs[-1].append(line)
+        before = kind
+    return paragraphs
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Whether a sentence that names holders is not at its end with the line."""
+    return _UNFINISHED.search(line) is not None or _LOWER_CASE.match(following) is not None

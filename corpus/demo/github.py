@@ -47,7 +47,7 @@ def write(folder: Path, packages: Iterable[Distribution]) -> None:
             if not licenses or not code:
                 continue
             refused -= 1
-        packed = _archive(package, licenses | code | _generated(before))
+        packed = _archive(package, licenses | code | _besides(before))
         archive.write_bytes(packed)
         before = code
     (folder / "unknown__cut-short.tar.gz").write_bytes(packed[: len(packed) // 4])
@@ -104,14 +104,19 @@ def _code(package: Distribution) -> Files:
     return found
 
 
-def _generated(before: Files) -> Files:
-    """What repositories have besides: a minified script, data, and a copy of a file of another one."""
+def _besides(before: Files) -> Files:
+    """What repositories have besides: a minified script, a line that is too long, data, and two copies of a file of
+    another one, of which one says by its folder that it is."""
+    words = sorted({word for data in before.values() for word in re.findall(rb"[A-Za-z]{4,}", data)})[:400]
     files = {
         "static/bundle.js": b"!function(){" + b";".join(b"var a%d=%d" % (n, n * n) for n in range(400)) + b"}();\n",
+        "tools/words.py": b"WORDS = " + repr([word.decode() for word in words]).encode() + b"\n",
         "data/table.dat": bytes(range(256)),
     }
     longest = max((name for name in before if name.endswith(".py")), key=lambda name: len(before[name]), default=None)
-    return files if longest is None else files | {f"third_party/{longest}": before[longest]}
+    if longest is None:
+        return files
+    return files | {f"{folder}/{longest}": before[longest] for folder in ("copied", "third_party")}
 
 
 def _repository(package: Distribution) -> str:

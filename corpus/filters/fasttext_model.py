@@ -7,6 +7,7 @@ from typing import Any
 
 from corpus import models
 from corpus.errors import UserError
+from corpus.filters.fasttext_format import check_classifier
 
 LABEL = "__label__"
 """What fastText puts before every label."""
@@ -23,7 +24,7 @@ def predictions(model: str, lines: Iterable[str], labels: int = 1) -> Iterator[l
         labels: how many, at most; -1 = all.
 
     Raises:
-        UserError: the model is missing, or is not a fastText classifier.
+        UserError: the model is missing, is cut short, or is not a fastText classifier.
     """
     loaded = _load_current(model)
     for line in lines:
@@ -49,11 +50,8 @@ def _load_current(model: str) -> Any:
 def _load(path: str, size: int, changed: int) -> Any:
     from fasttext.FastText import _FastText  # load_model() of the package prints a warning
 
+    check_classifier(path)
     try:
-        loaded = _FastText(model_path=path)
-        supervised = loaded.f.getArgs().model.name == "supervised"
+        return _FastText(model_path=path)
     except ValueError as error:
         raise UserError(f"{path} is not a fastText model: {error}") from None
-    if not supervised:
-        raise UserError(f"{path} is a fastText model of word vectors: give a classifier")
-    return loaded

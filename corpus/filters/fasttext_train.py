@@ -13,6 +13,7 @@ import xxhash
 
 from corpus.errors import UserError
 from corpus.filters.fasttext_model import LABEL, predictions
+from corpus.lifeline import end_with, lifeline
 from corpus.storage import commit
 
 _HOLDOUT_STEPS = 10_000
@@ -95,14 +96,16 @@ def _train_apart(options: dict[str, str | int | float], model: str, output: str)
     """With one thread fastText 0.9.2 and later (and the numpy 2 forks) fills only the first tenth of the input matrix
     and trains on whatever the rest of the memory holds: NaN, or a model no better than chance. Zeros work, and glibc
     gives them: it fills allocated memory with the complement of `perturb`, unless the per-thread cache serves it."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "corpus.filters.fasttext_train", json.dumps(options), model],
-        env={**os.environ, "GLIBC_TUNABLES": "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    with lifeline() as pipe:
+        finished = subprocess.run(
+            [sys.executable, "-m", "corpus.filters.fasttext_train", json.dumps(options), model],
+            env={**os.environ, "GLIBC_TUNABLES": "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0"},
+            stdin=pipe,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     if finished.returncode:
         last = (finished.stderr.strip() or f"exit status {finished.returncode}").splitlines()[-1]
         raise UserError(f"training {output} failed: {last}")
@@ -116,6 +119,7 @@ def _publish(model: Path, output: str) -> None:
 
 
 def _main() -> None:
+    end_with(sys.stdin.fileno())
     import fasttext
 
     options, model = sys.argv[1:]

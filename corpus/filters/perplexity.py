@@ -1,7 +1,9 @@
 """Perplexity under a language model of good prose, in CCNet's buckets."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from corpus import models
+from corpus import models, protobuf
 from corpus.errors import UserError
 from corpus.rules import Filter
 from corpus.settings import ModelFile, Settings
@@ -39,6 +41,8 @@ CUTOFFS: dict[str, tuple[float, float]] = {
 """Perplexity below which a document is head, and middle: 30th and 60th percentile of cc_net/data/cutoff.csv, for the
 languages of LLaMA-1's Wikipedia. CCNet has none for sl, sr and sv."""
 
+_NORMALIZER = 3  # the last field that SentencePiece always writes (src/sentencepiece_model.proto, ModelProto)
+_KENLM_PLACE = re.compile(r".* threw \w+(?: because `.*')?\. |Cannot read model '.*?' \(")
 _ENCODE_ROWS = 64  # documents encoded at once: enough to amortise the call, few enough to bound the pieces in memory
 
 
@@ -120,8 +124,8 @@ class Perplexity(Filter):
 
 def _perplexities(model: LanguageModel, texts: pa.Array) -> Iterator[float]:
     """Of each text; NaN where nothing is left to score."""
-    lm = _load_lm(models.locate(model.lm))
     encoder = _load_sentencepiece(models.locate(model.sentencepiece))
+    lm = _load_lm(models.locate(model.lm))
     for start in range(0, len(texts), _ENCODE_ROWS):
         normalized = [normalize_for_lm(text) for text in texts[start : start + _ENCODE_ROWS].to_pylist()]
         for pieces in encoder.encode(normalized, out_type=str, num_threads=1):
@@ -144,8 +148,15 @@ def _load_lm(path: str) -> Any:
     config.arpa_complain = kenlm.ARPALoadComplain.NONE
     try:
         return kenlm.Model(path, config)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{path} is not a KenLM model: {str(error).splitlines()[0]}") from None
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a whole KenLM model ({_reason(error)}): fetch or build it again") from None
+
+
+def _reason(error: Exception) -> str:
+    """KenLM's error without the place in its source."""
+    if isinstance(error, UnicodeDecodeError):  # of the error itself, which quotes the file
+        return "a word in it is not UTF-8"
+    return _KENLM_PLACE.sub("", str(error).splitlines()[0]).rstrip(")")
 
 
 @lru_cache(maxsize=32)
@@ -153,6 +164,10 @@ def _load_sentencepiece(path: str) -> Any:
     import sentencepiece
 
     try:
-        return sentencepiece.SentencePieceProcessor(model_file=path)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{path} is not a SentencePiece model: {str(error).splitlines()[0]}") from None
+        data = Path(path).read_bytes()
+        # Cut between two pieces the file is a message all the same, and SentencePiece takes it for a smaller model.
+        if _NORMALIZER not in {number for number, _ in protobuf.fields(data)}:
+            raise ValueError("it ends before the normaliser")
+        return sentencepiece.SentencePieceProcessor(model_proto=data)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path} is not a whole SentencePiece model ({error}): fetch or train it again") from None

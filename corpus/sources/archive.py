@@ -192,7 +192,10 @@ class Zip:
         record = 0
         for info in self._zip.infolist():
             if not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG):
-                yield Member(record, info.filename, info.file_size, partial(self._zip.open, info))
+                if info.header_offset < 0:
+                    yield _broken(record, "zip directory: a place before the file")
+                else:
+                    yield Member(record, info.filename, info.file_size, partial(self._zip.open, info))
                 record += 1
 
 

@@ -12,6 +12,7 @@ from typing import IO, Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus.parts import open_parquet
 from corpus.schema import Document, Origin, Rejected, well_formed
 from corpus.settings import Settings
 from corpus.sources import dataset
@@ -125,7 +126,7 @@ class Documents(Source):
             return raw_line(root, origin)
         with open_raw(root, origin.file) as file:
             if kind == ".parquet":
-                every = (row for _, row in _parquet_rows(pq.ParquetFile(file), Piece(origin.file)))
+                every = (row for _, row in _parquet_rows(open_parquet(file), Piece(origin.file)))
                 return _as_json(next(islice(every, origin.record or 0, None), {}))
             if kind in _TABLES:
                 found = (row for row in _table_rows(file, _TABLES[kind], self.max_line_bytes) if row is not None)
@@ -148,7 +149,7 @@ class Documents(Source):
     def _parquet(self, root: str, piece: Piece) -> Iterator[Document | Rejected]:
         with open_raw(root, piece.path) as file:
             try:
-                reader = pq.ParquetFile(file)
+                reader = open_parquet(file)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 if piece.start == 0:  # once for the file
                     yield Rejected(Origin(piece.path), "damaged", str(error))

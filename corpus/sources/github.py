@@ -4,19 +4,20 @@ import gzip
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from corpus.parts import open_parquet
 from corpus.schema import Document, Origin, Rejected, well_formed
 from corpus.sources.archive import (
     READ_ERRORS,
     Damaged,
     Limited,
+    Member,
     Tar,
     TooLarge,
     Zip,
@@ -25,9 +26,12 @@ from corpus.sources.archive import (
     is_zip,
     member_content,
 )
+from corpus.sources.code_encoding import UNICODE_MARKS, decode_source
+from corpus.sources.code_files import by_path, by_text
 from corpus.sources.compressed import read_range
-from corpus.sources.decode import decode_text, is_opaque
-from corpus.sources.licenses import SPDX, Spdx, is_license_file, repository_licenses
+from corpus.sources.decode import is_opaque
+from corpus.sources.license_texts import SPDX, Spdx
+from corpus.sources.licenses import is_license_file, is_notice_file, repository_licenses
 from corpus.sources.raw import Split, open_raw
 from corpus.sources.source import Source
 
@@ -50,11 +54,15 @@ EXTENSIONS = (
 _HEAD = 512
 _CHUNK = 1 << 20
 _MAX_LICENSE_BYTES = 1 << 18
+_MAX_LICENSES = 1 << 26  # bytes of all licence files of an archive
+_HELD = 1 << 26  # bytes of an archive's files in memory, which are then not unpacked a second time
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ARCHIVE_ENDING = re.compile(r"\.(?:tar|tar\.gz|tgz|zip)$", re.IGNORECASE)
 _BY_LOWER_CASE = {spdx.lower(): spdx for spdx in SPDX}
+_PAGE = re.compile(r"[a-z_-]+\.(?:md|markdown|rst|html?)")  # of a manual, below the root: "docs/license.md"
 _JSON_LINES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _ROWS = 64  # of a Parquet file in memory at once
+_PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError)  # the last: names that are not UTF-8
 _COLUMNS = ("repo_name", "path", "content", "license", "commit", "ref")
 
 
@@ -66,17 +74,20 @@ class Github(Source):
     file with the columns repo_name, path, content, license, and optionally commit or ref: BigQuery's tables `files`,
     `contents` and `licenses` joined.
 
-    The licence of a row is its column. That of an archive is decided by the licence files in its root alone
-    (`corpus.sources.licenses`). The commit of an archive is the one `git archive` and GitHub write into it. Its
-    repository is by its name: `<owner>__<repo>`, or else `<repo>-<ref>`, the part before the last hyphen of its top
-    folder, and the folder that the archive lies in as owner.
+    The licence of a row is its column. That of a file in an archive is decided by the licence files of the root, with
+    those in its folder `LICENSES` (REUSE), and of every folder on the way to the file that has some
+    (`corpus.sources.licenses`): all must be among `licenses`, and the nearest are the file's. The commit of an archive
+    is the one `git archive` and GitHub write into it. Its repository is by its name: `<owner>__<repo>`, or else
+    `<repo>-<ref>`, the part before the last hyphen of its top folder, and the folder that the archive lies in as owner.
 
-    Reasons, the first that holds: `damaged`, `license`, `extension`, `too_large`, `binary` (a NUL byte, UTF-16
-    included, or no text in UTF-8 or a single-byte encoding), `empty`; `bad_row` (no object or no such columns);
-    `unsupported_file` (one for the file). An archive that unpacks to more than `max_archive_bytes` is one `too_large`.
+    Reasons, the first that holds: `damaged`, `license`, `extension`; `vendored`, `generated`, `minified`, `data`
+    (`corpus.sources.code_files`, of the path before what follows, of the text behind it); `too_large`, `binary` (a NUL
+    byte, or more control characters than text has), `encoding` (none that can be told: `corpus.sources.code_encoding`),
+    `empty`; `bad_row` (no object or no such columns); `unsupported_file` (one for the file). An archive that unpacks to
+    more than `max_archive_bytes` is one `too_large`.
 
     Ids are `github:<owner>/<repo>@<commit>:<path>`, "unknown" where there is no commit. Metadata: `repo`, `path`,
-    `extension`, `encoding` where it is not UTF-8.
+    `extension`, `encoding` where it is not UTF-8, `bad_bytes` where so many became U+FFFD.
 
     Attributes:
         licenses: to keep; of a repository with several, all must be among them.
@@ -85,7 +96,7 @@ class Github(Source):
         max_archive_bytes: of one archive, unpacked.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     formats: ClassVar[str] = "archives of repositories (tar, tar.gz, zip), or BigQuery's tables (Parquet, JSON lines)"
     text_per_raw: ClassVar[float] = 2.2  # .tar.gz, measured on a few MB of real files
     document_bytes: ClassVar[int] = 7000  # of the order that RedPajama-v1's counts give
@@ -106,13 +117,19 @@ class Github(Source):
             if origin.offset is not None:
                 return read_range(file, origin.offset, origin.length or 0)
             if file.read(4) == b"PAR1":
-                row = next(islice(_parquet_rows(file), origin.record or 0, None), {})
+                try:
+                    row = next(islice(_parquet_rows(file), origin.record or 0, None), {})
+                except _PARQUET_ERRORS:
+                    row = {}
                 return _bytes(row.get("content")) or b""
-            archive = self._open(file)
-            if archive is None or origin.record is None:
-                file.seek(0)
+            file.seek(0)
+            if origin.record is None:
                 return file.read()
-            return member_content(archive, origin)
+            try:
+                archive = self._open(file)
+                return b"" if archive is None else member_content(archive, origin)
+            except (Damaged, *READ_ERRORS):
+                return b""
 
     def _file(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
         head = file.read(4)
@@ -147,27 +164,62 @@ class Github(Source):
         if archive is None:
             yield Rejected(Origin(path), "unsupported_file")
             return
-        top, license_files = _survey(archive, self.max_archive_bytes)
+        survey = self._survey(archive)
         comment = archive.comment or ""
-        repository = _repository_name(path, top)
-        licenses, why = repository_licenses(license_files)
-        for member in self._open(file) or ():
+        repository = _repository_name(path, survey.top)
+        for member in survey.held if survey.held is not None else self._members(file):
             origin = Origin(path, member.name or None, record=member.record)
-            try:
-                data = member.read(self.max_file_bytes)
-            except Damaged as error:
-                yield Rejected(origin, "damaged", str(error))
+            if member.damage is not None:
+                yield Rejected(origin, "damaged", member.damage)
                 continue
+            licenses, why = survey.licenses(member.name)
             yield self._document(
                 origin,
                 repository=repository,
                 commit=comment if _COMMIT.fullmatch(comment) else "unknown",
-                path=member.name.removeprefix(top),
+                path=member.name.removeprefix(survey.top),
                 licenses=licenses,
                 why=why,
-                data=data,
+                data=member.data,
                 size=member.size,
             )
+
+    def _members(self, file: IO[bytes]) -> Iterator["_File"]:
+        for member in self._open(file) or ():
+            yield _read(member, self.max_file_bytes)
+
+    def _survey(self, archive: Tar | Zip) -> "_Survey":
+        """Raises TooLarge when the archive unpacks to more than `max_archive_bytes`, or its licences to too much."""
+        tops: set[str] = set()
+        license_files: dict[str, bytes | None] = {}
+        held: list[_File] | None = []
+        size = in_memory = in_licenses = 0
+        for member in archive:
+            size += member.size
+            if size > self.max_archive_bytes:
+                raise TooLarge
+            name = member.name
+            if name:
+                tops.add(name[: name.find("/") + 1])
+            basename = posixpath.basename(name)
+            states = is_license_file(basename) or is_notice_file(basename) or "LICENSES/" in name
+            keep = self.max_file_bytes if held is not None and self._is_wanted(basename) else 0
+            file = _read(member, max(keep, _MAX_LICENSE_BYTES if states else 0))
+            if states:
+                data = file.data if file.size <= _MAX_LICENSE_BYTES else None
+                license_files[name] = data
+                in_licenses += len(data or b"")
+                if in_licenses > _MAX_LICENSES:
+                    raise TooLarge
+            if held is not None:
+                held.append(file if keep else file._replace(data=None))
+                in_memory += len(file.data or b"")
+                if in_memory > _HELD:
+                    held = None
+        return _Survey(tops.pop() if len(tops) == 1 else "", license_files, held)
+
+    def _is_wanted(self, name: str) -> bool:
+        return posixpath.splitext(name)[1].lower() in self.extensions or name in self.extensions
 
     def _parquet(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
         record = 0
@@ -175,7 +227,7 @@ class Github(Source):
             for row in _parquet_rows(file):
                 yield self._row(row, Origin(path, record=record))
                 record += 1
-        except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are not UTF-8
+        except _PARQUET_ERRORS as error:
             yield Rejected(Origin(path, record=record), "damaged", str(error))
 
     def _json_lines(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
@@ -246,20 +298,29 @@ class Github(Source):
         if not licenses or not set(licenses) <= set(self.licenses):
             return Rejected(origin, "license", why or " OR ".join(licenses))
         ending = posixpath.splitext(path)[1].lower()
-        if ending not in self.extensions and posixpath.basename(path) not in self.extensions:
+        if not self._is_wanted(posixpath.basename(path)):
             return Rejected(origin, "extension", ending)
+        if (rule := by_path(path)) is not None:
+            return Rejected(origin, rule, path)
         if data is None:
             return Rejected(origin, "too_large", f"{size} bytes")
-        if b"\0" in data:
+        if b"\0" in data and not data.startswith(UNICODE_MARKS):
             return Rejected(origin, "binary", "a NUL byte")
-        text, encoding = decode_text(data)
-        if encoding != "utf-8" and is_opaque(data):
-            return Rejected(origin, "binary", "no text encoding")
+        decoded = decode_source(data)
+        if (decoded is None or decoded.replaced) and is_opaque(data):
+            return Rejected(origin, "binary", "control characters")
+        if decoded is None:
+            return Rejected(origin, "encoding", "none that can be told")
+        text, encoding, replaced = decoded
         if not text.strip():
             return Rejected(origin, "empty")
-        metadata = {"repo": repository, "path": path, "extension": ending}
+        if (rule := by_text(text, ending)) is not None:
+            return Rejected(origin, rule)
+        metadata: dict[str, Any] = {"repo": repository, "path": path, "extension": ending}
         if encoding != "utf-8":
             metadata["encoding"] = encoding
+        if replaced:
+            metadata["bad_bytes"] = replaced
         address = well_formed(f"{repository}/blob/{commit}/{path}")
         return Document(
             id=f"github:{repository}@{commit}:{path}",
@@ -273,40 +334,73 @@ class Github(Source):
 
 def _parquet_rows(file: IO[bytes]) -> Iterator[dict[str, Any]]:
     """Rows of the columns we know, `content` as bytes, for it may not be UTF-8."""
-    table = pq.ParquetFile(file)
+    table = open_parquet(file)
     columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
-    for batch in table.iter_batches(_ROWS, columns=columns):
+    for batch in table.iter_batches(_ROWS, columns=columns, use_threads=False):
         if "content" in columns:
             at = columns.index("content")
             batch = batch.set_column(at, "content", batch.column(at).cast(pa.large_binary()))
         yield from batch.to_pylist()
 
 
-def _survey(archive: Tar | Zip, limit: int) -> tuple[str, dict[str, bytes | None]]:
-    """The folder with a slash that every member is in, or "", and the licence files directly below it.
+class _File(NamedTuple):
+    """A member that was read. `data` is None where it is too large, not wanted, or damaged, as `damage` then says."""
 
-    Raises:
-        TooLarge: the archive unpacks to more than `limit` bytes.
+    record: int
+    name: str
+    size: int
+    data: bytes | None
+    damage: str | None
+
+
+def _read(member: Member, limit: int) -> _File:
+    try:
+        data, damage = member.read(limit), None
+    except Damaged as error:
+        data, damage = None, str(error)
+    return _File(member.record, member.name, member.size, data, damage)
+
+
+class _Survey:
+    """What the first reading of an archive found.
+
+    Attributes:
+        top: the folder with a slash that every member is in, or "".
+        held: all files, those that may be kept with their content; None where that is too much for memory.
     """
-    tops: set[str] = set()
-    candidates: dict[str, bytes | None] = {}
-    size = 0
-    for member in archive:
-        size += member.size
-        if size > limit:
-            raise TooLarge
-        if member.name:
-            tops.add(member.name[: member.name.find("/") + 1])
-        wanted = member.name.count("/") <= 1 and is_license_file(posixpath.basename(member.name))
-        try:
-            data = member.read(_MAX_LICENSE_BYTES if wanted else 0)
-        except Damaged:  # the second reading says so
-            data = None
-        if wanted:
-            candidates[member.name] = data
-    top = tops.pop() if len(tops) == 1 else ""
-    names = {name: name.removeprefix(top) for name in candidates}
-    return top, {names[name]: data for name, data in candidates.items() if "/" not in names[name]}
+
+    def __init__(self, top: str, license_files: Mapping[str, bytes | None], held: list[_File] | None) -> None:
+        self.top = top
+        self.held = held
+        self._files: dict[str, dict[str, bytes | None]] = {"": {}}  # by folder below the top, then by name
+        self._decided: dict[str, tuple[list[Spdx], str]] = {}
+        for path, data in license_files.items():
+            folder, name = posixpath.split(path.removeprefix(top))
+            if folder == "LICENSES":
+                self._files[""][f"LICENSES/{name}"] = data
+            elif is_license_file(name) and not (folder and _PAGE.fullmatch(name)):
+                self._files.setdefault(folder, {})[name] = data
+            elif not folder and is_notice_file(name):
+                self._files[""][name] = data
+
+    def licenses(self, path: str) -> tuple[list[Spdx], str]:
+        """Those of the file at `path`, as the archive names it, or none, and why."""
+        folder = posixpath.dirname(path.removeprefix(self.top))
+        while folder and folder not in self._files:
+            folder = posixpath.dirname(folder)
+        return self._of_folder(folder)
+
+    def _of_folder(self, folder: str) -> tuple[list[Spdx], str]:
+        """The licences of a folder that has licence files, or of the root."""
+        if folder not in self._decided:
+            licenses, why = repository_licenses(self._files[folder])
+            if folder and not licenses:
+                why = f"{folder}/{why}"
+            elif folder:
+                above, why_not = self.licenses(self.top + folder)
+                licenses, why = (licenses, "") if above else ([], why_not)
+            self._decided[folder] = licenses, why
+        return self._decided[folder]
 
 
 def _repository_name(path: str, top: str) -> str:

@@ -28,7 +28,7 @@ class Applied:
         before: the documents as they reached the rule.
         after: every one of them, with its new text and columns, also those that are dropped.
         reasons: string array, null for those that stay.
-        scores: of a filter, else None.
+        scores: of a filter, or what a cleaner counted; None without.
     """
 
     named: NamedRule
@@ -107,7 +107,7 @@ def _rewritten(named: NamedRule, rows: Rows, batch: pa.RecordBatch, cleaned: Cle
         after = with_column(after, "kept_lines", compose_lines(before, cleaned.kept_lines))
     elif before.null_count < len(before):
         after = with_column(after, "kept_lines", _lines_still_there(before, batch.column("text"), cleaned.text))
-    return Applied(named, rows, batch, after, cleaned.reason)
+    return Applied(named, rows, batch, after, cleaned.reason, cleaned.counts)
 
 
 def compose_lines(before: pa.Array, after: pa.Array) -> pa.Array:

@@ -158,7 +158,7 @@ class _PartRun:
                 reasons = applied.reasons.take(pa.array(places))
                 dropped.append((applied.rows[places], key, reasons))
                 # Samples show the text as the rule saw it, and the language that it found.
-                shown = applied.before if applied.scores is None else applied.after
+                shown = applied.after if applied.named.is_filter else applied.before
                 self._count(key, reasons, shown, places)
             kept = applied.after.filter(applied.reasons.is_null())
         if score_columns:

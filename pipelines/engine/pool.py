@@ -10,7 +10,6 @@ import os
 import pickle
 import queue
 import signal
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -24,6 +23,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from corpus import compiling
 from corpus.errors import UserError
+from corpus.lifeline import end_with
 from pipelines.engine.progress import Progress
 
 PRELOADED = ("numba", "numpy", "pyarrow.compute", "pyarrow.parquet", "fsspec.implementations.local")
@@ -229,18 +229,15 @@ def _context() -> BaseContext:
 
 def _start_worker(compiles: Any) -> None:
     compiling.ask(lambda: setattr(compiles, "value", True))
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    driver = multiprocessing.parent_process()
+    assert driver is not None
+    end_with(driver.sentinel)
+    # Pebble's handler is Python code, which would wait for the end of a C function; nothing here needs cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # One part keeps one core busy; Arrow's own threads would only compete with the other workers.
     import pyarrow
 
     pyarrow.set_cpu_count(1)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _work(function: bytes, task: bytes) -> Done | Failed:

@@ -73,6 +73,15 @@ def test_get_downloads_once_and_locate_finds_it(server: str, tmp_path: Path) -> 
     assert cached(tmp_path) == ["good.bin"]
 
 
+def test_a_cut_file_in_the_cache_is_refused_and_fetched_again(server: str) -> None:
+    path = Path(models.get("good"))
+    os.truncate(path, 1000)
+    with pytest.raises(UserError, match=r"good\.bin has 1,000 bytes, .* 2,100,000: run `corpus models get good`"):
+        models.locate("good")
+    assert models.get("good") == models.locate("good")
+    assert path.read_bytes() == BODY
+
+
 def test_processes_at_the_same_time_download_once(server: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = set(pool.map(models.get, ["good"] * 8))

@@ -1,5 +1,9 @@
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 from corpus.errors import DamagedFile, UserError
 from corpus.parts import dataset_digest, read_part, read_row, row_hashes, write_part
 from corpus.schema import BATCH_ROWS, SCHEMA, Document, Origin, batched, document_batch, well_formed
+from tests.corpus.watched import Watched
 
 DOCUMENTS = st.lists(
     st.builds(
@@ -101,3 +106,25 @@ def test_a_cut_part_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_missing_part_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DamagedFile, match="is gone: remove its step's folder"):
         list(read_part(str(tmp_path / "part-00000.parquet")))
+
+
+def test_no_thread_of_arrow_touches_a_python_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Watched()
+
+    def commit(path: str, write: Any) -> str:
+        write(file)
+        return ""
+
+    @contextmanager
+    def open_read(path: str) -> Iterator[Watched]:
+        yield file
+
+    monkeypatch.setattr("corpus.parts.commit", commit)
+    monkeypatch.setattr("corpus.parts.open_read", open_read)
+    monkeypatch.setattr("corpus.parts.exists", lambda path: True)
+    documents = [Document(str(n), "text" * 100, Origin("f")) for n in range(2 * BATCH_ROWS)]
+    write_part("part.parquet", SCHEMA, batched(documents, "s"))
+    assert sum(batch.num_rows for batch in read_part("part.parquet")) == len(documents)
+    assert sum(batch.num_rows for batch in read_part("part.parquet", ["id", "text"])) == len(documents)
+    assert read_row("part.parquet", BATCH_ROWS)["id"].to_pylist() == [str(BATCH_ROWS)]
+    assert file.threads == {threading.get_ident()}

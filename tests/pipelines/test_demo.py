@@ -50,7 +50,11 @@ DROPPED = {
         ("near", "near_duplicate"),
     },
     "c4": {("extract", "bad_json"), ("extract", "damaged"), ("extract", "no_text")},
-    "github": {("extract", "damaged"), ("extract", "extension"), ("code", "max_line_length"), ("exact", "duplicate")},
+    "github": {
+        *(("extract", reason) for reason in ("damaged", "extension", "minified", "vendored")),
+        ("code", "max_line_length"),
+        ("exact", "duplicate"),
+    },
     "wikipedia": {("extract", "damaged_xml"), ("extract", "redirect"), ("extract", "namespace")},
     "books": {("extract", "empty"), ("extract", "unsupported_file"), ("overlap", "overlap")},
     "arxiv": {("extract", "damaged"), ("extract", "pdf_only"), ("extract", "withdrawn")},

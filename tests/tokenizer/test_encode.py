@@ -225,7 +225,8 @@ def test_mistakes(encoder: Encoder, tmp_path: Path, model_path: str) -> None:
     with pytest.raises(UserError, match="check the path"):
         Encoder(str(tmp_path / "absent.model"))
     data = Path(model_path).read_bytes()
-    for wrong in (b"", b"not a model", data[: len(data) // 2 + 1], data[: data.index(b"\n\x0f\n\x06<0x02>")]):
+    between = data.index(b"\n\x0f\n\x06<0x02>"), data.rindex(b"\x1a", 0, data.index(b"identity"))
+    for wrong in (b"", b"not a model", data[: len(data) // 2 + 1], *(data[:size] for size in between)):
         (tmp_path / "wrong.model").write_bytes(wrong)
         with pytest.raises(DamagedFile, match="not a whole SentencePiece model"):
             Encoder(str(tmp_path / "wrong.model"))

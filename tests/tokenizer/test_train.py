@@ -7,7 +7,8 @@ import pytest
 import sentencepiece
 
 from corpus.errors import UserError
-from tokenizer.model import _fields, read_model
+from corpus.protobuf import fields
+from tokenizer.model import read_model
 from tokenizer.train import MAX_LINE_BYTES, train
 
 LINES = [f"the quick brown fox number {n} jumps over a lazy dog" for n in range(200)]
@@ -32,7 +33,7 @@ def test_the_settings_of_the_released_model(model_path: str) -> None:
     assert model.pieces[13] == "<0x0A>"
     assert (model.bpe, model.identity, model.add_dummy_prefix, model.byte_fallback) == (True, True, True, True)
     assert not model.remove_extra_whitespaces
-    trainer = dict(next(_fields(value) for number, value in _fields(model.data) if number == 2))  # type: ignore[arg-type]
+    trainer = dict(next(fields(value) for number, value in fields(model.data) if number == 2))  # type: ignore[arg-type]
     assert trainer[18] == 4192  # max_sentence_length
     assert trainer[20] == 16  # max_sentencepiece_length
     assert trainer[25] == 1  # split_digits

@@ -22,6 +22,7 @@ import torch.distributed as dist
 from harness import MemoryTokens, copy, small
 
 from corpus.errors import UserError
+from corpus.lifeline import end_with
 from trainer import checkpoint
 from trainer.parallel import processes
 from trainer.train import train
@@ -82,6 +83,9 @@ def trouble(name: str, rank: int, output: Path) -> None:
 
 
 def member(rank: int, world: int, port: int, jobs: list[dict[str, Any]]) -> None:
+    leader = multiprocessing.parent_process()
+    assert leader is not None
+    end_with(leader.sentinel)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     with processes("cpu") as device:

@@ -6,12 +6,15 @@ Items come from local files or, without a folder of them, from the Hugging Face 
 import csv
 import json
 import logging
+import os
 import re
+import signal
 import string
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -25,6 +28,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from corpus.errors import DamagedFile, UserError
+from corpus.lifeline import kill_with, lifeline
 from trainer.evaluation.benchmarks import SUFFIXES, Benchmark, Row, find_file
 
 Item = dict[str, Any]
@@ -81,18 +85,24 @@ def mbpp_examples(items: datasets.Dataset) -> list[Item]:
 
 
 def passes(program: str) -> bool:
-    """Whether a Python program ends by itself, without an error, in `SECONDS`. It can do what this user can do."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Whether a Python program ends by itself, without an error, in `SECONDS`. It can do what this user can do; what it
+    started ends with it."""
+    with tempfile.TemporaryDirectory() as folder, lifeline() as pipe:
         file = Path(folder) / "program.py"
         file.write_text(program, encoding="utf-8", errors="replace")
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(file)], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, pass_fds=[pipe], start_new_session=True,
+        )  # fmt: skip
+        kill_with(pipe, -process.pid)  # if this process is killed
         try:
-            done = subprocess.run(
-                [sys.executable, "-I", str(file)], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, timeout=SECONDS, check=False,
-            )  # fmt: skip
+            return process.wait(SECONDS) == 0
         except subprocess.TimeoutExpired:
             return False
-    return done.returncode == 0
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def humaneval(item: Item, results: Sequence[str]) -> dict[str, float]:

@@ -34,9 +34,9 @@ def test_priority_beats_the_hash_of_the_id() -> None:
 
 
 def test_by_url() -> None:
-    docs = [Document(f"c4:{i}", str(i), Origin("f"), url=url) for i, url in enumerate(["u", "u", "v", None, None])]
+    docs = [Document(f"c4:{i}", str(i), Origin("f"), url=url) for i, url in enumerate(["u", "u", "v", None, None, ""])]
     kept = {i for i, (reason, _, _) in run(Exact(on="url"), docs).items() if reason is None}
-    assert kept == {lowest(["c4:0", "c4:1"]), "c4:2", "c4:3", "c4:4"}
+    assert kept == {lowest(["c4:0", "c4:1"]), "c4:2", "c4:3", "c4:4", "c4:5"}
 
 
 def test_estimate_is_honest() -> None:

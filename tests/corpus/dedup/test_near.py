@@ -1,6 +1,7 @@
 """Near duplicates: the invariances, and McCormick's articles with known plagiarised pairs."""
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,9 +9,11 @@ import pytest
 import xxhash
 from pydantic import ValidationError
 
+from corpus.dedup.minhash import signatures, sketches
 from corpus.dedup.near import MAX_LEADERS, Near
 from corpus.rules import PartRef
 from corpus.schema import Document, Origin, document_batch
+from corpus.text.buffers import text_buffers
 from tests.corpus.dedup.driver import SHAPES, documents, run
 
 WORDS = [f"word{i}" for i in range(5000)]
@@ -46,6 +49,21 @@ def test_unlike_texts_stay() -> None:
     docs = documents(clusters(count=20, size=2, changed=60))  # Jaccard similarity about 0.2
     rule = Near(bands=64, rows=2)  # nearly all meet in a bucket, so that the estimate decides
     assert {reason for reason, _, _ in run(rule, docs).values()} == {None}
+
+
+def test_a_pair_that_just_reaches_the_threshold() -> None:
+    """At 0.5, and 16 minima, 9 bytes of the sketches must agree (16 (1 + 127.5) / 256 = 8.03)."""
+    rule = Near(permutations=16, bands=16, rows=1, threshold=0.5)
+    found: Counter[tuple[int, bool]] = Counter()
+    for seed in range(60):
+        pair = documents(clusters(count=1, size=2, changed=16, seed=seed))
+        data, offsets = text_buffers(pa.array([d.text for d in pair]))
+        one, other = sketches(signatures(data, offsets, 5, 16)[0])
+        dropped = "near_duplicate" in {reason for reason, _, _ in run(rule, pair).values()}
+        found[int((one == other).sum()), dropped] += 1
+    assert {agree for agree, dropped in found if dropped} == {agree for agree, _ in found if agree >= 9}
+    assert {agree for agree, dropped in found if not dropped} == {agree for agree, _ in found if agree < 9}
+    assert found[9, True] > 0 < found[8, False]
 
 
 def test_texts_without_words_stay_and_short_equal_ones_do_not() -> None:

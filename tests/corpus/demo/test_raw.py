@@ -17,7 +17,7 @@ from corpus.demo import github
 from corpus.demo.commoncrawl import SNAPSHOTS
 from corpus.demo.languages import LANGUAGES
 from corpus.demo.raw import make
-from corpus.registry import find_source, sources
+from corpus.registry import find_source
 from corpus.schema import Document, Rejected
 from corpus.sources.raw import list_files
 
@@ -62,14 +62,23 @@ def read(folder: Path, name: str) -> tuple[list[Document], Counter[str]]:
     return documents, reasons
 
 
-@pytest.mark.parametrize("name", [source.name for source in sources()])
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_documents_and_reasons_of_each_source(raw: Path, name: str) -> None:
     documents, reasons = read(raw / name, name)
     assert len(documents) >= DOCUMENTS[name]
     assert len({document.id for document in documents}) == len(documents)
     if name == "github":
         assert reasons["damaged"] == 1
-        assert set(reasons) <= {"damaged", "license", "extension", "empty", "binary", "too_large"}
+        assert set(reasons) <= {
+            "damaged",
+            "license",
+            "extension",
+            "empty",
+            "binary",
+            "too_large",
+            "minified",
+            "vendored",
+        }
     else:
         assert reasons == REASONS[name]
 
@@ -89,7 +98,7 @@ def test_wikipedia_has_six_languages_and_markup_that_goes(raw: Path) -> None:
     documents, _ = read(raw / "wikipedia", "wikipedia")
     assert {document.language for document in documents} == set(LANGUAGES)
     for document in documents:
-        text, reason = plain_text(document.text)
+        text, reason, _ = plain_text(document.text, document.language or "")
         assert reason is None
         assert not any(mark in text for mark in ("{{Infobox", "[[File", "<ref", "wikitable", "still to be"))
         assert len(text) > 100
@@ -148,7 +157,7 @@ def test_packages_are_chosen_by_metadata_and_licence_file(tmp_path: Path) -> Non
     assert names == {"someone__Good.tar.gz", "pypi__copyleft.tar.gz", "unknown__cut-short.tar.gz"}
     documents, reasons = read(tmp_path / "raw", "github")
     assert {document.license for document in documents} == {"MIT"}
-    assert {document.metadata["path"] for document in documents} >= {"good/a.py", "good/b.py", "static/bundle.js"}
+    assert {document.metadata["path"] for document in documents} >= {"good/a.py", "good/b.py", "tools/words.py"}
     assert reasons["license"] > 0
 
 

@@ -1,10 +1,16 @@
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from corpus.errors import UserError
 from corpus.filters.fasttext_model import label_names, predictions
 from corpus.filters.fasttext_train import train_classifier
+from tests.processes import await_end
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +65,29 @@ def test_mistakes_are_user_errors(tmp_path: Path) -> None:
         train_classifier(lines, str(tmp_path / "file" / "model"), dim=2, epoch=20, bucket=0)
     with pytest.raises(UserError, match="failed"):
         train_classifier(lines, str(tmp_path / "model"), dim=-1, bucket=0)
+
+
+DRIVER = """
+import sys
+from corpus.filters.fasttext_train import train_classifier
+from tests.processes import await_end
+lines = [(label, f"{label} {number}") for number in range(100) for label in ("yes", "no")]
+train_classifier(lines, sys.argv[1], epoch=10_000_000)
+"""
+
+
+def test_training_does_not_outlive_the_one_who_asked_for_it(tmp_path: Path) -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(tmp_path / "model")],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    try:
+        while not (found := psutil.Process(driver.pid).children()):
+            time.sleep(0.05)
+        (training,) = found
+        while not any("fasttext_pybind" in mapped.path for mapped in training.memory_maps()):
+            time.sleep(0.05)
+    finally:
+        driver.kill()
+        driver.wait()
+    await_end(training.pid)

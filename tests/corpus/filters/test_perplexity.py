@@ -5,9 +5,10 @@ import importlib.util
 import math
 import os
 import pickle
+import random
 import sys
 from collections import Counter
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ import sentencepiece
 
 from corpus.errors import UserError
 from corpus.filters.perplexity import CUTOFFS, LanguageModel, Perplexity
+from corpus.protobuf import fields
 from corpus.text.ccnet import normalize_for_lm
 
 LLAMA_WIKIPEDIA = "bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk"
@@ -161,18 +163,49 @@ def test_the_rule_is_picklable(rule: Perplexity) -> None:
     assert len(pickle.dumps(rule)) < 5000
 
 
+def refused(models: LanguageModel, message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        Perplexity(models={"en": models}).score(batch(("text", "en")))
+    assert "\n" not in str(error.value)
+
+
+def test_a_cut_sentencepiece_model_is_refused(pieces_model: str, tmp_path: Path) -> None:
+    whole = Path(pieces_model).read_bytes()
+    between = list(accumulate(len(value) + 2 for number, value in fields(whole) if number == 1))  # pieces are short
+    list(fields(whole[: between[-1]]))  # as a message it is whole
+    chance = random.Random(0)
+    for number, size in enumerate([0, 1, *chance.sample(range(len(whole)), 30), *chance.sample(between, 30)]):
+        path = tmp_path / str(number)
+        path.write_bytes(whole[:size])
+        refused(
+            LanguageModel(lm="none", sentencepiece=str(path)),
+            rf"^{path} is not a whole SentencePiece model \(.+\): fetch or train it again$",
+        )
+
+
+def test_a_cut_language_model_is_refused(rule: Perplexity, tmp_path: Path) -> None:
+    good = rule.models["en"]
+    whole = Path(good.lm).read_bytes()
+    end = len("\n\\end\\\n")
+    for number, size in enumerate([0, 1, *random.Random(0).sample(range(len(whole) - end), 60)]):
+        path = tmp_path / str(number)
+        path.write_bytes(whole[:size])
+        refused(
+            good.model_copy(update={"lm": str(path)}),
+            rf"^{path} is not a whole KenLM model \(.+\): fetch or build it again$",
+        )
+
+
 def test_mistakes_are_user_errors(rule: Perplexity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = tmp_path / "damaged.bin"
     damaged.write_bytes(b"not a model" * 100)
     good = rule.models["en"]
     for model, message in [
-        (LanguageModel(lm=str(damaged), sentencepiece=good.sentencepiece), "not a KenLM model"),
-        (LanguageModel(lm=good.lm, sentencepiece=str(damaged)), "not a SentencePiece model"),
+        (LanguageModel(lm=str(damaged), sentencepiece=good.sentencepiece), "not a whole KenLM model"),
+        (LanguageModel(lm=good.lm, sentencepiece=str(damaged)), "not a whole SentencePiece model"),
         (LanguageModel(lm=str(tmp_path / "none"), sentencepiece=good.sentencepiece), "no model file"),
     ]:
-        with pytest.raises(UserError, match=message) as error:
-            Perplexity(models={"en": model}).score(batch(("text", "en")))
-        assert "\n" not in str(error.value)
+        refused(model, message)
     monkeypatch.setitem(sys.modules, "kenlm", None)
     copy = tmp_path / "copy.arpa"
     copy.write_bytes(Path(good.lm).read_bytes())

@@ -1,9 +1,12 @@
+import html
 import tarfile
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from corpus.sources.licenses import is_license_file, license_of, repository_licenses
+from corpus.sources.licenses import is_license_file, is_notice_file, license_of, repository_licenses
+from tests.corpus.sources.test_license_surroundings import MORE, NOTHING_MORE
 
 MIT = """The MIT License (MIT)
 
@@ -51,12 +54,30 @@ ADVERTISING = """ * All advertising materials mentioning features or use of this
 BSD2, BSD3 = BSD.replace("%s", ""), BSD.replace("%s", NAMES)
 
 
+SOURCES = {"MIT": MIT, "BSD-2-Clause": BSD2, "BSD-3-Clause": BSD3}
+NOTICE = """Copyright 2011 Ada Lovelace
+
+Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except in compliance with the
+License. You may obtain a copy of the License at
+
+    https://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software distributed under the License is distributed on an
+"AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+language governing permissions and limitations under the License.
+"""
+
+
 @pytest.fixture
-def apache(shared_data: Path) -> str:
+def apache() -> str:
+    return (files("corpus.sources") / "apache-2.0.txt").read_text("utf-8")
+
+
+def test_the_published_text_is_the_one_of_real_repositories(apache: str, shared_data: Path) -> None:
     with tarfile.open(shared_data / "github" / "google__gson.tar.gz") as archive:
         file = archive.extractfile("gson/LICENSE")
         assert file is not None
-        return file.read().decode()
+        assert file.read().decode().split() == apache.split()
 
 
 def test_licences() -> None:
@@ -72,6 +93,41 @@ def test_layout_and_holders_do_not_matter() -> None:
     assert license_of(
         "BSD 3-Clause License\n\n" + BSD3.replace("ADA LOVELACE", "THE COPYRIGHT HOLDERS AND CONTRIBUTORS")
     ) == ("BSD-3-Clause")
+
+
+def test_wordings_that_are_the_same_licence() -> None:
+    assert license_of(BSD3.replace("nor the names of its", "nor those of its")) == "BSD-3-Clause"
+    named = BSD.replace("%s", " * The name of Ada may not be used to endorse or promote products derived from this "
+                              "software without specific prior written permission.\n")  # fmt: skip
+    assert license_of(named) == "BSD-3-Clause"
+    assert license_of(MIT.replace('"', "''").replace("NON-INFRINGEMENT", "NONINFRINGEMENT")) == "MIT"
+    assert license_of(MIT.replace("sublicense", "sub-\nlicense").replace("\n", "\r")) == "MIT"
+    assert license_of(MIT.replace("permission notice", "permission notice (including the next paragraph)")) == "MIT"
+    page = f"<html><body><h1>MIT</h1><p>{html.escape(MIT)}</p></body></html>"
+    assert license_of(page) == "MIT"
+    assert license_of(MIT + "\n----\n\nPart of it is by another:\n\n" + MIT) == "MIT"
+
+
+@pytest.mark.parametrize("words", NOTHING_MORE)
+@pytest.mark.parametrize("spdx", SOURCES)
+def test_what_may_stand_around(spdx: str, words: str) -> None:
+    assert license_of(f"{words}\n\n{SOURCES[spdx]}") == spdx
+    assert license_of(f"{SOURCES[spdx]}\n{words}") == spdx
+
+
+@pytest.mark.parametrize("words", MORE)
+def test_terms_above_below_beside_and_inside(words: str, apache: str) -> None:
+    for text in (*SOURCES.values(), apache):
+        assert license_of(f"{words}\n\n{text}") is None
+        assert license_of(f"{text}\n{words}") is None
+        assert license_of(f"<!-- {words} -->{text}") is None
+        for place in range(200, len(text), 800):  # between two lines of it
+            line = text.find("\n", place)
+            if line > 0 and 0 < text.count("\n", 0, line) < text.count("\n") - 2:
+                inside = f"{text[:line]}\n{words}\n{text[line:]}"
+                assert license_of(inside) is None, inside[:line][-80:]
+    assert license_of(MIT.replace("Ada Lovelace", f"Ada Lovelace. {words}", 1)) is None
+    assert license_of(MIT.replace("AUTHORS OR\n", f"AUTHORS. {words} OR\n")) is None
 
 
 def test_further_or_other_terms() -> None:
@@ -95,6 +151,13 @@ def test_apache(apache: str) -> None:
     assert license_of(without_appendix + notice.replace("[yyyy] [name of copyright owner]", "2011 Ada")) == "Apache-2.0"
     assert license_of(notice) is None
     assert license_of(apache.replace("8. Limitation of Liability", "8. Limits")) is None
+    assert license_of(apache.replace("reasonable and", "reasonable or")) is None
+    assert license_of(apache.replace("(d) If", "(e) It is not for sale; and\n\n (d) If")) is None
+    assert license_of(apache.replace("Apache License\n", "Modified Apache License\n", 1)) is None
+    assert license_of(without_appendix.replace("END OF TERMS AND CONDITIONS", "")) == "Apache-2.0"
+    assert license_of(apache.replace("[", "{").replace("http:", "https:")) == "Apache-2.0"
+    assert license_of(NOTICE + apache) == "Apache-2.0"
+    assert license_of(NOTICE) is None
     assert license_of(apache.replace("9. Accepting", "You may not sell it. " * 5 + "9. Accepting")) is None
     assert license_of(apache + "You may not sell it. " * 12) is None
     assert license_of(without_appendix + "You may not sell it. " * 12) is None
@@ -109,9 +172,14 @@ def test_apache(apache: str) -> None:
             (name, True)
             for name in ("LICENSE-MIT", "LICENSE-APACHE", "LICENSE_1_0.txt", "MIT-LICENSE.txt", "LICENSE.GPL")
         ),
+        *((name, True) for name in ("GPL-LICENSE.txt", "LICENSE MIT.txt", "EULA.md", "COMMONS-CLAUSE", "license.html")),
         *(
             (name, False)
             for name in ("license.go", "LicenseTest.java", "NOTICE", "README.md", "licenses.json", "LICENSES")
+        ),
+        *(
+            (name, False)
+            for name in ("THIRD-PARTY-LICENSE", "license.py", "license-checker.js", "a" * 5000 + "-licens")
         ),
     ],
 )
@@ -127,3 +195,49 @@ def test_repositories() -> None:
         licenses, why = repository_licenses({"LICENSE": MIT.encode(), "LICENSE-GPL": other})
         assert licenses == []
         assert why.startswith("LICENSE-GPL is none of")
+
+
+def test_names_of_notice_files() -> None:
+    names = ["COPYRIGHT", "NOTICE.txt", "Terms.md", "notice.py", "LICENSE"]
+    assert list(filter(is_notice_file, names)) == names[:3]
+
+
+def test_encodings_of_licence_files() -> None:
+    for encoding in ("utf-8-sig", "utf-16", "latin-1"):
+        assert repository_licenses({"LICENSE": MIT.encode(encoding)}) == (["MIT"], "")
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        "This software is made available under the terms of *either* of the licenses\nfound in LICENSE.A or LICENSE.B.",
+        "Licensed under either of MIT license (LICENSE.A) or BSD license ([LICENSE.B](LICENSE.B)) at your option.",
+        "See LICENSE.A and LICENSE.B.",
+        "MIT OR BSD-3-Clause",
+        "This project is dual-licensed under the MIT and BSD licenses.",
+    ],
+)
+def test_a_file_that_points_to_others(pointer: str) -> None:
+    others = {"LICENSE.A": MIT.encode(), "LICENSE.B": BSD3.encode()}
+    assert repository_licenses({"LICENSE": pointer.encode(), **others}) == (["BSD-3-Clause", "MIT"], "")
+    assert repository_licenses({"LICENSE": pointer.encode()})[0] == []
+    assert repository_licenses({"LICENSE": f"{pointer}\nNot for commercial use.".encode(), **others})[0] == []
+    assert repository_licenses({"LICENSE": b"See LICENSE.A or LICENSE.GPL.", **others})[0] == []
+    assert repository_licenses({"LICENSE": b"Licensed under Apache 2.0 or MIT.", **others})[0] == []
+
+
+def test_apaches_notice_counts_beside_its_text(apache: str) -> None:
+    assert repository_licenses({"LICENSE": NOTICE.encode()})[0] == []
+    assert repository_licenses({"LICENSE": NOTICE.encode(), "LICENSE-2.0.txt": apache.encode()}) == (["Apache-2.0"], "")
+    assert repository_licenses({"LICENSE": NOTICE.encode(), "LICENSE-MIT": MIT.encode()})[0] == []
+    more = f"{NOTICE}\nNot for sale.".encode()
+    assert repository_licenses({"LICENSE": more, "LICENSE-2.0.txt": apache.encode()})[0] == []
+
+
+def test_a_notice_file_may_take_back() -> None:
+    kept = b"Copyrights are kept by the contributors. Licensed under Apache 2.0 or MIT."
+    assert repository_licenses({"LICENSE": MIT.encode(), "COPYRIGHT": kept}) == (["MIT"], "")
+    for back in (b"Non-commercial use only.", None):
+        licenses, why = repository_licenses({"LICENSE": MIT.encode(), "COPYRIGHT": back})
+        assert (licenses, why) == ([], "COPYRIGHT restricts what is licensed")
+    assert repository_licenses({"NOTICE": kept}) == ([], "no licence file")

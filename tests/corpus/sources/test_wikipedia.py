@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.schema import Document, Origin, Rejected
+from corpus.clean.wikitext import Wikitext
+from corpus.schema import Document, Origin, Rejected, document_batch
 from corpus.sources import wikipedia
 from corpus.sources.raw import Piece, Split, list_files
 from corpus.sources.wikipedia import Wikipedia
@@ -79,6 +80,43 @@ def test_a_multistream_file_loses_only_its_damaged_stream(tmp_path: Path) -> Non
     assert Wikipedia().raw(str(tmp_path), records[2].origin).startswith(b"<page>\n<title>Title 3<")
 
 
+def multistream(*groups: list[int]) -> bytes:
+    """As Wikimedia makes them: the header, pages and the end tag are streams of their own."""
+    bodies = ["".join(page(n, f"é {n} " * 50 * n) for n in group) for group in groups]
+    pieces = (HEADER.format(version=11, language="en"), *bodies, "</mediawiki>\n")
+    return b"".join(bz2.compress(piece.encode()) for piece in pieces)
+
+
+@pytest.mark.parametrize("split_bytes", [1, 700, 2000, 1 << 30])
+def test_a_multistream_dump_is_split_anywhere(tmp_path: Path, split_bytes: int) -> None:
+    """Every page once and the same records, in whatever ranges of bytes; the index beside the dump is no dump."""
+    name = "enwiki-20220801-pages-articles-multistream.xml.bz2"
+    data = multistream([1, 2], [3], [4, 5, 6], [7])
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "enwiki-20220801-pages-articles-multistream-index.txt.bz2").write_bytes(
+        bz2.compress(b"600:1:Title 1\n")
+    )
+    source = Wikipedia()
+    splits = source.splits(source.files(str(tmp_path), ("**",)), split_bytes)
+    assert len(splits) == max(1, -(-len(data) // max(1, int(split_bytes / Wikipedia.text_per_raw))))
+    records = [record for split in splits for record in source.read(str(tmp_path), split)]
+    assert records == list(source.read(str(tmp_path), Split((Piece(name),))))
+    assert outcome(records) == [f"wikipedia:en:{n}@{n * 10}" for n in range(1, 8)]
+    for number, record in enumerate(records, 1):
+        assert source.raw(str(tmp_path), record.origin) == page(number, f"é {number} " * 50 * number).strip().encode()
+
+
+def test_a_damaged_stream_of_a_multistream_dump_costs_its_pages(tmp_path: Path) -> None:
+    name = "enwiki-20220801-pages-articles-multistream1.xml-p1p41242.bz2"
+    header, *streams = (
+        bz2.compress(p.encode()) for p in (HEADER.format(version=11, language="en"), page(1), page(2), page(3))
+    )
+    streams[1] = streams[1][:-30] + bytes(30)
+    records = read(tmp_path, header + b"".join(streams), name)
+    assert outcome(records) == ["wikipedia:en:1@10", "damaged_xml", "wikipedia:en:3@30"]
+    assert Wikipedia().raw(str(tmp_path), records[2].origin).startswith(b"<page>\n<title>Title 3<")
+
+
 def test_the_last_of_several_revisions(tmp_path: Path) -> None:
     history = page(1).replace("</page>", revision(11, "Second.") + revision(12, "Last.") + "</page>")
     (found,) = read(tmp_path, dump(history))
@@ -106,7 +144,7 @@ def test_what_is_no_article(tmp_path: Path) -> None:
             page(1, extra='<redirect title="X" />'),
             page(2, "#REDIRECT [[X]]"),
             page(3, "\n#weiterleitung: [[X]]"),
-            page(4, "# ПЕРЕНАПРАВЛЕНИЕ [[X]]"),
+            page(4, "# WEITERLEITUNG [[X]]"),
             page(5, "# [[X]] is the first item"),
             page(6, ns="<ns>14</ns>"),
             page(7, " \n "),
@@ -114,13 +152,57 @@ def test_what_is_no_article(tmp_path: Path) -> None:
             no_ns,
             page(10, title="Alien: Covenant", ns=""),
             page(11).replace("<id>110</id>", ""),
+            language="de",
         ),
     )
     assert outcome(records) == [
         *["redirect"] * 4,
-        "wikipedia:en:5@50",
-        *("namespace", "empty", "content_model", "namespace", "wikipedia:en:10@100", "damaged_xml"),
+        "wikipedia:de:5@50",
+        *("namespace", "empty", "content_model", "namespace", "wikipedia:de:10@100", "damaged_xml"),
     ]
+
+
+def test_redirects_of_old_exports_are_told_by_the_words_of_their_wiki(tmp_path: Path) -> None:
+    pages = [
+        page(1, "#転送 [[X]]"),
+        page(2, "＃REDIRECT [[X]]"),
+        page(3, "#weiterleitung [[X]]"),
+        page(4, "#転送先とは"),
+    ]
+    records = read(tmp_path, dump(*pages, language="ja"), "jawiki-x.xml", languages=("ja",))
+    assert outcome(records) == ["redirect", "redirect", "wikipedia:ja:3@30", "wikipedia:ja:4@40"]
+
+
+def test_namespaces_that_only_the_dump_names(tmp_path: Path) -> None:
+    """They go with the page, so that the cleaner knows them; those of the table are not repeated."""
+    named = HEADER.format(version=11, language="xx").replace(
+        ">Vorlage<", '>Vorlage</namespace><namespace key="6" case="first-letter">Bylda</namespace>'
+        '<namespace key="14" case="first-letter">Category<'
+    )  # fmt: skip
+    (found,) = read(tmp_path, (named + page(1) + "</mediawiki>").encode(), languages=("xx",))
+    assert isinstance(found, Document)
+    assert found.metadata == {"title": "Title 1", "hidden_namespaces": ["bylda"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "other"),
+    [
+        ("enwiktionary-20220801-pages-articles.xml", "", True),
+        ("dewikisource/20220801/dump.xml", "", True),
+        ("commonswiki-20220801-pages-articles.xml", "", True),
+        ("wikidatawiki-latest.xml", "", True),
+        ("dump.xml", "<dbname>frwiktionary</dbname>", True),
+        ("dump.xml", "<base>https://en.wikiquote.org/wiki/Main_Page</base>", True),
+        ("dump.xml", "<sitename>Commons</sitename><base>https://commons.wikimedia.org/wiki/Main_Page</base>", True),
+        ("enwiki-x.xml", "<dbname>frwiktionary</dbname>", False),  # a name says more than a header that was left
+        ("dump.xml", "<dbname>enwiki</dbname><base>https://en.wikipedia.org/wiki/Main_Page</base>", False),
+        ("dump.xml", "<base>https://my.wiki.example/</base>", False),
+    ],
+)
+def test_other_projects_are_no_wikipedia(tmp_path: Path, name: str, header: str, other: bool) -> None:
+    data = dump(page(1), page(2)).replace(b"<siteinfo>", f"<siteinfo>{header}".encode())
+    expected = ["other_project"] * 2 if other else ["wikipedia:en:1@10", "wikipedia:en:2@20"]
+    assert outcome(read(tmp_path, data, name)) == expected
 
 
 @pytest.mark.parametrize(
@@ -193,7 +275,6 @@ def test_entities_are_never_defined(tmp_path: Path) -> None:
     ("data", "remedy"),
     [
         (b"7z\xbc\xaf\x27\x1c\0\0", "7z x"),
-        (b"\x28\xb5\x2f\xfd\0\0", "unzstd"),
         (b"'''Anarchism''' is", "XML export"),
         (b"", "XML export"),
         (bz2.compress(b"600:10:Anarchism\n"), "XML export"),
@@ -240,3 +321,38 @@ def test_real_dumps(shared_data: Path) -> None:
     assert reasons == {"redirect": 106, "namespace": 6, "unsupported_file": 4, "empty": 1, "damaged_xml": 1}
     by_folder = {r.origin.file.split("/")[1]: r.language for r in records if isinstance(r, Document)}
     assert all(by_folder[code] == code for code in ("ar", "bg", "cs", "da", "fi", "hu", "ja", "nl", "sl", "sv", "zh"))
+
+
+def test_redirects_of_templates_that_are_in_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cleaner's table knows only the target; in a dump that is small enough to be looked through first."""
+    pages = dump(
+        page(1, "It is {{ Kmtr_two|5|km}} {{kmtr two|6|km}}, {{unheard of|7}} and {{Convert|8|km}}."),
+        page(2, "{{other}} text"),
+        page(
+            3,
+            "#REDIRECT [[Template:Convert]]",
+            "Template:Kmtr two",
+            "<ns>10</ns>",
+            '<redirect title="Template:Convert" />',
+        ),
+        page(
+            4,
+            "#REDIRECT [[Template:Nowhere]]",
+            "Template:Unheard of",
+            "<ns>10</ns>",
+            '<redirect title="Template:Nowhere" />',
+        ),
+        page(5, "#redirect [[Template:Nowrap]]", "Template:Other", "<ns>10</ns>"),
+    )
+    first, second, *_ = read(tmp_path, pages)
+    assert isinstance(first, Document)
+    assert isinstance(second, Document)
+    assert first.metadata == {"title": "Title 1", "template_redirects": {"kmtr two": "Convert"}}
+    assert second.metadata == {"title": "Title 2", "template_redirects": {"other": "Nowrap"}}
+    cleaned = Wikitext().clean(document_batch([first], "wikipedia"))
+    assert cleaned.text.to_pylist() == ["It is 5 kilometres 6 kilometres, 7 and 8 kilometres."]
+    monkeypatch.setattr(wikipedia, "_WHOLE_BYTES", 100)
+    again = read(tmp_path, pages)
+    assert outcome(again) == outcome([first, second]) + ["namespace"] * 3
+    assert isinstance(again[0], Document)
+    assert again[0].metadata == {"title": "Title 1"}

@@ -1,5 +1,6 @@
 """Functions that tests give to worker processes, which import them by name from this module."""
 
+import ctypes
 import errno
 import os
 import signal
@@ -123,6 +124,12 @@ def lambda_result(job: Job) -> object:
 def long(job: Job) -> None:
     (Path(job.folder) / str(os.getpid())).touch()
     time.sleep(600)
+
+
+def stuck(job: Job) -> None:
+    """In a C function that keeps the interpreter's lock: no thread and no signal handler of Python runs."""
+    (Path(job.folder) / str(os.getpid())).touch()
+    ctypes.PyDLL(None).sleep(600)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -111,35 +112,48 @@ def test_the_driver_says_once_that_workers_compile(tmp_path: Path) -> None:
 DRIVER = """
 import sys
 from pipelines.engine.pool import run_parts
-from tests.pipelines.engine.functions import Job, long
+from tests.pipelines.engine import functions
 if __name__ == "__main__":
-    run_parts(long, [Job(n, sys.argv[1]) for n in range(4)], 2, "long")
+    folder, name = sys.argv[1:]
+    run_parts(getattr(functions, name), [functions.Job(n, folder) for n in range(4)], 2, name)
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_workers_do_not_outlive_the_driver(tmp_path: Path, how: signal.Signals) -> None:
+@pytest.mark.parametrize("work", ["long", "stuck"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_nothing_outlives_the_driver_or_holds_its_pipe(tmp_path: Path, how: signal.Signals, work: str) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
-    root = Path(__file__).parents[3]
     driver = subprocess.Popen(
-        [sys.executable, str(script), str(marks)],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stderr=subprocess.DEVNULL,
+        [sys.executable, str(script), str(marks), work],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
         # A test run in the background of a shell ignores SIGINT, and so would the driver.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        workers = _wait(lambda: [int(mark.name) for mark in marks.iterdir()], lambda found: len(found) == 2)
+        _wait(lambda: list(marks.iterdir()), lambda found: len(found) == 2)
         driver.send_signal(how)
-        driver.wait(30)
-        alive = _wait(lambda: [pid for pid in workers if psutil.pid_exists(pid)], lambda found: not found)
-        assert alive == []
+        driver.communicate(timeout=30)  # until the last process that could write to the pipe is gone
+        assert _wait(lambda: _session(driver.pid), lambda found: not found) == []
     finally:
-        driver.kill()
+        for process in [driver, *_session(driver.pid)]:
+            process.kill()
         driver.wait()
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """The living processes of a session: the driver, its workers, and the servers of `multiprocessing`."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def _wait(look, enough, seconds: float = 30):  # type: ignore[no-untyped-def]

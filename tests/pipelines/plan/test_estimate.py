@@ -94,7 +94,7 @@ def test_a_source_of_ones_own_without_its_files_is_what_the_mixture_draws(tmp_pa
 def test_the_order_of_rules_is_noted(tmp_path: Path) -> None:
     write_book(tmp_path, 1000)
     (note,) = planned(tmp_path, RECIPE.replace("[gutenberg, length,", "[length, gutenberg,")).notes
-    assert note.startswith("books: the stored scores of length are of the text before gutenberg")
+    assert note.startswith("books: stored scores of length are of the text as it was then, before gutenberg")
 
 
 def test_core_hours_are_bytes_over_rates(tmp_path: Path) -> None:

@@ -2,10 +2,14 @@
 
 import json
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from benchmark_items import ITEMS, write_items
@@ -14,6 +18,7 @@ from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
+from tests.processes import await_end
 from trainer.convert import export
 from trainer.convert.open import open_weights
 from trainer.convert.weights import load_model
@@ -139,6 +144,40 @@ def test_programs_are_judged_by_how_they_end(monkeypatch: pytest.MonkeyPatch) ->
     assert [humaneval(item, [body])["pass@1"] for body in task.values()] == [1, 0]
     item = ITEMS["mbpp"]["test"][0]
     assert [mbpp(item, [f"def f(x):\n    return x + {n}"])["pass@1"] for n in (item["task_id"], 0)] == [1, 0]
+
+
+STARTS_ANOTHER = """
+import subprocess
+other = subprocess.Popen(["sleep", "600"])
+open({mark!r}, "w").write(str(other.pid))
+while {forever}: pass
+"""
+
+
+@pytest.mark.parametrize("forever", [False, True])
+def test_nothing_that_a_program_started_outlives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forever: bool
+) -> None:
+    monkeypatch.setattr("trainer.evaluation.tasks.SECONDS", 5)
+    mark = tmp_path / "mark"
+    assert passes(STARTS_ANOTHER.format(mark=str(mark), forever=forever)) is not forever
+    await_end(int(mark.read_text()))
+
+
+def test_a_program_does_not_outlive_the_one_who_judges_it(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    program = STARTS_ANOTHER.format(mark=str(mark), forever=True)
+    script = f"from trainer.evaluation import tasks; tasks.SECONDS = 600; tasks.passes({program!r})"
+    judge = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[3])
+    try:
+        while not (mark.exists() and mark.read_text()):
+            time.sleep(0.05)
+        started = psutil.Process(judge.pid).children(recursive=True)
+    finally:
+        judge.kill()
+        judge.wait()
+    assert len(started) == 2
+    await_end(*(process.pid for process in started))
 
 
 def log_likelihood(model: Llama, ids: Sequence[int], count: int) -> float:

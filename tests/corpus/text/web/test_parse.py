@@ -101,7 +101,8 @@ def test_elements_stand_no_deeper_than_in_a_browser() -> None:
 
 MARKUP = (
     "<p> </p> <div> </div> <ul> <li> </ul> <table> <tr> <td> </table> <b> </b> <pre> </pre> <br> <a@href=x> </a> "
-    "<h2> </h2> <nav> </nav> <script> </script> <!-- --> < & &amp; &#x41; &lt; <p/ <div@class='a </ <svg> </svg> <title> <xmp>"
+    "<h2> </h2> <nav> </nav> <script> </script> <!-- --> < & &amp; &#x41; &lt; <p/ <div@class='a </ <svg> </svg> "
+    "<title> <xmp>"
 )
 PIECES = st.sampled_from([piece.replace("@", " ") for piece in MARKUP.split()]) | st.text(max_size=6)
 
