@@ -19,6 +19,8 @@ ARC_HEADER = re.compile(rb"([A-Za-z][\w+.-]*:[^\n]*?) (\S+) (\d{8,17}) ([^\n]*?)
 """URL, address, date, media type (and in version 2 more), length: Heritrix's ARC file format, section "URL-record"."""
 
 _ARC_HEADER_BYTES = 1 << 13
+LENGTH_OFF = 16
+"""Bytes that a record may be longer or shorter than it says: what counting characters or line ends wrongly makes."""
 END_BYTES = 4
 """Two line ends behind a record."""
 _BETWEEN_RECORDS = 64  # two line ends; some writers leave a few more
@@ -92,8 +94,9 @@ def read_records(file: IO[bytes], path: str, limit: int) -> Iterator[Record | Re
 
     Reasons: `truncated` (the file ends inside a record), `damaged_gzip` (what is lost of a member, after which
     reading goes on at the next one that begins with a record), `garbage` (bytes where a record should begin, up to
-    the next), `bad_header` (no length, or no end within 1 MiB), `bad_length` (no record ends where the length says; up
-    to the next), `too_long` (over `limit` bytes), `unsupported_file` (not a WARC or ARC file: one for the file).
+    the next), `bad_header` (no length, or no end within 1 MiB), `bad_length` (no record ends where the length says, or
+    near it; up to the next), `too_long` (over `limit` bytes), `unsupported_file` (not a WARC or ARC file: one for the
+    file).
     """
     yield from _read(RecordStream(file), path, limit, 0, None)
 
@@ -203,13 +206,27 @@ def _frame(stream: RecordStream, form: _Form, limit: int) -> tuple[str, int]:
         return "too_long", size
     if not stream.fill(size):
         # Either the file ends here, or the record is shorter than it says and others follow.
-        return ("bad_length", end - 1) if form.following.search(stream.buffer, end - 1) else ("truncated", 0)
+        if not form.following.search(stream.buffer, end - 1):
+            return "truncated", 0
+        near = _end_near(stream, form, end, size)
+        return ("bad_length", end - 1) if near is None else ("", near)
     stream.fill(size + _BETWEEN_RECORDS)
     behind = stream.buffer[size : size + _BETWEEN_RECORDS]
     following = behind.lstrip(b"\r\n")
     if behind.startswith(b"\r\n\r\n") or form.magic.startswith(following[:5]) or form.begin.match(following):
         return "", size
-    return "bad_length", end - 1
+    near = _end_near(stream, form, end, size)
+    return ("bad_length", end - 1) if near is None else ("", near)
+
+
+def _end_near(stream: RecordStream, form: _Form, header: int, size: int) -> int | None:
+    """Where a record ends whose length is a few bytes off, by the next record's beginning; None where none is near."""
+    stream.fill(size + LENGTH_OFF + form.longest)
+    first = max(header - 1, size - LENGTH_OFF)
+    found = form.following.search(stream.buffer, first, size + LENGTH_OFF + form.longest)
+    if found is None or found.start() > size + LENGTH_OFF:
+        return None
+    return header + len(bytes(stream.buffer[header : found.start()]).rstrip(b"\r\n"))
 
 
 def _header_end(stream: RecordStream, form: _Form) -> int | None:

@@ -133,8 +133,19 @@ def test_a_record_shorter_than_it_says_does_not_take_the_next_with_it() -> None:
 
 
 def test_a_record_longer_than_it_says_is_counted_once() -> None:
-    long = record(b"x" * 10) + b"and more\r\n\r\n"
+    long = record(b"x" * 10) + b"and much more than it says\r\n\r\n"
     assert summary(long + record(b"next")) == ["bad_length", record(b"next")]
+
+
+@given(st.integers(-12, 16), st.booleans())
+def test_a_length_that_is_a_few_bytes_off_costs_nothing(off: int, packed: bool) -> None:
+    whole = [record(b"text number %d" % n, n) for n in range(3)]
+    whole[1] = whole[1].replace(b"content-length: 13", b"content-length: %d" % (13 + off))
+    pieces = [one + b"\r\n\r\n" for one in whole]
+    file = b"".join(map(gzip.compress, pieces) if packed else pieces)
+    found = read(file)
+    assert [one.data.rstrip() for one in found if isinstance(one, Record)] == whole
+    assert [read_record(io.BytesIO(file), one.origin).rstrip() for one in found] == whole
 
 
 def test_bytes_behind_the_last_record_are_counted() -> None:
@@ -221,8 +232,8 @@ def test_arc_files_are_read_record_by_record(records: list[bytes], packed: bool)
 
 def test_damage_in_an_arc_file_costs_its_record() -> None:
     good, last = ARC_RECORDS[2], ARC_RECORDS[3]
-    assert summary(good + b"\n" + good[:-7] + b"\n" + last + b"\n") == [good, "bad_length", last]
-    assert summary(good + b"longer than it says\n" + last) == ["bad_length", last]
+    assert summary(good + b"\n" + good[:-20] + b"\n" + last + b"\n") == [good, "bad_length", last]
+    assert summary(good + b"much longer than it says\n" + last) == ["bad_length", last]
     assert summary(good + b"\n" + last[:-4]) == [good, "truncated"]
 
 
