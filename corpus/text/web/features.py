@@ -40,7 +40,22 @@ AROUND = _AROUND_NAMES.split()
 """Elements that count wherever above a block they are."""
 
 _NKINDS, _NAROUND = len(KINDS) + 1, len(AROUND)
-OWN = 47 + _NKINDS + _NAROUND
+NUMBERS = (
+    "size", "share in links", "size up to 600", "ends as a sentence does", "commas", "commas by size",
+    "ends of sentences by words", "letters of a word", "share of capitalised words", "share of numbers",
+    "weight of a word", "weight of all words", "share of words of the title", "share of the title's words",
+    "code", "behind a line break", "behind an image", "has a line break", "stands on the page again",
+    "place among the blocks", "share of text before",
+    "share of text in its element", "in its parent", "in that one's", "in that one's too",
+    "in the main element", "steps from it", "before the first long block", "behind the last", "before the <h1>",
+    "just behind it", "there is one", "share in links of the page", "text of the page", "blocks of the page",
+    "share of paragraphs", "depth", "hidden", "weight of the words around", "of its element's", "of the parent's",
+    "of the worst around", "share in links of the parent", "of its parent", "size of blocks in the parent",
+    "siblings of its tag and class", "the most of such above it",
+)  # fmt: skip
+"""What the first columns are; then come the groups of `KINDS`, and the elements of `AROUND`."""
+_NNUMBERS = len(NUMBERS)
+OWN = _NNUMBERS + _NKINDS + _NAROUND
 """Numbers of a block itself."""
 NEAR = np.array([0, 1, 2, 3, 6, 8, 9, 10, 11, 12, 13, 38, 47, 48, 49, 50])
 """Those that are also given of the blocks around it."""
@@ -259,7 +274,7 @@ def _features(
             if text[i] == 10:
                 row[17] = 1
                 break
-        row[47 + _KIND[tag]] = 1
+        row[_NNUMBERS + _KIND[tag]] = 1
     # Repeated texts.
     order = np.argsort(hashes)
     for k in range(n):
@@ -376,7 +391,7 @@ def _features(
         row[46] = np.log1p(repeated[node]) / 4
         for k in range(_NAROUND):
             if around[node] >> k & 1:
-                row[47 + _NKINDS + k] = 1
+                row[_NNUMBERS + _NKINDS + k] = 1
         before += good[b]
 
 
