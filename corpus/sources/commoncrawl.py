@@ -12,11 +12,11 @@ import pyarrow as pa
 from corpus.schema import BATCH_BYTES, BATCH_ROWS, Document, Origin, Rejected
 from corpus.sources import wet
 from corpus.sources.http_response import header_fields, header_text
-from corpus.sources.page import NoPage, Page, read_page
 from corpus.sources.raw import SPLIT_BYTES, RawFile, Split, group_files, open_raw
 from corpus.sources.source import Source
 from corpus.sources.times import utc_time
 from corpus.sources.warc import ARC_HEADER, END_BYTES, Member, Record, as_record, read_members, read_record
+from corpus.sources.web_page import NoPage, Page, read_page
 from corpus.text.web.extractors import Extractor, Form, trafilatura
 
 MAX_BYTES = 64 << 20
