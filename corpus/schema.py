@@ -128,16 +128,21 @@ def document_batch(documents: list[Document], source: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def batched(documents: Iterable[Document], source: str) -> Iterator[pa.RecordBatch]:
-    """Batches of at most `BATCH_ROWS` documents and about `BATCH_BYTES` of text, in order."""
+def batched(documents: Iterable[Document | pa.RecordBatch], source: str) -> Iterator[pa.RecordBatch]:
+    """Batches of at most `BATCH_ROWS` documents and about `BATCH_BYTES` of text, in order; batches pass through."""
     held: list[Document] = []
     size = 0
     for document in documents:
-        held.append(document)
-        size += len(document.text)
-        if len(held) == BATCH_ROWS or size >= BATCH_BYTES:
+        if isinstance(document, Document):
+            held.append(document)
+            size += len(document.text)
+            if len(held) < BATCH_ROWS and size < BATCH_BYTES:
+                continue
+        if held:
             yield document_batch(held, source)
             held, size = [], 0
+        if isinstance(document, pa.RecordBatch):
+            yield document
     if held:
         yield document_batch(held, source)
 

@@ -64,6 +64,7 @@ def use_kernels(rules: Iterable[str]) -> None:
     # No rule calls these.
     normalize_for_dedup(batch.column("text"))
     html_text(text)
+    _read_pages()
     _tokenize(batch.column("text"))
 
 
@@ -76,6 +77,22 @@ def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
     for step in rule.rounds():
         blocks = list(step.decide([block for _, block in blocks], 1))
     rule.apply(batch, 0, pa.Table.from_batches([block for _, block in blocks]))
+
+
+def _read_pages() -> None:
+    """Of Common Crawl: a page, and a record of WET."""
+    import numpy as np
+
+    from corpus.sources import wet
+    from corpus.text.web.extractors import main_text
+
+    main_text("<title>Page</title><ul class=menu><li>a<li>b</ul><p>A text &amp; more.</p>")
+    record = (
+        b"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Date: 2019-07-16T01:02:03Z\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
+        b"WARC-Target-URI: http://example.org/\r\nContent-Length: 4\r\n\r\ntext\r\n\r\n"
+    )
+    room, place = np.frombuffer(record, np.uint8), np.zeros(1, np.int64)
+    wet.plain_batch(room, wet.scan(room, np.array([0, len(record)])), place, place, place, "file", "snapshot", "web")
 
 
 def _tokenize(texts: "pa.Array") -> None:

@@ -1,90 +1,42 @@
-"""C4 as it is published, and other corpora of JSON lines."""
+"""C4 as it is published, and other corpora of web pages in rows."""
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from corpus.schema import Document, Origin, Rejected, well_formed
-from corpus.sources.decode import is_utf8
-from corpus.sources.json_lines import PACKED, PLAIN, raw_line, read_lines, split_lines
-from corpus.sources.raw import SPLIT_BYTES, RawFile, Split
-from corpus.sources.source import Source
-from corpus.sources.times import utc_time
+from corpus.schema import Origin, well_formed
+from corpus.sources.documents import Documents
+from corpus.sources.rows import Columns, place_id
 
-_NESTED = ("metadata", "meta")
+_PREFIX = "c4:"
 
 
-class C4(Source):
-    """Documents of JSON lines, plain or packed (.gz, .bz2, .zst). A raw record is a line that is not blank.
+class C4(Documents):
+    """Web pages in rows: JSON lines as C4, Dolma and RedPajama publish them, Parquet, CSV, or a data set of the hub.
 
-    A line is an object with `text`, and `url` and `timestamp` or `created` (C4, Dolma), or these and `language` inside
-    `metadata` or `meta` (Dolma, RedPajama). Other keys are left out. The id is the SHA-1 of the URL, or of the text of
-    a document without one. Bytes that are not UTF-8 and lone surrogates become U+FFFD, and the document's metadata
-    says `invalid_utf8`.
+    Reads what `documents` reads, with the same reasons. A row has `text`, and `url`, `timestamp` or `created`, and
+    `language` of its own or inside `metadata` (Dolma) or `meta` (RedPajama).
 
-    Plain files larger than a split are cut into byte ranges; a line belongs to the range its first byte is in.
-    Offsets count unpacked bytes.
-
-    Reasons: `bad_json`, `no_text` (no string, or only white space), `line_too_long`, `damaged` (a packed file is cut
-    short or altered: what is lost is one record), `unsupported_file` (another format: one for the file).
-
-    Attributes:
-        max_line_bytes: longest line read, which bounds memory.
+    A row that has an `id` keeps it. Else the id is `c4:` and the SHA-1 of the URL, or of the text of a row without
+    one. Where a URL comes again, both rows stay, whatever their texts: the id of each but the first also names its
+    place (`c4:86a1fd84#c4-train.00000-of-01024.json.gz#319`), and the step notes how many there are (`second_id`).
     """
 
-    version: ClassVar[int] = 1
-    formats: ClassVar[str] = "JSON lines with `text`, plain, .gz, .bz2 or .zst"
+    version: ClassVar[int] = 2
+    formats: ClassVar[str] = "JSON lines, Parquet or CSV with `text` (.gz, .bz2, .zst), or a data set of `datasets`"
     text_per_raw: ClassVar[float] = 3.0  # .json.gz
     document_bytes: ClassVar[int] = 2100  # of the order that RedPajama-v1's counts give
 
-    max_line_bytes: int = 100 << 20
-
-    def splits(self, files: Sequence[RawFile], split_bytes: int = SPLIT_BYTES) -> list[Split]:
-        return split_lines(files, split_bytes, self.text_per_raw)
-
-    def read(self, root: str, split: Split) -> Iterator[Document | Rejected]:
-        for piece in split.pieces:
-            if not piece.path.endswith((*PLAIN, *PACKED)):
-                yield Rejected(Origin(piece.path), "unsupported_file", f"not one of {', '.join((*PLAIN, *PACKED))}")
-                continue
-            for record in read_lines(root, piece, self.max_line_bytes):
-                yield record if isinstance(record, Rejected) else _document(*record)
-
-    def raw(self, root: str, origin: Origin) -> bytes:
-        """The line."""
-        return raw_line(root, origin)
-
-
-def _document(origin: Origin, line: bytes) -> Document | Rejected:
-    decoded = line.decode("utf-8", "replace")
-    try:
-        body = json.loads(decoded)
-    except (ValueError, RecursionError) as error:  # RecursionError: a line of nested brackets
-        return Rejected(origin, "bad_json", str(error))
-    if not isinstance(body, dict):
-        return Rejected(origin, "bad_json", f"{type(body).__name__}, not an object")
-    raw_text = body.get("text")
-    if not isinstance(raw_text, str) or not raw_text.strip():
-        return Rejected(origin, "no_text")
-    text = well_formed(raw_text)
-    url = _string(body, "url")
-    valid = text is raw_text and ("\ufffd" not in decoded or is_utf8(line))
-    key = text if url is None else well_formed(url)
-    return Document(
-        id=f"c4:{hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()}",
-        text=text,
-        origin=origin,
-        language=_string(body, "language"),
-        url=url,
-        timestamp=utc_time(_string(body, "timestamp") or _string(body, "created")),
-        metadata={} if valid else {"invalid_utf8": True},
+    columns: Columns = Columns(
+        url=("url", "metadata.url", "meta.url"),
+        language=("language", "metadata.language", "meta.language"),
+        timestamp=("timestamp", "created", "metadata.timestamp", "metadata.created", "meta.timestamp", "meta.created"),
     )
 
+    def made_id(self, origin: Origin, url: str | None, text: str) -> str:
+        key = well_formed(text if url is None else url)
+        return _PREFIX + hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()
 
-def _string(body: dict[str, Any], key: str) -> str | None:
-    """The first string under `key` in the object or its metadata."""
-    for place in (body, *(body.get(name) for name in _NESTED)):
-        if isinstance(place, dict) and isinstance(value := place.get(key), str) and value:
-            return value
-    return None
+    def second_id(self, document: dict[str, Any]) -> str | None:
+        origin = Origin(**document["origin"])
+        made = self.made_id(origin, document["url"], document["text"])
+        return f"{made}#{place_id(origin)}" if document["id"] == made else None

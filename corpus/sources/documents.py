@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import PurePosixPath
 from typing import IO, Any, ClassVar
@@ -12,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.parts import open_parquet
-from corpus.schema import Document, Origin, Rejected
+from corpus.schema import Document, Origin, Rejected, well_formed
 from corpus.settings import Settings
 from corpus.sources import dataset
 from corpus.sources.compressed import decompressed
-from corpus.sources.decode import decode_text
+from corpus.sources.decode import decode_text, is_utf8
 from corpus.sources.json_lines import PACKINGS, PLAIN, is_packed, ranges, raw_line, read_lines
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
-from corpus.sources.rows import Columns, plain
+from corpus.sources.rows import Columns, place_id, plain
 from corpus.sources.source import Source
 
 _ROWS = 256  # of a Parquet file in memory at once
@@ -57,7 +58,8 @@ class Documents(Source):
 
     Reasons: `no_text` (the detail names the columns that the row has), `empty`, `bad_json`, `bad_row` (a row of a
     table that cannot be read), `too_large` (a text file over 64 MiB), `line_too_long`, `damaged`, `unsupported_file`.
-    Bytes that are not UTF-8 become U+FFFD; a text file that is not UTF-8 is taken for Windows-1252.
+    Bytes that are not UTF-8 and lone surrogates become U+FFFD, and the document's metadata says `invalid_utf8`; a text
+    file that is not UTF-8 is taken for Windows-1252.
 
     Attributes:
         columns: which column of a row is what; the rest goes into the document's metadata.
@@ -65,7 +67,7 @@ class Documents(Source):
         max_line_bytes: longest line or row read, which bounds memory.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     formats: ClassVar[str] = "Parquet, JSON lines, CSV, .txt (.gz, .bz2, .zst), or any data set of `datasets`"
     text_per_raw: ClassVar[float] = 2.5  # Parquet in zstd, measured on a few MB of real text
     ids_from_rows: ClassVar[bool] = True
@@ -102,7 +104,7 @@ class Documents(Source):
         for piece in split.pieces:
             if self.dataset is not None:
                 name, rows = piece.path, dataset.rows(root, self.dataset.name, self.dataset.revision, piece.path)
-                yield from (self.columns.document(Origin(name, record=n), row) for n, row in enumerate(rows))
+                yield from (self._document(Origin(name, record=n), row) for n, row in enumerate(rows))
             elif _kind(piece.path) == ".parquet":
                 yield from self._parquet(root, piece)
             elif _kind(piece.path) in PLAIN:
@@ -131,6 +133,19 @@ class Documents(Source):
                 return _as_json(next((row for n, row in found if n == origin.record), {}))
             return b"".join(chunk for chunk in decompressed(file) if chunk)
 
+    def made_id(self, origin: Origin, url: str | None, text: str) -> str:
+        """The id of a row that has none."""
+        return place_id(origin, url, text)
+
+    def _document(self, origin: Origin, row: Mapping[str, Any], valid: bool = True) -> Document | Rejected:
+        document = self.columns.document(origin, row, self.made_id)
+        if isinstance(document, Rejected):
+            return document
+        text = well_formed(document.text)
+        if valid and text is document.text:
+            return document
+        return replace(document, text=text, metadata={**document.metadata, "invalid_utf8": True})
+
     def _parquet(self, root: str, piece: Piece) -> Iterator[Document | Rejected]:
         with open_raw(root, piece.path) as file:
             try:
@@ -141,7 +156,7 @@ class Documents(Source):
                 return
             try:
                 for record, row in _parquet_rows(reader, piece):
-                    yield self.columns.document(Origin(piece.path, record=record), row)
+                    yield self._document(Origin(piece.path, record=record), row)
             except (pa.ArrowException, OSError) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise  # the storage's; Arrow's own for damaged data has no number
@@ -157,13 +172,15 @@ class Documents(Source):
                 yield line
                 continue
             origin, data = line
+            line_text = data.decode("utf-8", "replace")
             try:
-                row = json.loads(data.decode("utf-8", "replace"))
+                row = json.loads(line_text)
             except (ValueError, RecursionError) as error:  # RecursionError: a line of nested brackets
                 yield Rejected(origin, "bad_json", str(error))
                 continue
             if isinstance(row, dict):
-                yield self.columns.document(origin, row)
+                valid = "\ufffd" not in line_text or is_utf8(data)
+                yield self._document(origin, row, valid)
             else:
                 yield Rejected(origin, "bad_json", f"{type(row).__name__}, not an object: write one object a line")
 
@@ -175,7 +192,7 @@ class Documents(Source):
                     continue
                 record, row = found
                 origin = Origin(path, record=record)
-                yield Rejected(origin, "bad_row", row) if isinstance(row, str) else self.columns.document(origin, row)
+                yield Rejected(origin, "bad_row", row) if isinstance(row, str) else self._document(origin, row)
 
     def _text(self, root: str, path: str) -> Document | Rejected:
         origin = Origin(path, record=0)

@@ -1,7 +1,7 @@
 """From a row of some data set to a document: which of its columns is what."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
@@ -18,6 +18,15 @@ _LIFTED = "metadata"
 """A column of this name that is a map is where Dolma and datatrove put all that has no column of its own."""
 
 
+MadeId = Callable[[Origin, str | None, str], str]
+"""Makes the id of a row that has none, of its place, its URL and its text."""
+
+
+def place_id(origin: Origin, url: str | None = None, text: str = "") -> str:
+    """The file, and the row's number or place there: an id for whatever has none."""
+    return f"{origin.file}#{origin.record if origin.record is not None else origin.offset}"
+
+
 class Columns(Settings):
     """Which column of a row is what. All others go into the document's metadata.
 
@@ -26,7 +35,7 @@ class Columns(Settings):
 
     Attributes:
         text: the text.
-        id: where a row has none, its file and its number or place there are its id.
+        id: where a row has none, the source makes one: of its file and its number or place there, if nothing else.
         timestamp: ISO 8601, or seconds since 1970.
     """
 
@@ -37,7 +46,7 @@ class Columns(Settings):
     license: Names = ("license", "metadata.license")
     timestamp: Names = ("timestamp", "created", "date", "metadata.timestamp", "metadata.date")
 
-    def document(self, origin: Origin, row: Mapping[str, Any]) -> Document | Rejected:
+    def document(self, origin: Origin, row: Mapping[str, Any], made_id: MadeId = place_id) -> Document | Rejected:
         """The document of a row. Reasons: `no_text` (no such column, or no string in it), `empty` (white space)."""
         used: set[str] = set()
         text = self._first(row, self.text, used)
@@ -47,12 +56,12 @@ class Columns(Settings):
         if not text.strip():
             return Rejected(origin, "empty")
         identity = self._first(row, self.id, used)
-        own = f"{origin.file}#{origin.record if origin.record is not None else origin.offset}"
+        url = _string(self._first(row, self.url, used))
         return Document(
-            id=own if identity is None or identity == "" else str(identity),
+            id=made_id(origin, url, text) if identity is None or identity == "" else str(identity),
             text=text,
             origin=origin,
-            url=_string(self._first(row, self.url, used)),
+            url=url,
             language=_string(self._first(row, self.language, used)),
             license=_string(self._first(row, self.license, used)),
             timestamp=_timestamp(self._first(row, self.timestamp, used)),

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -77,6 +77,24 @@ class Source(Settings):
     def read_handed(self, root: str, split: Split, handed: Iterable[pa.RecordBatch]) -> Iterator[Document | Rejected]:
         """`read`, with the blocks that were handed to the split, which come in no particular order."""
         return self.read(root, split)
+
+    def read_batches(self, root: str, split: Split, source: str) -> Iterator[Document | Rejected | pa.RecordBatch]:
+        """What extract reads: as `read`, but documents may come many at a time, as batches of `SCHEMA`.
+
+        Args:
+            source: their source's name in the recipe.
+        """
+        return self.read(root, split)
+
+    def second_id(self, document: dict[str, Any]) -> str | None:
+        """Another id for a document whose id one before it has; None where the id says that they are the same.
+
+        For ids that the source makes of something that can come again, as a URL; with `ids_from_rows`.
+
+        Args:
+            document: its row, by column.
+        """
+        return None
 
     @abstractmethod
     def raw(self, root: str, origin: Origin) -> bytes:

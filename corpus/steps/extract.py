@@ -28,6 +28,9 @@ MERGED = "merged_into_document"
 DUPLICATE_ID = "duplicate_id"
 ID_WITH_OTHER_TEXT = "id_with_other_text"
 """A note, not a reason: documents whose id another one before them has, with another text. They stay."""
+SECOND_ID = "second_id"
+"""A note: documents that got an id of their own at the end (`Source.second_id`), for what theirs was made of came
+before."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,18 @@ def extract_part(task: ExtractTask, handed: Iterable[pa.RecordBatch] = ()) -> Pa
     samples = Samples()
     total: dict[str, int] = Counter()
 
-    def documents() -> Iterator[Document]:
-        for record in task.source.read_handed(task.root, task.split, handed):
+    def documents() -> Iterator[Document | pa.RecordBatch]:
+        found: Iterator[Document | Rejected | pa.RecordBatch]
+        if task.source.hands_over:
+            found = task.source.read_handed(task.root, task.split, handed)
+        else:
+            found = task.source.read_batches(task.root, task.split, task.name)
+        for record in found:
             if isinstance(record, Rejected):
                 counts[record.reason] += record.records
                 samples.add("extract", record.reason, *_sample(record))
             else:
-                if record.records > 1:
+                if isinstance(record, Document) and record.records > 1:
                     counts[MERGED] += record.records - 1
                 yield record
 
@@ -200,34 +208,40 @@ class DecideIds:
 
 @dataclass(frozen=True)
 class DropDuplicateIds:
-    """Writes a part again without the rows decided for it, and counts them, and those that only share an id.
+    """Writes a part again without the rows decided for it, and counts them, and those that only share an id; rows that
+    the source has a second id for get it, and stay.
 
     The sidecar is removed first: a kill in between makes the part be extracted again, and the same rows be dropped.
     A part that has lost its rows already is left: a runner may do a part twice, and after a restart the decisions may
     come from spill files written before rows were dropped; they name rows of the part as it was extracted.
+
+    Attributes:
+        source: asked for second ids (`Source.second_id`); None: there are none.
     """
 
     output: StepFolder
+    source: Source | None = None
 
     def __call__(self, partition: Partition) -> PartResult:
         part = partition.part
         found = pa.Table.from_batches(partition.blocks()).combine_chunks()
-        drop = np.asarray(found.column("drop"))
-        rows = np.unique(np.asarray(found.column("row"))[drop])
+        again = dict(zip(found.column("row").to_pylist(), found.column("drop").to_pylist(), strict=True))
         if not exists(self.output.sidecar(part)):
             raise UserError(f"{self.output.data(part)} was being written when its worker ended: run the step again")
         sidecar = read_json(self.output.sidecar(part))
         dropped = sidecar["dropped"]["extract"]
-        if DUPLICATE_ID in dropped:
-            documents = sidecar["documents"]["out"]
-            return PartResult(part, documents + dropped[DUPLICATE_ID], documents, sidecar["text_bytes"]["in"], True)
-        if not drop.all():
-            sidecar["notes"] = {ID_WITH_OTHER_TEXT: int((~drop).sum())}
+        records = sidecar["documents"]["out"] + dropped.get(DUPLICATE_ID, 0)
+        if DUPLICATE_ID in dropped or "notes" in sidecar:
+            return PartResult(part, records, sidecar["documents"]["out"], sidecar["text_bytes"]["in"], True)
+        ids = self._second_ids(part, again)
+        rows = np.array(sorted(row for row, drop in again.items() if drop and row not in ids), np.int64)
+        shared = sum(not drop for row, drop in again.items() if row not in ids)
+        if notes := {name: n for name, n in ((ID_WITH_OTHER_TEXT, shared), (SECOND_ID, len(ids))) if n}:
+            sidecar["notes"] = notes
         del sidecar["format"]
-        if not len(rows):
+        if not len(rows) and not ids:
             write_json(self.output.sidecar(part), sidecar)
-            documents = sidecar["documents"]["out"]
-            return PartResult(part, documents, documents, sidecar["text_bytes"]["in"], True)
+            return PartResult(part, records, records, sidecar["text_bytes"]["in"], True)
         remove(self.output.sidecar(part))
         samples = Samples()
         total: Counter[str] = Counter()
@@ -235,6 +249,7 @@ class DropDuplicateIds:
         def kept() -> Iterator[pa.RecordBatch]:
             first = 0
             for batch in read_part(self.output.data(part)):
+                batch = _with_ids(batch, {row - first: other for row, other in ids.items()})
                 gone = rows[(rows >= first) & (rows < first + batch.num_rows)] - first
                 first += batch.num_rows
                 if len(gone):
@@ -252,7 +267,32 @@ class DropDuplicateIds:
         write_part(sample_path, SAMPLE_SCHEMA, iter([*list(read_part(sample_path)), samples.batch()]))
         sidecar["documents"]["out"] = total["documents"]
         sidecar["text_bytes"]["out"] = total["bytes"]
-        dropped[DUPLICATE_ID] = len(rows)
+        if len(rows):
+            dropped[DUPLICATE_ID] = len(rows)
         sidecar["dataset_digest"] = f"{total['digest'] % 2**64:016x}"
         write_json(self.output.sidecar(part), sidecar)
-        return PartResult(part, total["documents"] + len(rows), total["documents"], sidecar["text_bytes"]["in"])
+        return PartResult(part, records, total["documents"], sidecar["text_bytes"]["in"])
+
+    def _second_ids(self, part: int, again: dict[int, bool]) -> dict[int, str]:
+        """Of the rows whose id an earlier document has, those that get another id."""
+        ids: dict[int, str] = {}
+        if self.source is None:
+            return ids
+        first = 0
+        for batch in read_part(self.output.data(part)):
+            for row in (row for row in again if first <= row < first + batch.num_rows):
+                if other := self.source.second_id(batch.slice(row - first, 1).to_pylist()[0]):
+                    ids[row] = other
+            first += batch.num_rows
+        return ids
+
+
+def _with_ids(batch: pa.RecordBatch, ids: dict[int, str]) -> pa.RecordBatch:
+    """The batch with other ids in the rows that it has of `ids`."""
+    here = {row: other for row, other in ids.items() if 0 <= row < batch.num_rows}
+    if not here:
+        return batch
+    column = batch.column("id").to_pylist()
+    for row, other in here.items():
+        column[row] = other
+    return batch.set_column(batch.schema.get_field_index("id"), SCHEMA.field("id"), pa.array(column, pa.string()))

@@ -157,7 +157,7 @@ def versions() -> dict[str, str]:
     for package in (
         "corpus",
         "fasttext-numpy2-wheel",
-        "fastwarc",
+        "isal",
         "pyarrow",
         "resiliparse",
         "lxml",

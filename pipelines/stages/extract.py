@@ -118,7 +118,7 @@ class Extract:
                 extracted(pipeline | beam.Create([path]) | "Read splits" >> beam.FlatMap(tasks))
                 | "Ids" >> Exchange(sign, partitions, join(spill, "ids"), runner, "ids")
                 | "Duplicates" >> Exchange(DecideIds(parts), parts, join(spill, "again"), runner, "again")
-                | "Drop" >> PartMap(DropDuplicateIds(output), runner, "duplicate ids")
+                | "Drop" >> PartMap(DropDuplicateIds(output, entry.source), runner, "duplicate ids")
             )
         )
         header = {

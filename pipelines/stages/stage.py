@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from corpus.dataset import StepFolder
-from corpus.steps.extract import ID_WITH_OTHER_TEXT
+from corpus.steps.extract import ID_WITH_OTHER_TEXT, SECOND_ID
 
 if TYPE_CHECKING:
     from pipelines.engine.runner import Runner
@@ -123,7 +123,10 @@ class DocumentStage(Stage, Protocol):
         """The folder of a source's documents; the identity is known."""
 
 
-NOTES = {ID_WITH_OTHER_TEXT: "of them have the id of another document and another text"}
+NOTES = {
+    ID_WITH_OTHER_TEXT: "of them have the id of another document and another text",
+    SECOND_ID: "of them have the URL of another document, and got an id of their own",
+}
 """What is counted in a step besides what it drops, in words."""
 
 

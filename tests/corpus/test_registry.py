@@ -91,7 +91,7 @@ def test_every_file_with_a_rule_or_a_source_is_listed() -> None:
     """By the classes in the files, as text."""
     for found, folders, bases in [
         (rules(), ("clean", "filters", "dedup"), ("Cleaner", "Filter", "Dedup")),
-        (sources(), ("sources",), ("Source",)),
+        (sources(), ("sources",), ("Source", "Documents")),
     ]:
         files = [
             path.stem

@@ -1,15 +1,19 @@
-"""C4's JSON lines: written here, and the real files counted by their lines."""
+"""C4 and web pages in rows: written here, and the real files counted by their lines."""
 
 import bz2
 import gzip
 import hashlib
+import io
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -94,8 +98,8 @@ def test_other_forms(
         (b"{}", "no_text"),
         (line(None), "no_text"),
         (line(3), "no_text"),
-        (line(""), "no_text"),
-        (line(" \n"), "no_text"),
+        (line(""), "empty"),
+        (line(" \n"), "empty"),
         (b"\x00", "bad_json"),
     ],
 )
@@ -163,9 +167,42 @@ def test_a_damaged_stream_of_a_bzip2_file_costs_its_lines(tmp_path: Path) -> Non
             assert C4().raw(str(tmp_path), document.origin) == line(document.text)
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.parquet"])
-def test_other_files_are_one_rejected_record(tmp_path: Path, name: str) -> None:
-    assert summary(read(tmp_path, line("a") + b"\n" + line("b"), name)) == ["unsupported_file"]
+def as_parquet(rows: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
+
+
+ROWS = [{"text": f"text {n}", "url": f"https://example.org/{n}", "timestamp": "2019-04-25T12:57:54Z"} for n in range(4)]
+LINES = b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.json.zst", bytes(pa.Codec("zstd").compress(LINES))),
+        ("a.jsonl.zst", bytes(pa.Codec("zstd").compress(LINES))),
+        ("a.json.bz2", bz2.compress(LINES)),
+        ("a.parquet", as_parquet(ROWS)),
+    ],
+)
+def test_every_form_gives_the_same_documents(tmp_path: Path, name: str, data: bytes) -> None:
+    plain = [d for d in read(tmp_path, LINES, "a.jsonl") if isinstance(d, Document)]
+    packed = [d for d in read(tmp_path, data, name) if isinstance(d, Document)]
+    assert [(d.id, d.text, d.url, d.timestamp) for d in packed] == [(d.id, d.text, d.url, d.timestamp) for d in plain]
+    assert len(packed) == len(ROWS)
+    assert [json.loads(C4().raw(str(tmp_path), d.origin))["text"] for d in packed] == [row["text"] for row in ROWS]
+
+
+def test_a_row_with_an_id_keeps_it(tmp_path: Path) -> None:
+    data = line(id="http://example.org/1", url="http://example.org/") + b"\n" + line(id=17) + b"\n" + line(id="")
+    found = [r.id for r in read(tmp_path, data) if isinstance(r, Document)]
+    assert found == ["http://example.org/1", "17", "c4:" + hashlib.sha1(b"some text").hexdigest()]
+
+
+def test_files_of_no_rows_are_one_rejected_record(tmp_path: Path) -> None:
+    assert summary(read(tmp_path, line("a") + b"\n" + line("b"), "a.html")) == ["unsupported_file"]
+    assert summary(read(tmp_path, b"PAR1", "a.parquet")) == ["damaged"]
 
 
 @given(st.lists(st.text("ab\n é", max_size=20), max_size=8), st.lists(st.integers(0, 300), max_size=5))
@@ -216,12 +253,12 @@ def test_real_files_give_every_line_once(shared_data: Path) -> None:
             data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
             expected[str(path.relative_to(root))] = data.count(b"\n") if ".json" in path.name else 1
     assert records == expected
-    assert rejected == {"unsupported_file": sum(".json" not in name for name in expected)}
+    assert rejected == {"unsupported_file": sum(not re.search("[.](json|txt)", name) for name in expected)}
     assert records["LLaMA-Factory/c4_demo.jsonl"] == 300  # the manifest of the data
     by_file: dict[str, list[str]] = {}
     for document in documents:
         raw = source.raw(str(root), document.origin)
-        assert json.loads(raw)["text"] == document.text
+        assert (raw.decode() if document.origin.file.endswith(".txt") else json.loads(raw)["text"]) == document.text
         by_file.setdefault(document.origin.file, []).append(document.id)
     # The same file packed and plain gives the same documents.
     assert by_file["dolma/cc_en_head-0091.jsonl"] == by_file["dolma/cc_en_head-0091.jsonl.gz"]

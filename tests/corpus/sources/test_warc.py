@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from corpus.schema import Origin, Rejected
 from corpus.sources import warc
-from corpus.sources.warc import Record, read_record, read_records
+from corpus.sources.archive_stream import CHUNK, RecordStream
+from corpus.sources.warc import Member, Record, as_record, read_members, read_record, read_records
 
 LIMIT = 1 << 20
 
@@ -132,8 +133,19 @@ def test_a_record_shorter_than_it_says_does_not_take_the_next_with_it() -> None:
 
 
 def test_a_record_longer_than_it_says_is_counted_once() -> None:
-    long = record(b"x" * 10) + b"and more\r\n\r\n"
+    long = record(b"x" * 10) + b"and much more than it says\r\n\r\n"
     assert summary(long + record(b"next")) == ["bad_length", record(b"next")]
+
+
+@given(st.integers(-12, 16), st.booleans())
+def test_a_length_that_is_a_few_bytes_off_costs_nothing(off: int, packed: bool) -> None:
+    whole = [record(b"text number %d" % n, n) for n in range(3)]
+    whole[1] = whole[1].replace(b"content-length: 13", b"content-length: %d" % (13 + off))
+    pieces = [one + b"\r\n\r\n" for one in whole]
+    file = b"".join(map(gzip.compress, pieces) if packed else pieces)
+    found = read(file)
+    assert [one.data.rstrip() for one in found if isinstance(one, Record)] == whole
+    assert [read_record(io.BytesIO(file), one.origin).rstrip() for one in found] == whole
 
 
 def test_bytes_behind_the_last_record_are_counted() -> None:
@@ -151,16 +163,17 @@ def test_an_endless_header_is_rejected() -> None:
 
 def test_a_long_record_is_passed_over_without_being_held(monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
-    more = warc._Stream._more
+    fill = RecordStream.fill
 
-    def watched(stream: warc._Stream) -> None:
-        more(stream)
+    def watched(stream: RecordStream, size: int) -> bool:
+        filled = fill(stream, size)
         held.append(len(stream.buffer))
+        return filled
 
-    monkeypatch.setattr(warc._Stream, "_more", watched)
+    monkeypatch.setattr(RecordStream, "fill", watched)
     bomb = gzip.compress(record(bytes(64 << 20)) + b"\r\n\r\n" + record(b"a"))
     assert summary(bomb, limit=1 << 20) == ["too_long", record(b"a")]
-    assert max(held) <= 2 * warc.CHUNK
+    assert max(held) <= 2 * CHUNK
 
 
 @pytest.mark.parametrize(
@@ -170,8 +183,6 @@ def test_a_long_record_is_passed_over_without_being_held(monkeypatch: pytest.Mon
         (gzip.compress(b""), "truncated", "no record"),
         (b"\x04\x22\x4d\x18abc", "unsupported_file", "lz4"),
         (b"\x28\xb5\x2f\xfdabc", "unsupported_file", "zstd"),
-        (b"filedesc://x 1.2.3.4 20080101000000 text/plain 3\nabc", "unsupported_file", "ARC"),
-        (gzip.compress(b"filedesc://x 1.2.3.4 20080101000000 text/plain 3\nabc"), "unsupported_file", "ARC"),
         (b"<html>", "unsupported_file", "<html>"),
     ],
 )
@@ -187,3 +198,71 @@ def test_the_deflated_bytes_that_fastwarc_would_lose() -> None:
     member = gzip.compress(record(b"a") + b"\r\n\r\n")
     assert summary(gzip.compress(b"") + member + gzip.compress(b"") * 2 + member) == [record(b"a")] * 2
     assert zlib.decompress(gzip.compress(b""), wbits=31) == b""
+
+
+# ARC
+
+
+def arc_record(url: str, content: bytes, middle: str = "text/html", end: bytes = b"\n") -> bytes:
+    return f"{url} 1.2.3.4 20080430204825 {middle} {len(content)}".encode() + end + content
+
+
+VERSION = arc_record("filedesc://x.arc", b"1 0 InternetArchive\nURL IP-address Archive-date Content-type\n")
+ARC_RECORDS = [
+    VERSION,
+    arc_record("dns:www.example.org", b"20080430204825\nwww.example.org 1 IN A 1.2.3.4\n", "text/dns"),
+    arc_record("http://example.org/a b", b"HTTP/1.1 200 OK\r\n\r\n<p>one"),
+    arc_record("http://example.org/", b"x\n\nhttp://", "text/html 200 checksum - - 12 x.arc", b"\r\n"),
+    arc_record("https://example.org/", b"", ""),
+]
+
+
+@given(st.lists(st.sampled_from(ARC_RECORDS[1:]), max_size=6), st.booleans())
+@settings(deadline=None)
+def test_arc_files_are_read_record_by_record(records: list[bytes], packed: bool) -> None:
+    """Version 1 and 2, with spaces in URLs, without a type, plain and packed."""
+    pieces = [one + b"\n" for one in (VERSION, *records)]
+    file = b"".join(map(gzip.compress, pieces) if packed else pieces)
+    found = read(file)
+    assert [one.data for one in found if isinstance(one, Record)] == [VERSION, *records]
+    assert len(found) == len(pieces)
+    for one in found:
+        assert read_record(io.BytesIO(file), one.origin) == one.data
+
+
+def test_damage_in_an_arc_file_costs_its_record() -> None:
+    good, last = ARC_RECORDS[2], ARC_RECORDS[3]
+    assert summary(good + b"\n" + good[:-20] + b"\n" + last + b"\n") == [good, "bad_length", last]
+    assert summary(good + b"much longer than it says\n" + last) == ["bad_length", last]
+    assert summary(good + b"\n" + last[:-4]) == [good, "truncated"]
+
+
+# Whole members
+
+
+@given(st.lists(contents, min_size=1, max_size=8), st.data())
+@settings(deadline=None)
+def test_whole_members_are_the_records_that_are_read_one_by_one(parts: list[bytes], data: st.DataObject) -> None:
+    """Also where some members hold no record, two, or half of one."""
+    members = [gzip.compress(record(part, n) + b"\r\n\r\n") for n, part in enumerate(parts)]
+    odd = [
+        gzip.compress(b""),
+        gzip.compress(record(b"a") + b"\r\n\r\n" + record(b"b") + b"\r\n\r\n"),
+        gzip.compress(record(b"cut")[:-2]),
+        gzip.compress(record(b"bare")),
+        members[0][:-5],
+        b"noise",
+        bytes(20),
+    ]
+    for _ in range(data.draw(st.integers(0, 3))):
+        members.insert(data.draw(st.integers(0, len(members))), data.draw(st.sampled_from(odd)))
+    file = b"".join(members)
+    found = [
+        as_record(one, "f") if isinstance(one, Member) else one for one in read_members(io.BytesIO(file), "f", LIMIT)
+    ]
+    assert [plainly(one) for one in found] == [plainly(one) for one in read(file)]
+
+
+def plainly(found: Record | Rejected) -> tuple[int | None, Record | str]:
+    """What is damaged has no place of its own: only its number and reason are told."""
+    return found.origin.record, found.reason if isinstance(found, Rejected) else found

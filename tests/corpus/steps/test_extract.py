@@ -1,6 +1,7 @@
 """Documents whose id was seen before, at the end of extract."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,11 +25,11 @@ PARTITIONS = 3
 SPLIT_BYTES = 3  # each file is a split
 
 
-def write_raw(folder: Path, files: Iterable[Iterable[str]]) -> None:
-    """A C4 file for each list of names; equal names are equal URLs, so equal ids."""
+def write_raw(folder: Path, files: Iterable[Iterable[str]], same_texts: bool = False) -> None:
+    """A C4 file for each list of names, which are ids; texts name their file too unless they are the `same`."""
     folder.mkdir()
     for number, names in enumerate(files):
-        rows = [{"text": f"{name} in file {number}", "url": f"https://example.org/{name}"} for name in names]
+        rows = [{"text": name if same_texts else f"{name} in file {number}", "id": name} for name in names]
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / f"c4-{number}.json.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
 
@@ -136,7 +137,7 @@ def test_a_part_without_its_sidecar_is_not_touched(tmp_path: Path) -> None:
 def test_a_run_that_was_killed_between_two_parts_drops_no_other_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_raw(tmp_path / "raw", [["a", "b"], ["a", "c", "d"], ["b", "e", "f"]])
+    write_raw(tmp_path / "raw", [["a", "b"], ["a", "c", "d"], ["b", "e", "f"]], same_texts=True)
     cut = replace(source_entry("c4", str(tmp_path / "raw"), "{}"), split_bytes=SPLIT_BYTES)
 
     def killed(*arguments: object) -> None:
@@ -148,13 +149,42 @@ def test_a_run_that_was_killed_between_two_parts_drops_no_other_rows(
             extracted(cut, tmp_path / "step")
     assert list((tmp_path / "step" / ".work").rglob("*.spill"))  # written before rows were dropped, and used again
     output = extracted(cut, tmp_path / "step")
-    assert [texts(output, part) for part in range(3)] == [
-        ["a in file 0", "b in file 0"],
-        ["c in file 1", "d in file 1"],
-        ["e in file 2", "f in file 2"],
-    ]
+    assert [texts(output, part) for part in range(3)] == [["a", "b"], ["c", "d"], ["e", "f"]]
     manifest = output.manifest()
     assert (manifest["documents"], manifest["dropped"]) == (
         {"in": 8, "out": 6},
         {"extract": {"duplicate_id": 2}},
     )
+
+
+def test_pages_of_one_url_stay_with_ids_of_their_own(tmp_path: Path) -> None:
+    """Of C4: two texts of one URL, and one text of it twice; a stated id twice is another matter."""
+    (tmp_path / "raw").mkdir()
+    url = "https://example.org/a"
+    files = [
+        [{"text": "2019", "url": url}, {"text": "other", "url": "https://example.org/b"}],
+        [{"text": "2020", "url": url}, {"text": "2019", "url": url}, {"id": "x", "text": "one"}],
+        [{"id": "x", "text": "one"}, {"id": "x", "text": "two"}, {"text": "2020", "url": url}],
+    ]
+    for number, rows in enumerate(files):
+        (tmp_path / "raw" / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for split_bytes in (100, 1 << 20):  # whatever the splitting
+        entry = replace(source_entry("c4", str(tmp_path / "raw"), "{}"), split_bytes=split_bytes)
+        output = extracted(entry, tmp_path / f"step-{split_bytes}")
+        batches = [batch for part in output.parts() for batch in read_part(output.data(part.number))]
+        found = pa.Table.from_batches(batches).select(["id", "text"]).to_pylist()
+        first = "c4:" + hashlib.sha1(url.encode()).hexdigest()
+        places = [0, len(json.dumps(files[1][0])) + 1, sum(len(json.dumps(row)) + 1 for row in files[2][:2])]
+        assert [(row["id"], row["text"]) for row in found] == [
+            (first, "2019"),
+            ("c4:" + hashlib.sha1(b"https://example.org/b").hexdigest(), "other"),
+            (f"{first}#1.jsonl#{places[0]}", "2020"),
+            (f"{first}#1.jsonl#{places[1]}", "2019"),
+            ("x", "one"),
+            ("x", "two"),
+            (f"{first}#2.jsonl#{places[2]}", "2020"),
+        ]
+        manifest = output.manifest()
+        assert manifest["dropped"] == {"extract": {"duplicate_id": 1}}
+        assert manifest["notes"] == {"id_with_other_text": 1, "second_id": 3}
+        assert manifest["documents"] == {"in": 8, "out": 7}

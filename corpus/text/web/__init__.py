@@ -1,0 +1,1 @@
+"""Web pages to text: their encoding, their main content, and the text or Markdown of it."""
