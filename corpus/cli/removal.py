@@ -53,7 +53,7 @@ def _print(done: "Removal", folder: str) -> None:
         print("\n".join(_lines(one)))
     for value in done.missing:
         print(f"not found: {value}")
-    print(f"{len(done.taken):,} documents out, {len(done.missing):,} ids and URLs not found: {done.record}")
+    print(f"documents out: {len(done.taken):,}; ids and URLs not found: {len(done.missing):,}; record: {done.record}")
     if any(one.tokens for one in done.taken):
         print("the shards above hold them until `corpus run` has made others and `corpus gc --remove` removed these")
     print(f"{folder} keeps them out from now on; their text is still in the raw files and in the steps before")

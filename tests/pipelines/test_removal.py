@@ -268,7 +268,7 @@ def test_the_command(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.exit_code == 0, done.output
     assert f"{row['id']}: source stories, part " in done.output
     assert "not found: https://nobody" in done.output
-    assert "1 documents out, 1 ids and URLs not found: run/removed/request-0001.json" in done.output
+    assert "documents out: 1; ids and URLs not found: 1; record: run/removed/request-0001.json" in done.output
     record = read_json(str(home.path / "run" / "removed" / "request-0001.json"))
     (training,) = record["found"][0]["tokens"][0]["trained"]
     assert training["steps"] == {"run/model": sorted({k // BATCH + 1 for k in training["sequences"]})}
