@@ -23,11 +23,13 @@ class Rule(Settings):
         version: raised when the result changes, so that finished steps are done again.
         keeps: the share of the text that it is expected to keep, for `corpus plan` before anything was run.
         reasons: that it drops documents for; a filter's thresholds name theirs themselves.
+        shows_dropped: whether a step's samples hold some of the documents that it drops.
     """
 
     version: ClassVar[int] = 1
     keeps: ClassVar[float] = 1.0
     reasons: ClassVar[tuple[str, ...]] = ()
+    shows_dropped: ClassVar[bool] = True
 
 
 class Cleaned(NamedTuple):

@@ -14,6 +14,7 @@ from corpus.report import card
 from corpus.steps.export import FORMATS, ExportTask, Format, export_parts, export_schema
 from corpus.storage import clear_attempts, digest_of, exists, join, names, read_json, write_json
 from pipelines.graph import compile_graph
+from pipelines.stages.remove import RemoveListed
 
 if TYPE_CHECKING:
     from pipelines.engine.runner import Runner
@@ -88,6 +89,9 @@ def _steps(paths: Sequence[str]) -> dict[str, StepFolder]:
     for path in paths:
         if exists(join(path, "recipe.yaml")):
             graph = compile_graph(load(join(path, "recipe.yaml"), {"output": path}))
+            for stage in graph.stages:
+                if isinstance(stage, RemoveListed) and stage.before.finished() and not stage.finished():
+                    raise UserError(f"{path} still has documents of {stage.source} to remove: run its recipe first")
             some = {source: steps[-1] for source, steps in graph.finished_documents().items() if steps}
         else:
             step = StepFolder(path)

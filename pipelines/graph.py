@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from corpus.dataset import StepFolder
 from corpus.errors import UserError, known
 from corpus.recipe.load import Recipe, SourceEntry
+from corpus.removal import listed
 from corpus.steps.identity import ACROSS_NUMBER, Step, steps_of
 from corpus.storage import join
 from pipelines.stages.extract import Extract
 from pipelines.stages.mix import Mix
 from pipelines.stages.process import Process
+from pipelines.stages.remove import RemoveListed
 from pipelines.stages.stage import DocumentStage, Stage
 from pipelines.stages.tokenize import Tokenize
 from pipelines.stages.tokenizer import Tokenizer, recipe_shares
@@ -41,7 +43,7 @@ class Graph:
     def finished_documents(self) -> dict[str, list[StepFolder]]:
         """Of each source its finished steps in order, as far as they go."""
         return {
-            source: [stage.documents(source) for stage in stages if stage.finished()]
+            source: [stage.documents(source) for stage in stages if stage.finished() and stage.folders()]
             for source, stages in self.documents.items()
         }
 
@@ -66,14 +68,21 @@ def compile_graph(recipe: Recipe, only: Sequence[str] = (), until: str | None = 
     for stage in across:
         for source in stage.sources:
             documents[source] = (*documents[source], stage)
-    last = {source: chain[-1] for source, chain in documents.items()}
+    last: dict[str, DocumentStage] = {source: chain[-1] for source, chain in documents.items()}
+    # A tokenizer is trained on what stood there before: another one would make all tokens and models anew.
+    whole = dict(last)
+    if not ends and (wanted := listed(recipe.output)):
+        for source, before in whole.items():
+            last[source] = RemoveListed(source, wanted, before, join(recipe.output, source))
+            documents[source] = (*documents[source], last[source])
+        stages += last.values()
 
     tokenizer = mix = None
     tokens: dict[str, Tokenize] = {}
     folders = recipe.mixture.folders if recipe.mixture else {}
     if recipe.tokenizer is not None and not ends and until != "across":
         section = recipe.tokenizer
-        tokenizer = Tokenizer(section, recipe_shares(recipe), last, recipe.output, token_folders=folders)
+        tokenizer = Tokenizer(section, recipe_shares(recipe), whole, recipe.output, token_folders=folders)
         stages.append(tokenizer)
         if until != "tokenizer":
             home = join(recipe.output, "tokens")

@@ -1,7 +1,7 @@
 """What metrics.jsonl says of a run, read without torch."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,3 +61,28 @@ def step_data(run: str, step: int) -> StepData:
     start = of_step[-1]
     first = start["sequence"] + (step - 1 - start["step"]) * start["batch"]
     return StepData(resolve(start["mixture"], run), start["fingerprint"], first, start["batch"])
+
+
+def steps_with(run: str, fingerprint: str, sequences: Collection[int]) -> list[int]:
+    """The steps of the run in a folder that were trained on one of these sequences of a mixture, ascending.
+
+    Of steps that were done twice this is the later time, as of `step_data`. Steps that the run did not come to, as far
+    as it has logged them, are left out, and all where it was trained on another mixture.
+
+    Raises:
+        UserError: no records.
+    """
+    segments: list[tuple[dict[str, Any], int]] = []  # a start, and the last step done from there on
+    for record in read_records(run):
+        if record["event"] == "start":
+            segments = [(start, min(last, record["step"])) for start, last in segments]
+            segments.append((record, record["step"]))
+        elif record["event"] in ("step", "checkpoint") and segments:
+            start, last = segments[-1]
+            segments[-1] = (start, max(last, record["step"]))
+    found: set[int] = set()
+    for start, last in segments:
+        if start["fingerprint"] == fingerprint:
+            steps = {start["step"] + 1 + (k - start["sequence"]) // start["batch"] for k in sequences}
+            found |= {step for step in steps if start["step"] < step <= last}
+    return sorted(found)

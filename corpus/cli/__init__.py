@@ -14,6 +14,7 @@ from corpus.cli import (
     model,
     models,
     plan,
+    removal,
     rules,
     run,
     shards,
@@ -61,6 +62,7 @@ for command in (
     rules.rules,
     run.status,
     run.gc,
+    removal.remove,
     warm_up.warm_up,
 ):
     app.command()(command)

@@ -21,7 +21,7 @@ from corpus.steps.rule import NamedRule, model_digests
 
 S = TypeVar("S", bound=BaseModel)
 
-_SOURCE_NAME = re.compile(r"(?!tokens$|recipes$|tokenizer-|mixture-)[A-Za-z0-9][A-Za-z0-9_.-]*")
+_SOURCE_NAME = re.compile(r"(?!tokens$|recipes$|removed$|tokenizer-|mixture-)[A-Za-z0-9][A-Za-z0-9_.-]*")
 """It is the name of a folder in that of the run, beside the others that lie there."""
 
 

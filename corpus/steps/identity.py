@@ -16,6 +16,7 @@ from corpus.storage import digest_of
 
 EXTRACT_NUMBER = 10
 ACROSS_NUMBER = 90
+REMOVE_NUMBER = 99
 
 TOKENIZER_VERSION = 1
 """Raised when equal documents give another tokenizer."""

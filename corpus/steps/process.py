@@ -159,7 +159,7 @@ class _PartRun:
                 dropped.append((applied.rows[places], key, reasons))
                 # Samples show the text as the rule saw it, and the language that it found.
                 shown = applied.after if applied.named.is_filter else applied.before
-                self._count(key, reasons, shown, places)
+                self._count(applied.named, reasons, shown, places)
             kept = applied.after.filter(applied.reasons.is_null())
         if score_columns:
             self.scores.append(pa.RecordBatch.from_pydict(score_columns))
@@ -188,13 +188,14 @@ class _PartRun:
         batches = merged.to_batches()
         return batches[0] if batches else fresh
 
-    def _count(self, key: str, reasons: pa.Array, batch: pa.RecordBatch, places: Rows) -> None:
+    def _count(self, named: NamedRule, reasons: pa.Array, batch: pa.RecordBatch, places: Rows) -> None:
         names = np.asarray(reasons.to_pylist(), dtype=object)
-        counts = self.dropped.setdefault(key, Counter())
+        counts = self.dropped.setdefault(named.key, Counter())
         for reason in sorted(set(names)):
             chosen = places[names == reason]
             counts[reason] += len(chosen)
-            self.samples.add_rows(key, reason, batch, chosen)
+            if named.rule.shows_dropped:
+                self.samples.add_rows(named.key, reason, batch, chosen)
 
     def _note_dropped(self, dropped: list[tuple[Rows, str, pa.Array]], first_row: int) -> None:
         if not dropped:

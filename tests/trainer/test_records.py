@@ -8,7 +8,7 @@ from harness import MemoryTokens, records, small
 from corpus.errors import UserError
 from trainer.metrics import Metrics
 from trainer.parallel import processes
-from trainer.records import read_records, step_data
+from trainer.records import read_records, step_data, steps_with
 from trainer.train import train
 
 
@@ -38,6 +38,24 @@ def test_the_sequences_of_a_step(tmp_path: Path) -> None:
         step_data(folder, 21)
     with pytest.raises(UserError, match=r"metrics\.jsonl does not exist: give the output folder"):
         step_data(str(tmp_path / "absent"), 1)
+
+
+def test_the_steps_of_sequences(tmp_path: Path) -> None:
+    def start(step: int, sequence: int, batch: int, fingerprint: str = "ab") -> dict[str, object]:
+        return {"event": "start", "fingerprint": fingerprint, "step": step, "sequence": sequence, "batch": batch}
+
+    def done(step: int) -> dict[str, object]:
+        return {"event": "step", "step": step}
+
+    # Eight steps of 8; on from the sixth with batches of 4 as far as the ninth; then on from there on another mixture.
+    lines = [start(0, 0, 8), done(1), done(8), start(6, 48, 4), done(9), start(9, 0, 4, "cd"), done(12)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    run = str(tmp_path)
+    assert steps_with(run, "ab", [0, 7, 8, 47]) == [1, 2, 6]
+    assert steps_with(run, "ab", [48, 51, 52, 59]) == [7, 8, 9]
+    assert steps_with(run, "ab", [60, 1000]) == []  # the first pass came to 63, and its weights are not these
+    assert steps_with(run, "cd", [0, 11, 12]) == [10, 12]
+    assert steps_with(run, "ef", [0]) == []
 
 
 class Recorded(MemoryTokens):
