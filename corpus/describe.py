@@ -47,7 +47,9 @@ class Setting:
 
 def settings_of(described: type[BaseModel]) -> list[Setting]:
     """The fields of a class in order."""
-    texts = attributes_of(inspect.getdoc(described) or "")
+    texts: dict[str, str] = {}
+    for base in reversed(described.__mro__):
+        texts |= attributes_of(base.__doc__ and inspect.cleandoc(base.__doc__) or "")
     thresholds = list(thresholds_of(described))
     is_filter = issubclass(described, Filter)
     return [

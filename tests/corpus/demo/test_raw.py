@@ -23,7 +23,7 @@ from corpus.sources.raw import list_files
 
 REASONS = {
     "commoncrawl": {"no_text": 1, "truncated": 1, "type_warcinfo": 4},
-    "c4": {"bad_json": 1, "damaged": 1, "no_text": 1},
+    "c4": {"bad_json": 1, "damaged": 1, "empty": 1},
     "wikipedia": {"damaged_xml": 6, "empty": 5, "namespace": 5, "redirect": 5},
     "books": {"empty": 1, "unsupported_file": 1},
     "arxiv": {"damaged": 1, "pdf_only": 1, "withdrawn": 1},
