@@ -100,7 +100,7 @@ def test_trafilatura_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_trafilatura_finds_it_too() -> None:
-    pytest.importorskip("trafilatura")
+    pytest.importorskip("trafilatura", exc_type=ImportError)
     html = PAGE.format("".join(PARAGRAPHS[:3]) + "<h2>High water</h2>" + "".join(PARAGRAPHS[3:]))
     assert "Paragraph 5" in main_text(html, extractor="trafilatura")
     assert "## High water" in main_text(html, extractor="trafilatura", form="markdown")
