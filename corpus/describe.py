@@ -49,7 +49,7 @@ def settings_of(described: type[BaseModel]) -> list[Setting]:
     """The fields of a class in order."""
     texts: dict[str, str] = {}
     for base in reversed(described.__mro__):
-        texts |= attributes_of(base.__doc__ and inspect.cleandoc(base.__doc__) or "")
+        texts |= attributes_of(inspect.cleandoc(base.__doc__ or ""))
     thresholds = list(thresholds_of(described))
     is_filter = issubclass(described, Filter)
     return [
