@@ -438,3 +438,11 @@ def test_the_bundled_recipe_fits_the_downloads_and_the_trainer(tmp_path: Path) -
         assert [found.path for found in list_files(root, section.get("include", ["**"]))] == [path]
     settings, _, _ = read_recipe(bundled("llama"), [])
     assert settings.model.size == "65B"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tests_that_are_named_exist(name: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / name).read_text(encoding="utf-8")))
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert {one for one in named if f"def {one}(" not in code and one not in files} == set()
