@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from corpus.errors import UserError
 from corpus.schema import Origin
+from corpus.sources.members import InflateError
 
 _CHUNK = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
@@ -25,6 +26,7 @@ READ_ERRORS = (
     EOFError,
     gzip.BadGzipFile,
     zlib.error,
+    InflateError,
     zipfile.BadZipFile,
     struct.error,  # the rest: what zipfile lets through
     ValueError,

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any, ClassVar
 
+from isal import igzip
+
 from corpus.schema import Document, Origin, Rejected
 from corpus.sources.archive import (
     READ_ERRORS,
@@ -177,7 +179,7 @@ class Arxiv(Source):
         name = posixpath.basename(path)
         if is_gzip(head):
             name = _gzip_name(head) or name.removesuffix(".gz")
-            unpacked: Any = gzip.GzipFile(fileobj=stream)
+            unpacked: Any = igzip.IGzipFile(fileobj=stream)  # type: ignore[no-untyped-call]
             head = unpacked.read(_HEAD)
             unpacked.seek(0)
             stream = Limited(unpacked, self.max_unpacked_bytes)

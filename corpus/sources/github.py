@@ -1,6 +1,5 @@
 """Source code of GitHub repositories."""
 
-import gzip
 import json
 import posixpath
 import re
@@ -10,6 +9,7 @@ from typing import IO, Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
+from isal import igzip
 
 from corpus.parts import open_parquet
 from corpus.schema import Document, Origin, Rejected, well_formed
@@ -154,7 +154,7 @@ class Github(Source):
         if is_zip(head):
             return Zip(file)
         if is_gzip(head):
-            file = gzip.GzipFile(fileobj=file)
+            file = igzip.IGzipFile(fileobj=file)  # type: ignore[no-untyped-call]
             head = file.read(_HEAD)
             file.seek(0)
         return Tar(Limited(file, self.max_archive_bytes)) if is_tar(head) else None
@@ -231,7 +231,8 @@ class Github(Source):
             yield Rejected(Origin(path, record=record), "damaged", str(error))
 
     def _json_lines(self, file: IO[bytes], path: str) -> Iterator[Document | Rejected]:
-        stream: Any = gzip.GzipFile(fileobj=file) if is_gzip(file.read(_HEAD)) else file
+        packed = is_gzip(file.read(_HEAD))
+        stream: Any = igzip.IGzipFile(fileobj=file) if packed else file  # type: ignore[no-untyped-call]
         file.seek(0)
         limit = 6 * self.max_file_bytes + _CHUNK  # JSON may write a byte as six
         offset = record = 0
