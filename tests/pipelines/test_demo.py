@@ -49,7 +49,7 @@ DROPPED = {
         ("language", "language_unwanted"),
         ("near", "near_duplicate"),
     },
-    "c4": {("extract", "bad_json"), ("extract", "damaged"), ("extract", "no_text")},
+    "c4": {("extract", "bad_json"), ("extract", "damaged"), ("extract", "empty")},
     "github": {
         *(("extract", reason) for reason in ("damaged", "extension", "minified", "vendored")),
         ("code", "max_line_length"),
