@@ -29,9 +29,13 @@ def unpacked(path: Path) -> bytes:
 
 
 def _commoncrawl(path: Path) -> int:
-    """Record headers; a file without one (ARC, lz4, WAT, not gzip) is one record that cannot be read."""
+    """Record headers; a file without one (lz4, WAT, not gzip) is one record that cannot be read."""
     if ".wat" in path.name:
         return 1
+    if ".arc" in path.name:
+        # Of one, a length is off by a byte, and headers stand behind binary; of bad.arc no length can be read.
+        headers = re.findall(rb"(?:filedesc|dns|https?):[^\n]* \d{10,16} [^\n]*\d\r?\n", unpacked(path))
+        return len(headers) + (path.name == "bad.arc")
     # This file has eight bytes of garbage after its record: they are counted too.
     extra = path.name == "invalid-warcfile-record-then-garbage.warc"
     return (len(re.findall(rb"(?m)^WARC/\d\.\d+\r?$", unpacked(path))) or 1) + extra

@@ -111,7 +111,8 @@ def _in_raw(source: str) -> Callable[[dict[str, object], bytes], bool]:
         text, identity = str(document["text"]), str(document["id"])
         match source:
             case "commoncrawl":
-                return identity.rpartition(":")[2].encode() in raw
+                address = identity.rpartition(":")[2]
+                return address.encode() in raw or address.encode("latin-1", "replace") in raw
             case "c4":
                 row = json.loads(raw)
                 return bool(row["text"] == text)

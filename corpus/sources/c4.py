@@ -13,8 +13,8 @@ _PREFIX = "c4:"
 class C4(Documents):
     """Web pages in rows: JSON lines as C4, Dolma and RedPajama publish them, Parquet, CSV, or a data set of the hub.
 
-    Reads what `documents` reads, with the same reasons. A row has `text`, and `url`, `timestamp` or `created`, and
-    `language` of its own or inside `metadata` (Dolma) or `meta` (RedPajama).
+    Reads what `documents` reads but text files, with the same reasons. A row has `text`, and `url`, `timestamp` or
+    `created`, and `language` of its own or inside `metadata` (Dolma) or `meta` (RedPajama).
 
     A row that has an `id` keeps it. Else the id is `c4:` and the SHA-1 of the URL, or of the text of a row without
     one. Where a URL comes again, both rows stay, whatever their texts: the id of each but the first also names its
@@ -24,6 +24,7 @@ class C4(Documents):
     version: ClassVar[int] = 2
     formats: ClassVar[str] = "JSON lines, Parquet or CSV with `text` (.gz, .bz2, .zst), or a data set of `datasets`"
     text_per_raw: ClassVar[float] = 3.0  # .json.gz
+    reads_texts: ClassVar[bool] = False
     document_bytes: ClassVar[int] = 2100  # of the order that RedPajama-v1's counts give
 
     columns: Columns = Columns(

@@ -26,7 +26,6 @@ from corpus.sources.source import Source
 _ROWS = 256  # of a Parquet file in memory at once
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _TEXTS = (".txt", ".text")
-_KINDS = (".parquet", *PLAIN, *_TABLES, *_TEXTS)
 _TEXT_BYTES = 64 << 20
 """Longest text file, as for books."""
 
@@ -71,6 +70,7 @@ class Documents(Source):
     formats: ClassVar[str] = "Parquet, JSON lines, CSV, .txt (.gz, .bz2, .zst), or any data set of `datasets`"
     text_per_raw: ClassVar[float] = 2.5  # Parquet in zstd, measured on a few MB of real text
     ids_from_rows: ClassVar[bool] = True
+    reads_texts: ClassVar[bool] = True  # a text file is a document
 
     columns: Columns = Columns()
     dataset: Dataset | None = None
@@ -111,10 +111,13 @@ class Documents(Source):
                 yield from self._json_lines(root, piece)
             elif _kind(piece.path) in _TABLES:
                 yield from self._table(root, piece.path)
-            elif _kind(piece.path) in _TEXTS:
+            elif _kind(piece.path) in _TEXTS and self.reads_texts:
                 yield self._text(root, piece.path)
             else:
-                yield Rejected(Origin(piece.path), "unsupported_file", f"not one of {', '.join(_KINDS)}")
+                yield Rejected(Origin(piece.path), "unsupported_file", f"not one of {', '.join(self._kinds())}")
+
+    def _kinds(self) -> tuple[str, ...]:
+        return (".parquet", *PLAIN, *_TABLES, *(_TEXTS if self.reads_texts else ()))
 
     def raw(self, root: str, origin: Origin) -> bytes:
         """The line or file; the row of a Parquet file, a CSV file or a data set as JSON."""
