@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from corpus.download import DownloadTask, download_files, read_listing
-from corpus.errors import UserError
+from corpus.download.fetch import DownloadTask, RemoteFile, download_files
+from corpus.lock import lock
 
 if TYPE_CHECKING:
     from pipelines.engine.runner import Runner
 
+TASKS_OF_A_CONNECTION = 50
+"""On this machine, where progress is told by tasks. A server that refuses is asked once for each of them."""
 
-def download(listing: str, output: str, base: str, limit: int | None, connections: int, runner: Runner) -> None:
-    """Fetches what is missing of a listing, at most `connections` requests at a time over all workers.
+
+def download(
+    files: Sequence[RemoteFile], output: str, connections: int, runner: Runner, may_lack: bool = False
+) -> None:
+    """Fetches what the folder `output` does not have, at most `connections` requests at a time over all workers.
+
+    Args:
+        may_lack: a file that the server does not have is no failure.
 
     Raises:
-        UserError: `output` is not local, the listing cannot be read, or files could not be fetched (after all others
-            are there).
+        UserError: files could not be fetched (after all others are there), or another process fetches into this folder.
     """
     import apache_beam as beam
 
     from pipelines.engine.partmap import PartMap
 
-    if "://" in output:
-        raise UserError(f"{output} is not a local folder: give a local or mounted one")
-    files = read_listing(listing, base, limit)
-    tasks = [
-        DownloadTask(number, tuple(files[number::connections]), output)
-        for number in range(min(connections, len(files)))
-    ]
+    # On this machine a pool of so many processes; a cluster has only the number of tasks to hold it to that.
+    count = min(len(files), connections * (TASKS_OF_A_CONNECTION if runner.is_local else 1))
+    tasks = [DownloadTask(number, tuple(files[number::count]), output, may_lack) for number in range(count)]
     # A download waits for the network, not for a core: one process for each connection.
-    runner = replace(runner, workers=len(tasks))
-    runner.run(lambda pipeline: pipeline | beam.Create(tasks) | "Fetch" >> PartMap(download_files, runner, "download"))
+    runner = replace(runner, workers=min(connections, count))
+    with lock(output, "corpus download"):
+        runner.run(
+            lambda pipeline: pipeline | beam.Create(tasks) | "Fetch" >> PartMap(download_files, runner, "download")
+        )
