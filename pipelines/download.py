@@ -31,12 +31,19 @@ def download(
 
     from pipelines.engine.partmap import PartMap
 
-    # On this machine a pool of so many processes; a cluster has only the number of tasks to hold it to that.
-    count = min(len(files), connections * (TASKS_OF_A_CONNECTION if runner.is_local else 1))
-    tasks = [DownloadTask(number, tuple(files[number::count]), output, may_lack) for number in range(count)]
-    # A download waits for the network, not for a core: one process for each connection.
-    runner = replace(runner, workers=min(connections, count))
+    tasks = make_tasks(files, output, connections, runner, may_lack)
+    if runner.has_pool:  # a download waits for the network, not for a core: one process for each connection
+        runner = replace(runner, workers=min(connections, len(tasks)))
     with lock(output, "corpus download"):
         runner.run(
             lambda pipeline: pipeline | beam.Create(tasks) | "Fetch" >> PartMap(download_files, runner, "download")
         )
+
+
+def make_tasks(
+    files: Sequence[RemoteFile], output: str, connections: int, runner: Runner, may_lack: bool
+) -> list[DownloadTask]:
+    """The files in turn to each task. On a cluster the number of tasks is what holds it to that of requests at a time;
+    a pool on this machine has as many processes as that."""
+    count = min(len(files), connections * (TASKS_OF_A_CONNECTION if runner.is_local else 1))
+    return [DownloadTask(number, tuple(files[number::count]), output, may_lack) for number in range(count)]

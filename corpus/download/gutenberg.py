@@ -3,6 +3,7 @@
 
 import csv
 import gzip
+import io
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -34,7 +35,7 @@ def files(languages: Sequence[str], mirror: str) -> list[RemoteFile]:
     """
     catalogue = gzip.decompress(read(f"{mirror}/cache/epub/feeds/pg_catalog.csv.gz", "use another --mirror"))
     found = []
-    for row in csv.DictReader(catalogue.decode("utf-8-sig").splitlines(keepends=True)):
+    for row in csv.DictReader(io.StringIO(catalogue.decode("utf-8-sig"), newline="")):
         spoken = re.split(r"[;,\s]+", row["Language"])
         if row["Type"] == "Text" and (not languages or set(spoken) & set(languages)):
             path = f"cache/epub/{int(row['Text#'])}/pg{int(row['Text#'])}.txt"

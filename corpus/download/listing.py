@@ -57,15 +57,16 @@ class Listing:
             print(f"listing of {made}: {path} (remove it to ask for a new one)")
             return [replace(file, remedy=remedy) for file in read_listing(path)]
         try:
-            files = self.make()
+            lines = [f"# {self.asked}", *map(_line, self.make())]
         except _NO_LISTING as error:
             reason = " ".join(str(error).split())
             raise UserError(
                 f"what came is no listing of {self.asked} ({type(error).__name__}: {reason}): check the address, or "
                 "try again later"
             ) from None
+        text = "".join(f"{line}\n" for line in lines)
+        files = _parsed(text, path)
         if keep:
-            text = "".join(f"{line}\n" for line in [f"# {self.asked}", *map(_line, files)])
             commit(path, lambda sink: sink.write(text.encode()))
         return [replace(file, remedy=remedy) for file in files]
 
@@ -87,19 +88,7 @@ def read_listing(path: str, base: str = "") -> list[RemoteFile]:
         text = (gzip.decompress(data) if path.endswith(".gz") else data).decode("utf-8")
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         raise UserError(f"listing {path} cannot be read ({error}): fetch or save it again") from None
-    files: dict[str, RemoteFile] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        where = f"{path}:{number}"
-        listed = _parsed(where, base, words)
-        if not listed.name or files.setdefault(listed.name, listed) != listed:
-            what = f"is stored as {listed.name}, as is {files[listed.name].url}" if listed.name else "names no file"
-            raise UserError(f"{where}: {listed.url} {what}: take it out, or into a listing and folder of its own")
-    if not files:
-        raise UserError(f"listing {path} names no file: give a file with one URL a line")
-    return list(files.values())
+    return _parsed(text, path, base)
 
 
 def describe(files: Iterable[RemoteFile]) -> str:
@@ -114,7 +103,23 @@ def describe(files: Iterable[RemoteFile]) -> str:
     return text
 
 
-def _parsed(where: str, base: str, words: list[str]) -> RemoteFile:
+def _parsed(text: str, path: str, base: str = "") -> list[RemoteFile]:
+    files: dict[str, RemoteFile] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        where = f"{path}:{number}"
+        listed = _file(where, base, words)
+        if not listed.name or files.setdefault(listed.name, listed) != listed:
+            what = f"is stored as {listed.name}, as is {files[listed.name].url}" if listed.name else "names no file"
+            raise UserError(f"{where}: {listed.url} {what}: take it out, or into a listing and folder of its own")
+    if not files:
+        raise UserError(f"listing {path} names no file: give a file with one URL a line")
+    return list(files.values())
+
+
+def _file(where: str, base: str, words: list[str]) -> RemoteFile:
     words = [word if word != "-" else "" for word in words]
     address, checksum, size, path, *more = [*words, "", "", ""] if len(words) < 4 else words
     url = base + address
@@ -135,4 +140,5 @@ def _parsed(where: str, base: str, words: list[str]) -> RemoteFile:
 
 def _line(file: RemoteFile) -> str:
     size = "-" if file.size is None else str(file.size)
-    return " ".join([file.url, file.checksum or "-", size, urllib.parse.quote(file.name)])
+    path = urllib.parse.quote(file.name) if file.name != "-" else "%2D"
+    return " ".join([file.url, file.checksum or "-", size, path])

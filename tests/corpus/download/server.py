@@ -57,7 +57,7 @@ class Site:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
+def serving(kind: type[Site] = Site) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = site.answer(Request(self.path, self.headers.get("Range"), self.headers.get("User-Agent")))
@@ -73,7 +73,7 @@ def serving() -> Iterator[Site]:
             """Keep the test's output clean."""
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site = Site(f"http://127.0.0.1:{httpd.server_port}")
+    site = kind(f"http://127.0.0.1:{httpd.server_port}")
     thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
     thread.start()
     try:
