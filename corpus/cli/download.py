@@ -209,6 +209,7 @@ def listing_(
     """
     from corpus.download.listing import read_listing
 
+    _check(output)
     _fetch(read_listing(listing, base), How(output, limit, connections, dry_run, runner, beam_option))
 
 
@@ -226,7 +227,6 @@ def _fetch(files: Sequence["RemoteFile"], how: How, lacking: str = "") -> None:
     """
     from corpus.download.listing import describe
 
-    _check(how.output)
     files = files[: how.limit]
     missing = [file for file in files if not file.is_in(how.output)]
     there = f"; {len(files) - len(missing):,} of them are there" if len(missing) < len(files) else ""
