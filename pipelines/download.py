@@ -32,8 +32,8 @@ def download(
     from pipelines.engine.partmap import PartMap
 
     tasks = make_tasks(files, output, connections, runner, may_lack)
-    if runner.has_pool:  # a download waits for the network, not for a core: one process for each connection
-        runner = replace(runner, workers=min(connections, len(tasks)))
+    # A download waits for the network, not for a core: the pool has a process for each connection.
+    runner = replace(runner, workers=min(runner.workers, connections, len(tasks)))
     with lock(output, "corpus download"):
         runner.run(
             lambda pipeline: pipeline | beam.Create(tasks) | "Fetch" >> PartMap(download_files, runner, "download")
