@@ -113,7 +113,8 @@ class DownloadTask:
     may_lack: bool = False
 
     def __str__(self) -> str:
-        return f"{len(self.files)} files, {self.files[0].name} first"
+        others = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"{self.files[0].name}{others}"
 
 
 def download_files(task: DownloadTask) -> PartResult:

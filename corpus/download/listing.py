@@ -92,15 +92,16 @@ def read_listing(path: str, base: str = "") -> list[RemoteFile]:
 
 
 def describe(files: Iterable[RemoteFile]) -> str:
-    """How many files these are, and how many bytes as far as that is known: `12 files, 3.40 GB` (10^9 bytes)."""
+    """How many files these are, and how many bytes, as far as that is known: `12 files, 3.40 GB` (10^9 bytes)."""
     sizes = [file.size for file in files]
     known = [size for size in sizes if size is not None]
     text = f"{len(sizes):,} file{'' if len(sizes) == 1 else 's'}"
-    if known:
-        text += f", {sum(known) / 1e9:,.2f} GB"
-    if len(known) < len(sizes):
-        text += f" and {len(sizes) - len(known):,} of unknown size" if known else " of unknown size"
-    return text
+    if not known:
+        return f"{text} of unknown size"
+    total = sum(known)
+    text += f", {total / 1e9:,.2f} GB" if total >= 1e9 else f", {total / 1e6:,.2f} MB"
+    unknown = len(sizes) - len(known)
+    return f"{text} without {unknown:,} of unknown size" if unknown else text
 
 
 def _parsed(text: str, path: str, base: str = "") -> list[RemoteFile]:

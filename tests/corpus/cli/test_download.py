@@ -70,7 +70,7 @@ COMMANDS = {
         ["--site", "unix.stackexchange.com"],
         {"/stackexchange/stackexchange_files.xml": ITEM, "/stackexchange/unix.stackexchange.com.7z": BODY},
         ["stackexchange.listing", "unix.stackexchange.com.7z"],
-        "1 file, 0.00 GB",
+        "1 file, 0.00 MB",
     ),
     "gutenberg": (
         ["--language", "en"],
@@ -82,7 +82,7 @@ COMMANDS = {
         ["--month", "2207"],
         {"/src/arXiv_src_manifest.xml": MANIFEST, f"/{TAR}": BODY},
         ["arxiv.listing", TAR],
-        r"you pay Amazon for the transfer: about \$0\.00 .*\n1 file, 0\.00 GB",
+        r"you pay Amazon for the transfer: about \$0\.00 .*\n1 file, 0\.00 MB",
     ),
     "c4": (
         [],
@@ -91,7 +91,7 @@ COMMANDS = {
             f"/datasets/allenai/c4/resolve/main/{C4}": BODY,
         },
         ["allenai_c4-en_c4-train._.json.gz.listing", C4],
-        "1 file, 0.00 GB",
+        "1 file, 0.00 MB",
     ),
     "hub": (
         ["--dataset", "allenai/c4", "--files", "en/*.json.gz"],
@@ -100,7 +100,7 @@ COMMANDS = {
             f"/datasets/allenai/c4/resolve/main/{C4}": BODY,
         },
         ["allenai_c4-en_.json.gz.listing", C4],
-        "1 file, 0.00 GB",
+        "1 file, 0.00 MB",
     ),
 }
 
@@ -145,7 +145,7 @@ def test_a_listing_of_ones_own(site: Site, capsys: pytest.CaptureFixture[str]) -
     site.bodies = {f"/{name}": BODY for name in "abc"}
     Path("files.txt").write_text(f"a {SHA256}\nb {MD5} {len(BODY)}\nc - - x/y\n")
     corpus("listing", "files.txt", "raw", "--base", f"{site.url}/", "--limit", "2", "--dry-run")
-    assert "2 files, 0.00 GB and 1 of unknown size" in capsys.readouterr().out
+    assert "2 files, 0.00 MB without 1 of unknown size" in capsys.readouterr().out
     corpus("listing", "files.txt", "raw", "--base", f"{site.url}/", "--limit", "2")
     assert there("raw") == ["a", "b"]
     corpus("listing", "files.txt", "raw", "--base", f"{site.url}/", "--connections", "1")

@@ -174,5 +174,6 @@ def test_what_is_known_of_the_size() -> None:
     known, unknown = RemoteFile("https://host/a", size=1_500_000_000), RemoteFile("https://host/b")
     assert describe([known] * 2) == "2 files, 3.00 GB"
     assert describe([unknown]) == "1 file of unknown size"
-    assert describe([known, unknown]) == "2 files, 1.50 GB and 1 of unknown size"
+    assert describe([known, unknown]) == "2 files, 1.50 GB without 1 of unknown size"
+    assert describe([RemoteFile("https://host/c", size=20_000)]) == "1 file, 0.02 MB"
     assert describe([known] * 1500) == "1,500 files, 2,250.00 GB"
