@@ -1,21 +1,19 @@
 """Model files by name: where they come from, what they must hash to, and where they are cached."""
 
 import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import filelock
 import platformdirs
 
+from corpus.download.fetch import RemoteFile, fetch
 from corpus.errors import UserError
 
-_CHUNK = 1 << 20
-_TIMEOUT = 60.0  # seconds without a byte
+ATTEMPTS = 3
+"""Somebody waits: three seconds where nobody answers."""
 
 
 class Model(NamedTuple):
@@ -82,7 +80,7 @@ def get(name: str) -> str:
     """Downloads a known model into the user's cache folder unless it is there whole; returns its path.
 
     Processes that ask at the same time wait for one download. The file appears under its name only when its SHA-256
-    is right.
+    is right; a download that was cut goes on where it stopped.
 
     Raises:
         UserError: unknown name, no network, a wrong checksum, or a cache folder that cannot be written.
@@ -94,7 +92,7 @@ def get(name: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{path}.lock"):
             if not (path.is_file() and _is_whole(path, model)):
-                _download(model, path)
+                fetch(RemoteFile(model.url, model.sha256, model.size, remedy="try again later"), str(path), ATTEMPTS)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
     return str(path)
@@ -112,33 +110,3 @@ def _is_whole(path: Path, model: Model) -> bool:
 def _sha256(path: str, size: int, changed: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(model: Model, path: Path) -> None:
-    partial = path.with_name(path.name + ".part")  # one writer: the lock is held
-    try:
-        with open(partial, "wb") as file:
-            found = _fetch(model.url, file)
-        if found != model.sha256:
-            raise UserError(f"{model.url} has SHA-256 {found}, expected {model.sha256}: try again later")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _fetch(url: str, file: BinaryIO) -> str:
-    """Copies what `url` answers into `file`; returns its SHA-256."""
-    digest = hashlib.sha256()
-    try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
-            while chunk := response.read(_CHUNK):
-                file.write(chunk)
-                digest.update(chunk)
-    except urllib.error.HTTPError as error:
-        raise UserError(f"{url} answered {error.code} {error.reason}: try again later") from None
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise UserError(f"cannot download {url}: {reason}: check the network and try again") from None
-    file.flush()
-    os.fsync(file.fileno())
-    return digest.hexdigest()

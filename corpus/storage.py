@@ -57,8 +57,8 @@ def _split(path: str) -> tuple[str, str]:
     return f"{scheme}://{host}/", inner
 
 
-def filesystem(path: str) -> tuple[Any, str]:
-    """The fsspec file system of a path, and the path inside it.
+def filesystem(path: str, **options: Any) -> tuple[Any, str]:
+    """The fsspec file system of a path, opened with its own `options`, and the path inside it.
 
     Listings are not cached: they would hide the files that other processes write.
 
@@ -66,7 +66,7 @@ def filesystem(path: str) -> tuple[Any, str]:
         UserError: a scheme that fsspec does not know, or whose library is not installed.
     """
     try:
-        fs, inner = fsspec.core.url_to_fs(path, use_listings_cache=False)
+        fs, inner = fsspec.core.url_to_fs(path, use_listings_cache=False, **options)
     except (ImportError, ValueError) as error:
         raise UserError(f"{path} cannot be reached: {error}") from None
     return fs, inner

@@ -8,6 +8,7 @@ import typer
 
 from corpus import compiling
 from corpus.cli import (
+    download,
     evaluate,
     export,
     look,
@@ -49,7 +50,6 @@ for command in (
     run.run,
     plan.plan,
     run.demo,
-    run.download,
     steps.extract,
     steps.clean,
     steps.filter,
@@ -66,6 +66,7 @@ for command in (
     warm_up.warm_up,
 ):
     app.command()(command)
+app.add_typer(download.app, name="download")
 app.add_typer(export.app, name="export")
 app.command("import")(model.import_)
 app.command("eval")(evaluate.evaluate)

@@ -1,4 +1,4 @@
-"""Commands on a whole run: do it, show it off, fetch its raw files, clear what it no longer names."""
+"""Commands on a whole run: do it, show it off, clear what it no longer names."""
 
 import sys
 from collections.abc import Sequence
@@ -62,23 +62,6 @@ def demo(
     Example: `corpus demo my-demo`
     """
     pipelines("demo").demo(output, make_runner("local", workers, None), Console())
-
-
-def download(
-    listing: Annotated[str, typer.Argument(help="a text file, one URL a line, or `URL SHA256`; .gz is read too")],
-    output: Annotated[str, typer.Argument(help="folder for the files")],
-    base: Annotated[str, typer.Option(help="put before every path of the listing")] = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="only the first so many files")] = None,
-    connections: Annotated[int, typer.Option(min=1, help="requests at the same time, over all workers")] = 4,
-    runner: RunnerName = "local",
-    workers: Workers = CORES,
-    beam_option: Options = None,
-) -> None:
-    """Fetch the raw files of a listing; run again, it fetches what is missing.
-
-    Example: `corpus download wet.paths.gz raw/commoncrawl --base https://data.commoncrawl.org/ --limit 10`
-    """
-    pipelines("download").download(listing, output, base, limit, connections, make_runner(runner, workers, beam_option))
 
 
 def gc(

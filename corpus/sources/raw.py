@@ -17,6 +17,8 @@ from corpus.storage import filesystem
 SPLIT_BYTES = 1 << 30
 """Raw bytes aimed at for one split (docs/format.md: about 1 GB of text each)."""
 
+_OF_DOWNLOADS = (".part", ".listing")
+"""Beside what `corpus download` fetches: what is not finished yet, and its listings."""
 _EDGE = 1 << 20
 _READERS = 32  # threads that read the edges of files: they wait for an object store, not for a processor
 
@@ -80,8 +82,7 @@ def file_sizes(root: str, include: Sequence[str] = ("**",)) -> dict[str, int]:
     found: dict[str, int] = {}
     for path, info in sorted(infos.items()):
         relative = posixpath.basename(path) if path == base else path[len(base) + 1 :]
-        # What `corpus download` has not finished yet ends in .part.
-        if not relative.endswith(".part") and any(_matches(relative, pattern) for pattern in include):
+        if not relative.endswith(_OF_DOWNLOADS) and any(_matches(relative, pattern) for pattern in include):
             if info["type"] == "other" and not fs.isfile(path):  # reading a pipe would never end
                 raise UserError(
                     f"input {path} is a pipe, a device, or a link to a folder or to nothing: put the file or folder "

@@ -2,60 +2,34 @@
 
 import hashlib
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from corpus import models
 from corpus.errors import UserError
 from corpus.models import Model
+from tests.corpus.download.server import Answer, Site, serving
 
 BODY = b"a model" * 300_000
 
 
-class Server(BaseHTTPRequestHandler):
-    requests: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        self.requests.append(self.path)
-        if self.path == "/missing.bin":
-            self.send_error(404, "Not Found")
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(BODY[:1000] if self.path == "/short.bin" else BODY)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the test's output clean."""
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    Server.requests.clear()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
-    thread.start()
-    root = f"http://127.0.0.1:{httpd.server_port}"
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
     digest = hashlib.sha256(BODY).hexdigest()
-    known = {
-        "good": Model(f"{root}/good.bin", digest, len(BODY)),
-        "missing": Model(f"{root}/missing.bin", digest, len(BODY)),
-        "short": Model(f"{root}/short.bin", digest, len(BODY)),
-        "other": Model(f"{root}/other.bin", "0" * 64, len(BODY)),
-        "closed": Model("http://127.0.0.1:1/closed.bin", digest, len(BODY)),
-    }
-    monkeypatch.setattr(models, "MODELS", known)
-    monkeypatch.setattr(models.platformdirs, "user_cache_path", lambda app: tmp_path / "cache" / app)
-    yield root
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+    with serving() as site:
+        site.bodies = {f"/{name}.bin": BODY for name in ("good", "short", "other", "large")}
+        known = {name: Model(f"{site.url}/{name}.bin", digest, len(BODY)) for name in ("good", "missing", "short")} | {
+            "other": Model(f"{site.url}/other.bin", "0" * 64, len(BODY)),
+            "large": Model(f"{site.url}/large.bin", digest, 7),
+            "closed": Model("http://127.0.0.1:1/closed.bin", digest, len(BODY)),
+        }
+        monkeypatch.setattr(models, "MODELS", known)
+        monkeypatch.setattr(models.platformdirs, "user_cache_path", lambda app: tmp_path / "cache" / app)
+        monkeypatch.setattr("corpus.download.fetch.sleep", lambda seconds: None)
+        yield site
 
 
 def cached(tmp_path: Path) -> list[str]:
@@ -63,17 +37,17 @@ def cached(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
-def test_get_downloads_once_and_locate_finds_it(server: str, tmp_path: Path) -> None:
+def test_get_downloads_once_and_locate_finds_it(server: Site, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="corpus models get good"):
         models.locate("good")
     path = models.get("good")
     assert Path(path).read_bytes() == BODY
     assert models.get("good") == models.locate("good") == path
-    assert Server.requests == ["/good.bin"]
+    assert server.asked == ["/good.bin"]
     assert cached(tmp_path) == ["good.bin"]
 
 
-def test_a_cut_file_in_the_cache_is_refused_and_fetched_again(server: str) -> None:
+def test_a_cut_file_in_the_cache_is_refused_and_fetched_again(server: Site) -> None:
     path = Path(models.get("good"))
     os.truncate(path, 1000)
     with pytest.raises(UserError, match=r"good\.bin has 1,000 bytes, .* 2,100,000: run `corpus models get good`"):
@@ -82,31 +56,44 @@ def test_a_cut_file_in_the_cache_is_refused_and_fetched_again(server: str) -> No
     assert path.read_bytes() == BODY
 
 
-def test_processes_at_the_same_time_download_once(server: str) -> None:
+def test_a_download_that_was_cut_goes_on_where_it_stopped(server: Site, tmp_path: Path) -> None:
+    refused = [Answer(503)] * models.ATTEMPTS
+    server.next["/short.bin"] = [Answer(body=BODY, sent=1000), *refused]
+    with pytest.raises(UserError, match="cannot fetch"):
+        models.get("short")
+    assert cached(tmp_path) == ["short.bin.part"]
+    server.next.clear()
+    assert Path(models.get("short")).read_bytes() == BODY
+    assert server.requests[-1].range == "bytes=1000-"
+
+
+def test_processes_at_the_same_time_download_once(server: Site) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = set(pool.map(models.get, ["good"] * 8))
     assert len(paths) == 1
-    assert Server.requests == ["/good.bin"]
+    assert server.asked == ["/good.bin"]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("missing", "answered 404"),
-        ("short", "expected"),
-        ("other", "has SHA-256 .* expected 0000"),
-        ("closed", "cannot download"),
+        ("other", "has the sha256 .* the listing says 0000.*: try again later"),
+        ("large", "has 2,100,000 bytes, the listing says 7: try again later"),
+        ("closed", "cannot fetch"),
         ("nonsense", "known are closed, good"),
     ],
 )
-def test_a_failed_download_is_one_line_and_leaves_nothing(server: str, tmp_path: Path, name: str, message: str) -> None:
+def test_a_failed_download_is_one_line_and_leaves_nothing(
+    server: Site, tmp_path: Path, name: str, message: str
+) -> None:
     with pytest.raises(UserError, match=message) as error:
         models.get(name)
     assert "\n" not in str(error.value)
     assert name == "nonsense" or cached(tmp_path) == []
 
 
-def test_an_unwritable_cache_is_a_user_error(server: str, tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_a_user_error(server: Site, tmp_path: Path) -> None:
     (tmp_path / "cache").write_bytes(b"a file where the folder should be")
     with pytest.raises(UserError, match="cannot write"):
         models.get("good")
