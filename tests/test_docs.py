@@ -27,7 +27,7 @@ from typer.main import get_command
 
 from corpus import models
 from corpus.cli import app
-from corpus.demo import arxiv, books, prose, stackexchange, wikipedia
+from corpus.demo import arxiv, books, c4, commoncrawl, prose, stackexchange, wikipedia
 from corpus.download.listing import read_listing
 from corpus.errors import UserError
 from corpus.recipe.load import bundled, load
@@ -86,10 +86,10 @@ def commands(block: Block) -> list[str]:
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
-    dealt = prose.deal(prose.modules(), {"arxiv": 100_000, "books": 100_000, "stackexchange": 100_000})
-    arxiv.write(folder / "arxiv", dealt["arxiv"])
-    books.write(folder / "books", dealt["books"])
-    stackexchange.write(folder / "stackexchange", dealt["stackexchange"])
+    made = {"arxiv": arxiv, "books": books, "c4": c4, "commoncrawl": commoncrawl, "stackexchange": stackexchange}
+    dealt = prose.deal(prose.modules(), dict.fromkeys(made, 100_000))
+    for name, source in made.items():
+        source.write(folder / name, dealt[name])
     wikipedia.write(folder / "wikipedia")
     for dump in folder.glob("wikipedia/[!de]*"):
         dump.unlink()  # German and English are enough
