@@ -132,8 +132,8 @@ def test_nothing_outlives_the_driver_or_holds_its_pipe(tmp_path: Path, how: sign
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        # A test run in the background of a shell ignores SIGINT, and so would the driver.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # A test run in the background of a shell, or under nohup, ignores signals, and so would the driver.
+        preexec_fn=_heed_signals,
     )
     try:
         _wait(lambda: list(marks.iterdir()), lambda found: len(found) == 2)
@@ -144,6 +144,11 @@ def test_nothing_outlives_the_driver_or_holds_its_pipe(tmp_path: Path, how: sign
         for process in [driver, *_session(driver.pid)]:
             process.kill()
         driver.wait()
+
+
+def _heed_signals() -> None:
+    for how in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(how, signal.SIG_DFL)
 
 
 def _session(leader: int) -> list[psutil.Process]:
