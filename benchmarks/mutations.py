@@ -1,7 +1,7 @@
 """Mutation testing: how many small mistakes put into the code the tests notice.
 
     python -m benchmarks.mutations                     # every mutation of every module: hours
-    python -m benchmarks.mutations --sample 200        # so many of all, drawn with --seed
+    python -m benchmarks.mutations --sample 200        # so many of all, drawn with --seed; Ctrl-C ends with what it has
     python -m benchmarks.mutations corpus/dedup/near.py
 
 A mutation turns one operator or condition around, changes a number by one, or leaves a statement out, in a copy of the
@@ -144,8 +144,8 @@ def _change(node: ast.AST, what: str) -> None:
             node.value = ast.Constant(None)
 
 
-def noticed(folder: Path, mutation: Mutation) -> str | None:
-    """Which tests fail with the mutation in the copy at `folder`, None where none does."""
+def noticed(folder: Path, mutation: Mutation) -> bool:
+    """Whether tests fail with the mutation in the copy at `folder`."""
     place = Path(mutation.path)
     original = (ROOT / place).read_text(encoding="utf-8")
     (folder / place).write_text(mutation.source, encoding="utf-8")
@@ -154,10 +154,10 @@ def noticed(folder: Path, mutation: Mutation) -> str | None:
     try:
         for tests in [*rounds, AROUND[str(place.parent)]]:
             if not passed(folder, tests):
-                return " ".join(tests)
+                return True
     finally:
         (folder / place).write_text(original, encoding="utf-8")
-    return None
+    return False
 
 
 def passed(folder: Path, tests: tuple[str, ...]) -> bool:
@@ -182,8 +182,7 @@ def main() -> None:
     ]
     every = [mutation for path in paths for mutation in mutations(path)]
     if options.sample is not None and options.sample < len(every):
-        chosen = sorted(random.Random(options.seed).sample(range(len(every)), options.sample))
-        tried = [every[number] for number in chosen]
+        tried = random.Random(options.seed).sample(every, options.sample)
     else:
         tried = every
     print(f"{len(tried)} of {len(every)} mutations of {len(paths)} modules", flush=True)
@@ -195,23 +194,31 @@ def main() -> None:
         for file in filter(None, files.split("\0")):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes((ROOT / file).read_bytes())
-        for tests in {AROUND[str(Path(path).parent)] for path in paths}:
-            if not passed(folder, tests):
-                sys.exit(f"{' '.join(tests)}: these fail, or take over {SECONDS} s, without any mutation")
-        for mutation in tried:
-            tests = noticed(folder, mutation)
-            counts[str(Path(mutation.path).parent), tests is not None] += 1
-            if tests is None:
-                print(f"\nsurvived: {mutation.path}:{mutation.line} ({mutation.what})")
-                plain = ast.unparse(ast.parse((ROOT / mutation.path).read_text(encoding="utf-8")))
-                lines = difflib.unified_diff(plain.splitlines(), mutation.source.splitlines(), n=1, lineterm="")
-                print("\n".join(list(lines)[3:]), flush=True)
+        try:
+            for tests in {AROUND[str(Path(path).parent)] for path in paths}:
+                if not passed(folder, tests):
+                    sys.exit(f"{' '.join(tests)}: these fail, or take over {SECONDS} s, without any mutation")
+            for mutation in tried:
+                counts[str(Path(mutation.path).parent), told(folder, mutation)] += 1
+        except KeyboardInterrupt:
+            print("\ninterrupted")
     print(f"\n{time.monotonic() - started:.0f} s\n\n| modules | mutations | noticed | share |\n|---|---|---|---|")
     for package in sorted({package for package, _ in counts}):
         killed, all_ = counts[package, True], counts[package, True] + counts[package, False]
         print(f"| `{package}` | {all_} | {killed} | {killed / all_:.0%} |")
     killed = sum(count for (_, seen), count in counts.items() if seen)
-    print(f"| all | {len(tried)} | {killed} | {killed / max(1, len(tried)):.0%} |")
+    print(f"| all | {counts.total()} | {killed} | {killed / max(1, counts.total()):.0%} |")
+
+
+def told(folder: Path, mutation: Mutation) -> bool:
+    """Whether tests notice a mutation, which is printed if not."""
+    if noticed(folder, mutation):
+        return True
+    print(f"\nsurvived: {mutation.path}:{mutation.line} ({mutation.what})")
+    plain = ast.unparse(ast.parse((ROOT / mutation.path).read_text(encoding="utf-8")))
+    lines = difflib.unified_diff(plain.splitlines(), mutation.source.splitlines(), n=1, lineterm="")
+    print("\n".join(list(lines)[3:]), flush=True)
+    return False
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from corpus.dedup.lines import Lines, _contains
 from corpus.rules import PartRef
@@ -80,6 +82,9 @@ def test_snapshots_are_apart() -> None:
 def test_window_compares_consecutive_parts_only() -> None:
     refs = [PartRef(i) for i in range(5)]
     assert dropped(Lines(min_chars=0, window=2), refs) == {0, 1, 2, 3}
+    assert dropped(Lines(min_chars=0, window=1), refs) == set()
+    with pytest.raises(ValidationError, match="window"):
+        Lines(window=0)
 
 
 def test_decisions_are_hashes_and_may_come_unsorted() -> None:
