@@ -57,6 +57,10 @@ def test_optimal_bands_are_those_of_datasketch(threshold: float, count: int) -> 
     assert optimal_bands(threshold, count) == datasketch.lsh._optimal_param(threshold, count, 0.5, 0.5)
 
 
+def test_equal_sets_alone_take_one_band() -> None:
+    assert optimal_bands(1.0, 4) == (1, 4)
+
+
 def test_band_keys_differ_by_band_and_by_content() -> None:
     signature = np.tile(np.arange(4, dtype=np.uint32), (2, 3))
     signature[1, 11] += 1
