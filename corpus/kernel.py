@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import pickle
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +96,8 @@ class _Kept(NullCache):
 
     def __init__(self, dispatcher: Any) -> None:
         self._dispatcher = dispatcher
-        self._lock: Any = None
+        # Each thread's own: one that comes out of `compile` must not let go of what another one still compiles.
+        self._held = threading.local()
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         target.refresh()
@@ -129,10 +131,11 @@ class _Kept(NullCache):
 
     def unlock(self) -> None:
         """Lets other processes that wait for this kernel go on, whether it was compiled or failed."""
-        if self._lock is not None:
-            Path(self._lock.lock_file).unlink(missing_ok=True)
-            self._lock.release()
-            self._lock = None
+        lock = getattr(self._held, "lock", None)
+        if lock is not None:
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
+            self._held.lock = None
 
     def _name(self, signature: Any, codegen: Any) -> str:
         kind = (str(signature), codegen.magic_tuple(), _CONFIG.BOUNDSCHECK)
@@ -150,7 +153,7 @@ class _Kept(NullCache):
         return None
 
     def _wait_for_others(self, name: str) -> None:
-        if self._lock is not None:  # a kernel that calls itself
+        if getattr(self._held, "lock", None) is not None:  # a kernel that calls itself
             return
         import filelock
 
@@ -163,7 +166,7 @@ class _Kept(NullCache):
                 return
             except (OSError, NotImplementedError):  # cannot be written, or knows no locks
                 continue
-            self._lock = lock
+            self._held.lock = lock
             return
 
 

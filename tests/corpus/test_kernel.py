@@ -5,6 +5,7 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from corpus import compiling
-from corpus.kernel import digest_of, kernel
+from corpus.kernel import _Kept, digest_of, kernel
 
 PACKAGE = {
     "__init__.py": "",
@@ -248,6 +249,19 @@ def compiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], bool]]:
     asked()
     yield asked
     compiling.ask(lambda: None)
+
+
+def test_a_thread_keeps_its_lock_when_another_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    held = _Kept(numba.njit(lambda: 1))
+    held._wait_for_others("a.kernel")
+    lock = tmp_path / "a.kernel.lock"
+    other = threading.Thread(target=held.unlock)
+    other.start()
+    other.join()
+    assert lock.exists()
+    held.unlock()
+    assert not lock.exists()
 
 
 def test_a_damaged_file_is_made_again(load: Load, cache: Path, compiles: Callable[[], bool]) -> None:
