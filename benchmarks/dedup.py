@@ -9,7 +9,6 @@ is named and left out.
 
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import datasketch
 import pyarrow as pa
 import xxhash
 
+from benchmarks.timing import best
 from corpus.dedup.exact import Exact
 from corpus.dedup.lines import Lines
 from corpus.dedup.near import Near
@@ -62,13 +62,9 @@ def first(texts: list[str], size: int) -> list[str]:
 def measure(name: str, run: Callable[[], object], size: int) -> float:
     """Prints and gives MB/s, the best of three runs after one to warm up."""
     run()
-    best = float("inf")
-    for _ in range(3):
-        start = time.process_time()
-        run()
-        best = min(best, time.process_time() - start)
-    print(f"{name:44}{size / best / 1e6:10.1f} MB/s")
-    return size / best / 1e6
+    taken = best(run)[0][0]
+    print(f"{name:44}{size / taken / 1e6:10.1f} MB/s")
+    return size / taken / 1e6
 
 
 def with_datasketch(texts: list[str]) -> None:

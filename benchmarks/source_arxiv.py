@@ -14,10 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.timing import best
 from corpus.clean.latex import clean_paper
 from corpus.clean.latex_comments import strip_comments
 from corpus.schema import Document
@@ -32,12 +32,7 @@ PEER_BYTES = 400_000
 def seconds(run: Callable[[], object]) -> float:
     """CPU time, the best of three runs after one to warm up."""
     run()
-    best = float("inf")
-    for _ in range(3):
-        start = time.process_time()
-        run()
-        best = min(best, time.process_time() - start)
-    return best
+    return best(run)[0][0]
 
 
 def speed(name: str, size: int, taken: float) -> float:

@@ -9,7 +9,6 @@ in turn.
 
 import argparse
 import re
-import time
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -18,24 +17,13 @@ from pathlib import Path
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
+from benchmarks.timing import best
 from corpus.clean.gutenberg import strip_book
 from corpus.schema import Document
 from corpus.sources.books import Books
 from corpus.sources.raw import Piece, Split, file_sizes
 
-RUNS = 3
 KINDS = {"text": ("", ".txt"), "HTML": (".htm", ".html"), "EPUB": (".epub",)}
-
-
-def best(*sides: Callable[[], object]) -> list[float]:
-    """Seconds of the best run of each side."""
-    times: list[list[float]] = [[] for _ in sides]
-    for _ in range(RUNS):
-        for side, measured in zip(sides, times, strict=True):
-            start = time.process_time()
-            side()
-            measured.append(time.process_time() - start)
-    return [min(measured) for measured in times]
 
 
 def peer(path: Path) -> None:
@@ -74,11 +62,12 @@ def main(arguments: list[str]) -> None:
         found = extract(folder, split)
         if not found:
             continue
-        seconds = best(
+        sides: list[Callable[[], object]] = [
             partial(peers, [Path(folder, path) for path in paths]),
             partial(extract, folder, split),
             partial(strip, found),
-        )
+        ]
+        seconds = [taken for taken, _ in best(*sides)]
         size = sum(len(book.text.encode()) for book in found) / 1e6
         print(f"{kind}: {len(found)} books of {len(paths)} files, {size:.1f} MB")
         for name, took in zip(("peer", "books", "gutenberg"), seconds, strict=True):

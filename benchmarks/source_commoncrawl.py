@@ -7,32 +7,18 @@ records (WARC), unpacked; the best of `RUNS` runs, each side in turn.
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
+from benchmarks.timing import best
 from corpus.dataset import StepFolder
 from corpus.schema import Document
 from corpus.sources.commoncrawl import CommonCrawl
 from corpus.sources.raw import Split, list_files
 from corpus.steps.extract import ExtractTask, extract_part
-
-RUNS = 3
-
-
-def best(*sides: Callable[[], int]) -> list[tuple[float, int]]:
-    """(seconds, what it returned) of the best run of each side."""
-    times: list[list[tuple[float, int]]] = [[] for _ in sides]
-    for _ in range(RUNS):
-        for side, measured in zip(sides, times, strict=True):
-            start = time.process_time()
-            result = side()
-            measured.append((time.process_time() - start, result))
-    return [min(measured) for measured in times]
 
 
 def main(arguments: list[str]) -> None:

@@ -7,28 +7,14 @@ line ending or rule, and keeps nothing. MB are of the files in the archives; the
 import argparse
 import posixpath
 import tarfile
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.timing import best
 from corpus.clean.license_header import without_header
 from corpus.schema import Document
 from corpus.sources.github import Github
 from corpus.sources.raw import list_files
-
-RUNS = 3
-
-
-def best(*sides: Callable[[], int]) -> list[tuple[float, int]]:
-    """(seconds, what it returned) of the best run of each side."""
-    times: list[list[tuple[float, int]]] = [[] for _ in sides]
-    for _ in range(RUNS):
-        for side, measured in zip(sides, times, strict=True):
-            start = time.process_time()
-            result = side()
-            measured.append((time.process_time() - start, result))
-    return [min(measured) for measured in times]
 
 
 def main(arguments: list[str]) -> None:

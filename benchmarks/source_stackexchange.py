@@ -21,7 +21,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -30,6 +29,7 @@ from typing import Any
 from lxml import etree
 from resiliparse.extract.html2text import extract_plain_text
 
+from benchmarks.timing import in_turn
 from corpus.dataset import StepFolder
 from corpus.schema import Document
 from corpus.sources.posts import FIRST_INVENTED, Post, Rows, parse
@@ -138,13 +138,9 @@ def main(arguments: list[str]) -> None:
             lambda: [extract_plain_text(body, preserve_formatting=True, alt_texts=False) for body in bodies],
         ),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(options.repeat):
-        for name, (_, run) in steps.items():
-            start = time.process_time()
-            run()
-            seconds[name].append(time.process_time() - start)
-    speed = {name: steps[name][0] / median(times) / 1e6 for name, times in seconds.items()}
+    taken = in_turn(*(run for _, run in steps.values()), runs=options.repeat)
+    seconds = {name: median(times) for name, (times, _) in zip(steps, taken, strict=True)}
+    speed = {name: steps[name][0] / one / 1e6 for name, one in seconds.items()}
     print(f"{len(files)} sites, {size / 1e6:.1f} MB of Posts.xml, one core, median of {options.repeat}")
     for name, base in dict.fromkeys(("read", "extract", "iterparse + resiliparse"), "iterparse + resiliparse").items():
         print(f"  {name:28}{speed[name]:8.1f} MB/s {speed[name] / speed[base]:6.1f} x {base}")

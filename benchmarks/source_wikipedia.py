@@ -13,13 +13,13 @@ Every step is measured once in each of several rounds, on the same pages, and th
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 import mwparserfromhell
 
+from benchmarks.timing import in_turn
 from corpus.clean.wikitext import plain_text
 from corpus.schema import Document
 from corpus.sources.compressed import decompressed
@@ -68,13 +68,9 @@ def main(arguments: list[str]) -> None:
         "wikitext": (size, lambda: clean(pages)),
         "mwparserfromhell": (short, lambda: by_mwparserfromhell(pages)),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(options.repeat):
-        for name, (_, run) in steps.items():
-            start = time.process_time()
-            run()
-            seconds[name].append(time.process_time() - start)
-    took = {name: median(times) / steps[name][0] for name, times in seconds.items()}
+    taken = in_turn(*(run for _, run in steps.values()), runs=options.repeat)
+    seconds = {name: median(times) for name, (times, _) in zip(steps, taken, strict=True)}
+    took = {name: one / steps[name][0] for name, one in seconds.items()}
     took["extract + wikitext"] = took["extract"] + took["wikitext"]
     took["the same without decompression"] = took["extract + wikitext"] - took["decompress"]
     print(f"{len(pages)} articles, {size / 1e6:.1f} MB of wikitext, one core, median of {options.repeat}")

@@ -1,37 +1,20 @@
 """Files of JSON lines, plain or packed: cut into splits, and read a line at a time."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import IO
 
 from corpus.schema import Origin, Rejected
 from corpus.sources.compressed import CHUNK, decompressed, read_range
-from corpus.sources.raw import Piece, RawFile, Split, group_files, open_raw
+from corpus.sources.raw import Piece, RawFile, Split, open_raw
 
 PLAIN = (".json", ".jsonl", ".ndjson")
 PACKINGS = (".gz", ".bz2", ".zst")
-PACKED = tuple(name + packing for name in PLAIN for packing in PACKINGS)
 
 
 def is_packed(path: str) -> bool:
     """By the ending of its name."""
     return path.lower().endswith(PACKINGS)
-
-
-def split_lines(files: Sequence[RawFile], split_bytes: int, text_per_packed: float) -> list[Split]:
-    """Splits of about `split_bytes` of text. Plain files larger than that are cut into byte ranges; a line belongs to
-    the range that its first byte is in.
-
-    Args:
-        text_per_packed: bytes of text in a byte of a packed file.
-    """
-    splits: list[Split] = []
-    for kind, run in groupby(files, lambda file: _kind(file, split_bytes)):
-        if kind == "large":
-            splits.extend(split for file in run for split in ranges(file, split_bytes))
-        else:
-            splits.extend(group_files(run, int(split_bytes // (text_per_packed if kind == "packed" else 1))))
-    return splits
 
 
 def read_lines(root: str, piece: Piece, limit: int) -> Iterator[tuple[Origin, bytes] | Rejected]:
@@ -65,12 +48,6 @@ def ranges(file: RawFile, split_bytes: int) -> Iterator[Split]:
     edges = [file.size * number // count for number in range(count + 1)]
     for start, end in pairwise(edges):
         yield Split((Piece(file.path, start, end),))
-
-
-def _kind(file: RawFile, split_bytes: int) -> str:
-    if is_packed(file.path):
-        return "packed"
-    return "large" if file.size > split_bytes and file.path.lower().endswith(PLAIN) else "small"
 
 
 def _next_line(file: IO[bytes], start: int) -> int:
