@@ -33,8 +33,9 @@ import scipy.sparse as sparse
 
 from benchmarks.web_text.labels import known_strings, shares, votes, words
 from benchmarks.web_text.pages import KnownPage, read_pages
-from corpus.text.web.features import MAX_HINTS, MAX_WORDS, WordWeights, features, hint_words, next_word
+from corpus.text.web.features import MAX_HINTS, MAX_WORDS, features, hint_words, next_word
 from corpus.text.web.forest import Forest
+from corpus.text.web.hash_table import Table, table
 from corpus.text.web.main_text import Model, around, kept_blocks
 from corpus.text.web.parse import CLASS, END, NODE, PARENT, START, Page, parse
 
@@ -131,15 +132,15 @@ def _words(page: Page) -> tuple[list[npt.NDArray[np.uint64]], list[npt.NDArray[n
         at, end = block[START], block[END]
         values = []
         while len(values) < MAX_WORDS:
-            value, length, at, _ = next_word(page.text, at, end, buffer)
-            if length == 0:
+            value, start, at = next_word(page.text, at, end, buffer)
+            if start == at:
                 break
             values.append(value)
         of_blocks.append(np.array(values, np.uint64))
     return hints, of_blocks
 
 
-def learn_words(samples: Sequence[Sample]) -> tuple[WordWeights, WordWeights]:
+def learn_words(samples: Sequence[Sample]) -> tuple[Table, Table]:
     """Weights of the words of attributes, and of the text."""
     from sklearn.linear_model import SGDClassifier
 
@@ -157,7 +158,7 @@ def learn_words(samples: Sequence[Sample]) -> tuple[WordWeights, WordWeights]:
     model = SGDClassifier("log_loss", alpha=0.003, max_iter=6, tol=None, random_state=0, average=True)
     model.fit(matrix, labels, sample_weight=weights * len(weights) / weights.sum())
     learned = model.coef_[0].astype(np.float32)
-    return WordWeights(hints, learned[: len(hints)]), WordWeights(text_words, learned[len(hints) :])
+    return table(hints, learned[: len(hints)]), table(text_words, learned[len(hints) :])
 
 
 def _frequent(pages: Sequence[npt.NDArray[np.uint64]]) -> npt.NDArray[np.uint64]:
@@ -215,7 +216,7 @@ def learn_trees(
 def report(
     samples: Sequence[Sample],
     rows: Sequence[npt.NDArray[np.float32]],
-    folds: Sequence[tuple[WordWeights, WordWeights]],
+    folds: Sequence[tuple[Table, Table]],
     forests: Sequence[Forest],
 ) -> None:
     from benchmarks.web_text.score import Scores

@@ -1,6 +1,6 @@
 """What is known of a block of a page, as a row of numbers."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from corpus.kernel import kernel
 from corpus.text.hashing import hash_bytes
 from corpus.text.web import tags
+from corpus.text.web.hash_table import Table, slot_of
 from corpus.text.web.parse import (
     AFTER_BREAK,
     AFTER_IMAGE,
@@ -68,17 +69,6 @@ MAX_WORDS = 40
 _WORD_BYTES = 24  # of a word that are looked at
 
 
-class WordWeights(NamedTuple):
-    """What words say for main text (above 0) or against it.
-
-    Attributes:
-        hashes: of the words, sorted.
-    """
-
-    hashes: npt.NDArray[np.uint64]
-    weights: Floats
-
-
 def _kind_of_tag() -> npt.NDArray[np.int64]:
     found = np.full(tags.OTHER + 1, len(KINDS), np.int64)
     for number, names in enumerate(KINDS):
@@ -94,17 +84,22 @@ def _around_of_tag() -> npt.NDArray[np.int64]:
     return found
 
 
+def _in_word() -> npt.NDArray[np.bool_]:
+    return np.array([byte >= 0x80 or chr(byte).isalnum() for byte in range(256)])
+
+
+_IN_WORD = _in_word()
 _KIND, _AROUND = _kind_of_tag(), _around_of_tag()
 _H1, _P, _ARTICLE = tags.TAG["h1"], tags.TAG["p"], tags.TAG["article"]
 _SEED = np.uint64(0)
 
 
-def features(page: Page, hints: WordWeights, words: WordWeights) -> Floats:
+def features(page: Page, hints: Table, words: Table) -> Floats:
     """Shape (blocks, `FEATURES`).
 
     Args:
-        hints: of words of class, id, role and itemprop.
-        words: of words of the text.
+        hints: what words of class, id, role and itemprop say for main text (above 0) or against it, by `hint_words`.
+        words: the same of words of the text, by `next_word`.
     """
     rows = np.zeros((len(page.blocks), FEATURES), np.float32)
     if len(rows):
@@ -116,10 +111,8 @@ def features(page: Page, hints: WordWeights, words: WordWeights) -> Floats:
 @kernel
 def weight_of(known: Any, value: Any) -> Any:
     """The weight of a word by its hash, 0 for one that is not in the table."""
-    at = np.searchsorted(known.hashes, value)
-    if at < len(known.hashes) and known.hashes[at] == value:
-        return known.weights[at]
-    return np.float32(0)
+    slot = slot_of(known.keys, value)
+    return known.values[slot] if slot >= 0 else np.float32(0)
 
 
 @kernel
@@ -150,24 +143,25 @@ def hint_words(data: Any, start: Any, end: Any, out: Any, count: Any) -> Any:
 
 
 @kernel
+def _word_place(text: Any, i: Any, end: Any) -> Any:
+    """(begin, end) of the next word at or behind i: letters, digits and all bytes beyond ASCII. Empty at the end."""
+    while i < end and not _IN_WORD[text[i]]:
+        i += 1
+    start = i
+    while i < end and _IN_WORD[text[i]]:
+        i += 1
+    return start, i
+
+
+@kernel
 def next_word(text: Any, i: Any, end: Any, buffer: Any) -> Any:
-    """(hash of the next word at or behind i, its bytes, where it ends, its first byte): letters, digits and all bytes
-    beyond ASCII, ASCII lower-cased; a hash of the first 24 bytes. No bytes at the end."""
-    while i < end:
-        byte = text[i]
-        if 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte >= 0x80:
-            break
-        i += 1
-    start, length = i, 0
-    while i < end:
-        byte = text[i]
-        if not (48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte >= 0x80):
-            break
-        if length < len(buffer):
-            buffer[length] = byte | 32 if 65 <= byte <= 90 else byte
-            length += 1
-        i += 1
-    return hash_bytes(buffer, 0, length, _SEED), i - start, i, text[start] if i > start else np.uint8(0)
+    """(hash, begin, end) of the next word at or behind i: of its first 24 bytes, ASCII lower-cased."""
+    start, stop = _word_place(text, i, end)
+    length = min(stop - start, len(buffer))
+    for k in range(length):
+        byte = text[start + k]
+        buffer[k] = byte | 32 if 65 <= byte <= 90 else byte
+    return hash_bytes(buffer, 0, length, _SEED), start, stop
 
 
 @kernel
@@ -181,8 +175,8 @@ def _features(
     title_words = np.zeros(32, np.uint64)
     title_count, i = 0, title
     while title >= 0 and i < title_end and title_count < len(title_words):
-        value, length, i, _ = next_word(data, i, title_end, buffer)
-        if length >= 2:
+        value, start, i = next_word(data, i, title_end, buffer)
+        if i - start >= 2:
             title_words[title_count] = value
             title_count += 1
     # Text: of blocks first, then of the elements above them.
@@ -217,26 +211,26 @@ def _features(
         # What the text looks like.
         words = capitals = digits = commas = stops = letters = title_hits = 0
         score = np.float32(0)
-        scored = 0
         i = start
-        while i < end:
-            value, length, i, first = next_word(text, i, end, buffer)
-            if length == 0:
+        while True:
+            if words < MAX_WORDS:
+                value, word, i = next_word(text, i, end, buffer)
+            else:
+                word, i = _word_place(text, i, end)
+            if word == i:
                 break
-            words += 1
-            letters += length
-            if 65 <= first <= 90:
-                capitals += 1
-            elif 48 <= first <= 57:
-                digits += 1
-            if scored < MAX_WORDS:
+            if words < MAX_WORDS:
                 score += weight_of(word_weights, value)
-                scored += 1
-            if words <= MAX_WORDS:
                 for k in range(title_count):
                     if title_words[k] == value:
                         title_hits += 1
                         break
+            words += 1
+            letters += i - word
+            if 65 <= text[word] <= 90:
+                capitals += 1
+            elif 48 <= text[word] <= 57:
+                digits += 1
         for i in range(start, end):
             byte = text[i]
             if byte == 44:
@@ -262,7 +256,7 @@ def _features(
         row[7] = np.float32(letters) / (words + 1) / 8
         row[8] = np.float32(capitals) / (words + 1)
         row[9] = np.float32(digits) / (words + 1)
-        row[10] = score / np.float32(np.sqrt(scored + 1))
+        row[10] = score / np.float32(np.sqrt(min(words, MAX_WORDS) + 1))
         row[11] = min(score, np.float32(6)) / 6
         row[12] = np.float32(title_hits) / (min(words, MAX_WORDS) + 1)
         row[13] = np.float32(title_hits) / (title_count + 1)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from corpus.kernel import kernel
 from corpus.text.html_references import LONGEST_REFERENCE, read_reference, references
 from corpus.text.web import tags
+from corpus.text.web.hash_table import Table, slot_of
 
 Ints = npt.NDArray[np.int32]
 
@@ -81,8 +82,8 @@ _ATTRIBUTE = {
 
 
 @cache
-def _attributes() -> tags.Table:
-    return tags.table(_ATTRIBUTE)
+def _attributes() -> Table:
+    return tags.names_table(_ATTRIBUTE)
 
 
 _T = tags.TAG
@@ -104,18 +105,6 @@ _AT, _BEGIN, _SPACE, _BREAKS, _LINKED, _CHARS, _IN_LINK, _IN_PRE, _SUPER, _COUNT
 @kernel
 def _is_space(byte: Any) -> Any:
     return byte == 32 or (9 <= byte <= 13 and byte != 11)
-
-
-@kernel
-def _find(keys: Any, key: Any) -> Any:
-    """The slot of a key, -1 where it is not in the table."""
-    mask = np.uint64(len(keys) - 1)
-    slot = key & mask
-    while keys[slot] != 0:
-        if keys[slot] == key:
-            return np.int64(slot)
-        slot = (slot + np.uint64(1)) & mask
-    return np.int64(-1)
 
 
 @kernel
@@ -406,7 +395,7 @@ def _parse(
             key = (key ^ np.uint64(byte | 32 if 65 <= byte <= 90 else byte)) * _PRIME
             j += 1
         name_end = j
-        slot = _find(known_tags.keys, key)
+        slot = slot_of(known_tags.keys, key)
         tag = known_tags.values[slot] if slot >= 0 else _OTHER
         # Attributes.
         spans[:] = 0
@@ -447,7 +436,7 @@ def _parse(
                     while k < n and not _is_space(data[k]) and data[k] != 62:
                         k += 1
                     value_end = j = k
-            slot = _find(attributes.keys, key)
+            slot = slot_of(attributes.keys, key)
             if slot >= 0:
                 attribute = attributes.values[slot]
                 if attribute <= _ITEMPROP:

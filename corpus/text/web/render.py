@@ -1,6 +1,7 @@
 """Blocks of a page as text: plain, or Markdown."""
 
 import re
+from typing import NamedTuple
 
 from corpus.text.web import tags
 from corpus.text.web.parse import AFTER_BREAK, FLAGS, NODE, PARENT, PRE, TAG, Ints, Page
@@ -40,83 +41,100 @@ def render(page: Page, kept: list[int], markdown: bool = False) -> str:
     return "".join(writer.out)
 
 
+class _Place(NamedTuple):
+    """What stands around a block.
+
+    Attributes:
+        margins: the elements with an empty line around them, from the body down.
+        items: the <li>, from the body down.
+        quoted: whether there is a <blockquote>.
+        level: of the nearest heading; 0 = none.
+        table: the nearest <table>; -1 = none.
+    """
+
+    margins: tuple[int, ...] = ()
+    items: tuple[int, ...] = ()
+    quoted: bool = False
+    level: int = 0
+    table: int = -1
+
+
 class _Writer:
     def __init__(self, page: Page, markdown: bool) -> None:
         self.out: list[str] = []
         self._page = page
         self._markdown = markdown
+        self._blocks: list[list[int]] = page.blocks[:, [NODE, FLAGS]].tolist()
         self._parents: list[int] = page.nodes[:, PARENT].tolist()
         self._tags: list[int] = page.nodes[:, TAG].tolist()
-        self._last: list[int] = []  # the elements of the block before, from the body down
+        self._places: dict[int, _Place] = {-1: _Place()}  # by element
+        self._last = _Place()  # of the block before
         self._items: set[int] = set()  # <li> that have begun
-        self._counts: dict[int, int] = {}  # of the items of a numbered list
-        self._table = -1
+        self._counts: dict[int, int] = {}  # of the items of each list that have begun
+        self._table = -1  # of the row before
 
     def add(self, blocks: list[int], row: int | None) -> None:
         """One block, or those of a row of data."""
-        block = blocks[0]
-        path = self._path(int(self._page.blocks[block, NODE]))
-        flags = int(self._page.blocks[block, FLAGS])
-        text = self._page.block_text(block)
-        if flags & PRE:
-            text = text.rstrip()
+        node, flags = self._blocks[blocks[0]]
+        place = self._place(node)
         if row is not None:
             text = " | ".join(self._page.block_text(cell).replace("\n", " ") for cell in blocks)
-        gap = self._gap(path, bool(flags & AFTER_BREAK)) if self.out else ""
-        indent, mark = self._item(path)
-        table = next((node for node in reversed(path) if self._tags[node] == _TABLE), -1) if row is not None else -1
+        else:
+            text = self._page.block_text(blocks[0])
+            if flags & PRE:
+                text = text.rstrip()
+        is_apart = flags & AFTER_BREAK if place is self._last else place.margins != self._last.margins
+        gap = ("\n\n" if is_apart else "\n") if self.out else ""
+        table = place.table if row is not None else -1
         if self._markdown:
-            text = self._as_markdown(text, path, flags, row is not None and table != self._table, len(blocks))
+            text = self._as_markdown(text, place, flags, row is not None and table != self._table, len(blocks))
         self._table = table
-        first, *more = text.split("\n")
-        lines = [indent + mark + first, *((indent + " " * len(mark) + line if line else "") for line in more)]
-        if self._markdown and any(self._tags[node] == _QUOTE for node in path):
-            lines = ["> " + line for line in lines]
-            gap = gap.replace("\n\n", "\n>\n") if any(self._tags[node] == _QUOTE for node in self._last) else gap
-        self.out += [gap, "\n".join(lines)]
-        self._last = path
+        if place.items:
+            indent, mark = self._item(place.items)
+            first, *more = text.split("\n")
+            below = indent + " " * len(mark)
+            text = "\n".join([indent + mark + first, *(below + line if line else "" for line in more)])
+        if self._markdown and place.quoted:
+            text = "> " + text.replace("\n", "\n> ")
+            gap = gap.replace("\n\n", "\n>\n") if self._last.quoted else gap
+        self.out += [gap, text]
+        self._last = place
 
-    def _path(self, node: int) -> list[int]:
-        path = []
-        while node >= 0:
-            path.append(node)
+    def _place(self, node: int) -> _Place:
+        below = []
+        while node not in self._places:
+            below.append(node)
             node = self._parents[node]
-        return path[::-1]
+        place = self._places[node]
+        for node in reversed(below):
+            tag = self._tags[node]
+            place = self._places[node] = _Place(
+                (*place.margins, node) if tag in _MARGIN else place.margins,
+                (*place.items, node) if tag == _LI else place.items,
+                place.quoted or tag == _QUOTE,
+                _HEADINGS.get(tag, place.level),
+                node if tag == _TABLE else place.table,
+            )
+        return place
 
-    def _gap(self, path: list[int], after_break: bool) -> str:
-        """The line end, or empty line, between the block before and this one."""
-        if after_break and path == self._last:
-            return "\n\n"
-        same = 0
-        for one, other in zip(path, self._last, strict=False):
-            if one != other:
-                break
-            same += 1
-        return "\n\n" if any(self._tags[node] in _MARGIN for node in (*path[same:], *self._last[same:])) else "\n"
-
-    def _item(self, path: list[int]) -> tuple[str, str]:
+    def _item(self, items: tuple[int, ...]) -> tuple[str, str]:
         """(spaces, mark) before the first line of a block: of a list's item its mark, else the spaces below it."""
-        items = [node for node in path if self._tags[node] == _LI]
-        if not items:
-            return "", ""
         begun = items[-1] in self._items
-        self._items.update(items)
+        for item in items:
+            if item not in self._items:
+                self._items.add(item)
+                self._counts[self._parents[item]] = self._counts.get(self._parents[item], 0) + 1
         parent = self._parents[items[-1]]
-        mark = "- "
-        if self._tags[parent] == _OL:
-            if not begun:
-                self._counts[parent] = self._counts.get(parent, 0) + 1
-            mark = f"{self._counts[parent]}. "
+        mark = f"{self._counts[parent]}. " if self._tags[parent] == _OL else "- "
         return "  " * (len(items) - 1), " " * len(mark) if begun else mark
 
-    def _as_markdown(self, text: str, path: list[int], flags: int, first_row: bool, cells: int) -> str:
+    def _as_markdown(self, text: str, place: _Place, flags: int, first_row: bool, cells: int) -> str:
         if flags & PRE:
             longest = max((len(fence) for fence in _FENCE.findall(text)), default=2)
             fence = "`" * (longest + 1)
             return f"{fence}\n{text}\n{fence}"
-        level = next((_HEADINGS[self._tags[node]] for node in reversed(path) if self._tags[node] in _HEADINGS), 0)
-        if level:
-            return "#" * level + " " + text.replace("\n", " ")
+        if place.level:
+            return "#" * place.level + " " + text.replace("\n", " ")
         if cells > 1:
             return f"| {text} |" + ("\n|" + " --- |" * cells if first_row else "")
         return text
@@ -124,10 +142,10 @@ class _Writer:
 
 def _rows_of_data(page: Page, kept: list[int]) -> dict[int, int]:
     """The row of each block that stands in a row of a table of data: two cells or more, each with one short block."""
-    if not any(tag in _CELLS for tag in page.nodes[:, TAG].tolist()):
+    tag: list[int] = page.nodes[:, TAG].tolist()
+    if _CELLS.isdisjoint(tag):
         return {}
     parents: list[int] = page.nodes[:, PARENT].tolist()
-    tag: list[int] = page.nodes[:, TAG].tolist()
     cells: dict[int, dict[int, list[int]]] = {}
     for block in kept:
         node = int(page.blocks[block, NODE])

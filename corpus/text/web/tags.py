@@ -1,10 +1,11 @@
 """Elements of HTML as numbers, and what each is to the text of a page."""
 
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from corpus.text.web.hash_table import Table, table
 
 _BLOCKS = (
     "body p h1 h2 h3 h4 h5 h6 li td th pre blockquote dt dd figcaption button div section article main nav footer "
@@ -40,9 +41,8 @@ RAW_TEXT = _RAW_TEXT.split()
 
 IS_BLOCK, IS_SKIPPED, IS_RAW, ENDS_P, IS_CELL, IS_HEADING = 1, 2, 4, 8, 16, 32
 
-_SLOTS = 512  # of the hash table: a power of 2
 
-
+@cache
 def flags() -> npt.NDArray[np.uint8]:
     """What each element is, by number: a sum of the constants above."""
     found = np.zeros(OTHER + 1, np.uint8)
@@ -66,24 +66,11 @@ def key(name: str) -> int:
     return found
 
 
-class Table(NamedTuple):
-    """A hash table with open addressing; a key of 0 is an empty slot."""
-
-    keys: npt.NDArray[np.uint64]
-    values: npt.NDArray[np.int32]
-
-
-def table(names: dict[str, int]) -> Table:
-    """Values by name."""
-    keys, values = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int32)
-    for name, value in names.items():
-        slot = key(name) & (_SLOTS - 1)
-        while keys[slot]:
-            slot = (slot + 1) & (_SLOTS - 1)
-        keys[slot], values[slot] = key(name), value
-    return Table(keys, values)
+def names_table(names: dict[str, int]) -> Table:
+    """int32 values by `key`."""
+    return table(np.array([key(name) for name in names], np.uint64), np.array([*names.values()], np.int32))
 
 
 @cache
 def tag_table() -> Table:
-    return table(TAG)
+    return names_table(TAG)

@@ -15,15 +15,15 @@ from corpus.text.web.features import (
     NEAR,
     NUMBERS,
     OWN,
-    WordWeights,
     features,
     hint_words,
     next_word,
 )
+from corpus.text.web.hash_table import table
 from corpus.text.web.main_text import LONG_ITEM, _join_groups, around
 from corpus.text.web.parse import CHARS, LINKED, NODE, PARENT, TAG, parse
 
-NO_WORDS = WordWeights(np.zeros(0, np.uint64), np.zeros(0, np.float32))
+NO_WORDS = table(np.zeros(0, np.uint64), np.zeros(0, np.float32))
 ATTRIBUTES = st.text(alphabet="aBcDE-_ 12é", max_size=40)
 
 
@@ -46,10 +46,10 @@ def test_words_of_a_text(text: str) -> None:
     data = text.encode()
     array, buffer, at, found = np.frombuffer(data, np.uint8), np.empty(24, np.uint8), 0, []
     while True:
-        value, length, at, _ = next_word(array, at, len(data), buffer)
-        if not length:
+        value, start, at = next_word(array, at, len(data), buffer)
+        if start == at:
             break
-        found.append((int(value), length))
+        found.append((int(value), at - start))
     words = re.findall(rb"[0-9A-Za-z\x80-\xff]+", data)
     assert found == [(hashed(word.lower()), len(word)) for word in words]
 
@@ -60,8 +60,8 @@ def test_what_the_columns_say() -> None:
         f"<article><h1>High water</h1><p>{'The tide is high, again. ' * 20}</p><pre>x = 1</pre></article>"
     )
     page = parse(html.encode())
-    words = WordWeights(np.array([hashed(b"tide")], np.uint64), np.array([0.5], np.float32))
-    hints = WordWeights(np.array([hashed(b"menu")], np.uint64), np.array([-2], np.float32))
+    words = table(np.array([hashed(b"tide")], np.uint64), np.array([0.5], np.float32))
+    hints = table(np.array([hashed(b"menu")], np.uint64), np.array([-2], np.float32))
     rows = features(page, hints, words)
     assert rows.shape == (5, FEATURES)
 

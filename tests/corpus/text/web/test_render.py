@@ -19,6 +19,8 @@ def both(html: str) -> tuple[str, str]:
         ("<h2>Title</h2><p>One<br>two<p>three", "Title\n\nOne\ntwo\n\nthree", "## Title\n\nOne\ntwo\n\nthree"),
         ("<div>a</div><div>b</div>", "a\nb", "a\nb"),
         ("<ul><li>a<li>b<ul><li>c</ul></ul>", "- a\n- b\n\n  - c", "- a\n- b\n\n  - c"),
+        # An item whose first words stand in a list inside it.
+        ("<ol><li><ol><li>a</ol>b<li>c</ol>", "  1. a\n\n   b\n2. c", "  1. a\n\n   b\n2. c"),
         ("<ol><li>a<li><p>b</p><p>more</p></ol>", "1. a\n\n2. b\n\n   more", "1. a\n\n2. b\n\n   more"),
         (
             "<table><tr><th>a<th>b</tr><tr><td>1<td>2</table>",
