@@ -38,6 +38,7 @@ from corpus.sources.raw import list_files
 from corpus.steps.rule import kind_of
 from pipelines.engine.runner import RunnerName
 from pipelines.graph import compile_graph
+from tests.corpus.test_robots_index import record
 from trainer import train
 from trainer.config import TrainingSettings, read_recipe
 
@@ -90,6 +91,8 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dealt = prose.deal(prose.modules(), dict.fromkeys(made, 100_000))
     for name, source in made.items():
         source.write(folder / name, dealt[name])
+    (folder / "robotstxt").mkdir()
+    (folder / "robotstxt" / "x.warc.gz").write_bytes(record("https://a.org/robots.txt", "User-agent: *\nDisallow: /\n"))
     wikipedia.write(folder / "wikipedia")
     for dump in folder.glob("wikipedia/[!de]*"):
         dump.unlink()  # German and English are enough

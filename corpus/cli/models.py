@@ -28,3 +28,19 @@ def models_list() -> None:
 
     for name, model in models.MODELS.items():
         print(f"{name}: {model.url} (sha256 {model.sha256})")
+
+
+@app.command("robots")
+def models_robots(
+    folder: Annotated[str, typer.Argument(help="a folder of WARC files with robots.txt records")],
+    output: Annotated[str, typer.Argument(help="the index, for the rule `robots`")],
+) -> None:
+    """Write what robots.txt files say, by host, for the rule `robots`.
+
+    Example: `corpus models robots raw/robotstxt robots.arrow`
+    """
+    from corpus import robots_index
+
+    counts = robots_index.build(folder, output)
+    told = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
+    print(f"{output}: {told}")

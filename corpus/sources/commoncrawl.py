@@ -53,7 +53,7 @@ class CommonCrawl(Source):
         extractor: what finds the main text: `blocks`, or `trafilatura` (an extra), which takes over ten times as long.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     formats: ClassVar[str] = "WET, WARC and ARC"
     text_per_raw: ClassVar[float] = 3.0  # WET in gzip
     document_bytes: ClassVar[int] = 5000  # assumed

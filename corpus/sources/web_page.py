@@ -4,8 +4,9 @@ import re
 from typing import Any, NamedTuple
 
 from corpus.sources.decode import is_opaque
-from corpus.sources.http_response import Response, TooLong, parse_response
+from corpus.sources.http_response import TooLong, parse_response
 from corpus.sources.magic import binary_kind
+from corpus.sources.robots_marks import robots_marks
 from corpus.text.web.charset import decode_html
 from corpus.text.web.extractors import BadHtml, Extractor, Form, main_text
 
@@ -62,8 +63,9 @@ def read_page(
         text = main_text(html, extractor, form)
     except BadHtml as error:
         return NoPage("bad_html", str(error))
-    return Page(text, {"charset": charset, "content_type": content_type} | _cut(response))
-
-
-def _cut(response: Response) -> dict[str, bool]:
-    return {"cut": True} if response.cut else {}
+    metadata: dict[str, Any] = {"charset": charset, "content_type": content_type}
+    if response.cut:
+        metadata["cut"] = True
+    if marks := robots_marks(response.fields.get("x-robots-tag", ()), html):
+        metadata["robots"] = marks
+    return Page(text, metadata)

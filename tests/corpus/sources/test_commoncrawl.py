@@ -73,6 +73,12 @@ def test_html_gives_its_main_text_line_by_line(tmp_path: Path) -> None:
     assert document.metadata == {"charset": "utf-8", "content_type": "text/html"}
 
 
+def test_what_a_page_says_to_robots_is_kept(tmp_path: Path) -> None:
+    html = HTML.replace("<title>", '<meta name="robots" content="noindex"><title>')
+    document = only(read(tmp_path, response(f"{OK}\r\nX-Robots-Tag: noai", html.encode())))
+    assert document.metadata["robots"] == ["noai", "noindex"]
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
