@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encoding_to_html5
 
 from benchmarks.timing import best
 from corpus.dataset import StepFolder
@@ -76,7 +76,8 @@ def warc(folder: str, splits: list[Split]) -> None:
                     if "html" not in (record.http_content_type or ""):
                         continue
                     body = record.reader.read()
-                    html = bytes_to_str(body, record.http_charset or detect_encoding(body))
+                    label = map_encoding_to_html5(record.http_charset or detect_encoding(body))  # not all are codecs
+                    html = bytes_to_str(body, label)
                     extract_plain_text(html, preserve_formatting=True, main_content=True, alt_texts=False)
         return size
 

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from corpus.text.web import tags
-from corpus.text.web.parse import AFTER_BREAK, FLAGS, NODE, PARENT, PRE, TAG, Ints, Page
+from corpus.text.web.parse import AFTER_BREAK, END, FLAGS, NODE, PARENT, PRE, START, TAG, Page
 
 CELL_CHARACTERS = 200
 """Longest cell of a table of data; in longer ones stand paragraphs, and the table is a layout."""
@@ -29,7 +29,7 @@ def render(page: Page, kept: list[int], markdown: bool = False) -> str:
     With `markdown` also: "#" before headings, "> " before quotations, a fence around code, tables as pipe tables.
     """
     writer = _Writer(page, markdown)
-    rows = _rows_of_data(page, kept)
+    rows = writer.rows_of_data(kept)
     at = 0
     while at < len(kept):
         row = rows.get(kept[at])
@@ -62,9 +62,9 @@ class _Place(NamedTuple):
 class _Writer:
     def __init__(self, page: Page, markdown: bool) -> None:
         self.out: list[str] = []
-        self._page = page
         self._markdown = markdown
-        self._blocks: list[list[int]] = page.blocks[:, [NODE, FLAGS]].tolist()
+        self._text = page.text.tobytes()
+        self._blocks: list[list[int]] = page.blocks[:, [START, END, NODE, FLAGS]].tolist()
         self._parents: list[int] = page.nodes[:, PARENT].tolist()
         self._tags: list[int] = page.nodes[:, TAG].tolist()
         self._places: dict[int, _Place] = {-1: _Place()}  # by element
@@ -73,16 +73,38 @@ class _Writer:
         self._counts: dict[int, int] = {}  # of the items of each list that have begun
         self._table = -1  # of the row before
 
+    def rows_of_data(self, kept: list[int]) -> dict[int, int]:
+        """The row of each block that stands in a row of a table of data: two cells or more, each with one short
+        block."""
+        if _CELLS.isdisjoint(self._tags):
+            return {}
+        rows: dict[int, dict[int, list[int]]] = {}
+        for block in kept:
+            cell = self._blocks[block][2]
+            while cell >= 0 and self._tags[cell] not in _CELLS:
+                cell = self._parents[cell]
+            if cell >= 0 and self._tags[row := self._parents[cell]] == _TR:
+                rows.setdefault(row, {}).setdefault(cell, []).append(block)
+        found: dict[int, int] = {}
+        for row, cells in rows.items():
+            if len(cells) > 1 and all(len(some) == 1 and self._is_short(some[0]) for some in cells.values()):
+                found |= {some[0]: row for some in cells.values()}
+        return found
+
+    def _is_short(self, block: int) -> bool:
+        start, end, *_ = self._blocks[block]
+        return end - start <= CELL_CHARACTERS
+
     def add(self, blocks: list[int], row: int | None) -> None:
         """One block, or those of a row of data."""
-        node, flags = self._blocks[blocks[0]]
+        start, end, node, flags = self._blocks[blocks[0]]
         place = self._place(node)
+        text = self._text[start:end].decode("utf-8", "replace")
         if row is not None:
-            text = " | ".join(self._page.block_text(cell).replace("\n", " ") for cell in blocks)
-        else:
-            text = self._page.block_text(blocks[0])
-            if flags & PRE:
-                text = text.rstrip()
+            cells = (self._text[start:end] for start, end, *_ in map(self._blocks.__getitem__, blocks))
+            text = b" | ".join(cells).decode("utf-8", "replace").replace("\n", " ")
+        elif flags & PRE:
+            text = text.rstrip()
         is_apart = flags & AFTER_BREAK if place is self._last else place.margins != self._last.margins
         gap = ("\n\n" if is_apart else "\n") if self.out else ""
         table = place.table if row is not None else -1
@@ -138,29 +160,3 @@ class _Writer:
         if cells > 1:
             return f"| {text} |" + ("\n|" + " --- |" * cells if first_row else "")
         return text
-
-
-def _rows_of_data(page: Page, kept: list[int]) -> dict[int, int]:
-    """The row of each block that stands in a row of a table of data: two cells or more, each with one short block."""
-    tag: list[int] = page.nodes[:, TAG].tolist()
-    if _CELLS.isdisjoint(tag):
-        return {}
-    parents: list[int] = page.nodes[:, PARENT].tolist()
-    cells: dict[int, dict[int, list[int]]] = {}
-    for block in kept:
-        node = int(page.blocks[block, NODE])
-        cell = node
-        while cell >= 0 and tag[cell] not in _CELLS:
-            cell = parents[cell]
-        if cell >= 0 and tag[parents[cell]] == _TR:
-            cells.setdefault(parents[cell], {}).setdefault(cell, []).append(block)
-    found: dict[int, int] = {}
-    for row, blocks in cells.items():
-        short = all(len(some) == 1 and _size(page.blocks, some[0]) <= CELL_CHARACTERS for some in blocks.values())
-        if short and len(blocks) > 1:
-            found |= {some[0]: row for some in blocks.values()}
-    return found
-
-
-def _size(blocks: Ints, block: int) -> int:
-    return int(blocks[block, 1] - blocks[block, 0])
