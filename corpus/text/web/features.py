@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from corpus.kernel import kernel
 from corpus.text.hashing import hash_bytes
@@ -53,12 +54,13 @@ NUMBERS = (
     "share of paragraphs", "depth", "hidden", "weight of the words around", "of its element's", "of the parent's",
     "of the worst around", "share in links of the parent", "of its parent", "size of blocks in the parent",
     "siblings of its tag and class", "the most of such above it",
+    "in comments", "text outside them", "share of it", "<h1>s before",
 )  # fmt: skip
 """What the first columns are; then come the groups of `KINDS`, and the elements of `AROUND`."""
 _NNUMBERS = len(NUMBERS)
 OWN = _NNUMBERS + _NKINDS + _NAROUND
 """Numbers of a block itself."""
-NEAR = np.array([0, 1, 2, 3, 6, 8, 9, 10, 11, 12, 13, 38, 47, 48, 49, 50])
+NEAR = np.array([0, 1, 2, 3, 6, 8, 9, 10, 11, 12, 13, 38, *range(_NNUMBERS, _NNUMBERS + 4)])
 """Those that are also given of the blocks around it."""
 FEATURES = OWN + 5 * len(NEAR)
 
@@ -89,6 +91,14 @@ def _in_word() -> npt.NDArray[np.bool_]:
 
 
 _IN_WORD = _in_word()
+
+
+def _hashes(names: str) -> npt.NDArray[np.uint64]:
+    return np.array([xxhash.xxh64_intdigest(name.encode()) for name in names.split()], np.uint64)
+
+
+_COMMENTS = _hashes("comment comments disqus")
+"""Words in the attributes of what holds the comments of readers."""
 _KIND, _AROUND = _kind_of_tag(), _around_of_tag()
 _H1, _P, _ARTICLE = tags.TAG["h1"], tags.TAG["p"], tags.TAG["article"]
 _SEED = np.uint64(0)
@@ -162,6 +172,34 @@ def next_word(text: Any, i: Any, end: Any, buffer: Any) -> Any:
         byte = text[start + k]
         buffer[k] = byte | 32 if 65 <= byte <= 90 else byte
     return hash_bytes(buffer, 0, length, _SEED), start, stop
+
+
+@kernel
+def steps_from_main(nodes: Any, mass: Any) -> Any:
+    """How many elements above each one begins the way down to the main element: 0 in that, to which it leads from the
+    body, to the child with most text while that has most of it.
+
+    Args:
+        mass: of the text in each element.
+    """
+    count = len(nodes)
+    best = np.zeros(count, np.int32)
+    for i in range(count - 1, 0, -1):
+        up = nodes[i, PARENT]
+        if best[up] == 0 or mass[i] >= mass[best[up]]:
+            best[up] = i
+    total = max(mass[0], np.float32(1))
+    on_path = np.full(count, -1, np.int32)
+    steps, at = 0, 0
+    on_path[0] = 0
+    while best[at] and mass[best[at]] >= max(np.float32(0.6) * mass[at], np.float32(0.35) * total):
+        at = best[at]
+        steps += 1
+        on_path[at] = steps
+    away = np.full(count, steps, np.int32)
+    for i in range(1, count):
+        away[i] = steps - on_path[i] if on_path[i] >= 0 else away[nodes[i, PARENT]]
+    return away
 
 
 @kernel
@@ -275,7 +313,6 @@ def _features(
         value = hashes[order[k]]
         out[order[k], 18] = (k > 0 and value == hashes[order[k - 1]]) or (k + 1 < n and value == hashes[order[k + 1]])
     # Elements: sums from the leaves up, then what holds from the root down.
-    best = np.zeros(count, np.int32)
     for i in range(count - 1, 0, -1):
         up = nodes[i, PARENT]
         mass[up] += mass[i]
@@ -283,17 +320,8 @@ def _features(
         links[up] += links[i]
         inside[up] += inside[i]
         paragraphs[up] += paragraphs[i]
-        if best[up] == 0 or mass[i] >= mass[best[up]]:
-            best[up] = i
     total = max(mass[0], np.float32(1))
-    # The way to the main element: to the child with most text while it has most of it.
-    on_path = np.full(count, -1, np.int32)
-    steps, at = 0, 0
-    on_path[0] = 0
-    while best[at] and mass[best[at]] >= max(np.float32(0.6) * mass[at], np.float32(0.35) * total):
-        at = best[at]
-        steps += 1
-        on_path[at] = steps
+    away = steps_from_main(nodes, mass)
     # Alike children of an element: the same tag and class.
     alike = np.zeros(count, np.uint64)
     for i in range(1, count):
@@ -314,21 +342,19 @@ def _features(
         for j in range(k, stop):
             twins[order[j]] = stop - k
         k = stop
+    comments = np.zeros(count, np.bool_)
     hint = np.zeros(count, np.float32)
     own_hint = np.zeros(count, np.float32)
     worst = np.zeros(count, np.float32)
     around = np.zeros(count, np.int64)
-    away = np.zeros(count, np.int32)
     repeated = np.zeros(count, np.float32)
-    away[0] = steps
     found = np.empty(MAX_HINTS, np.uint64)
     for i in range(count):
         up = max(nodes[i, PARENT], 0)
         if i:
-            hint[i], worst[i], around[i], away[i] = hint[up], worst[up], around[up], away[up]
+            hint[i], worst[i], around[i] = hint[up], worst[up], around[up]
+            comments[i] = comments[up]
             repeated[i] = max(repeated[up], twins[i])
-            if on_path[i] >= 0:
-                away[i] = steps - on_path[i]
             if _AROUND[nodes[i, TAG]] >= 0:
                 around[i] |= np.int64(1) << _AROUND[nodes[i, TAG]]
         names = 0
@@ -338,17 +364,23 @@ def _features(
         value = np.float32(0)
         for k in range(names):
             value += weight_of(hints, found[k])
+            for word in _COMMENTS:
+                comments[i] = comments[i] or (found[k] == word and i > 0)  # of the body it says whether there are any
         own_hint[i] = value
         hint[i] += value
         worst[i] = min(worst[i], value)
     first_long, last_long = n, -1
     first_h1 = n
+    outside = np.float32(0)
     for b in range(n):
+        if not comments[blocks[b, NODE]]:
+            outside += good[b]
         if good[b] > 80:
             first_long, last_long = min(first_long, b), b
         if nodes[blocks[b, NODE], TAG] == _H1:
             first_h1 = min(first_h1, b)
     before = np.float32(0)
+    headings = 0
     for b in range(n):
         node = blocks[b, NODE]
         up = max(nodes[node, PARENT], 0)
@@ -383,6 +415,11 @@ def _features(
         row[44] = np.log1p(chars[up] / inside[up]) / 5
         row[45] = np.log1p(twins[node]) / 4
         row[46] = np.log1p(repeated[node]) / 4
+        row[47] = comments[node]
+        row[48] = np.log1p(outside) / 10
+        row[49] = outside / total
+        row[50] = min(headings, 4) / 4
+        headings += nodes[node, TAG] == _H1
         for k in range(_NAROUND):
             if around[node] >> k & 1:
                 row[_NNUMBERS + _NKINDS + k] = 1
