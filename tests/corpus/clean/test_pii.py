@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.clean.pii import PHONE, VERSION, Pii
+from tests.corpus.real_pages import judged_pages, wet_pages
 
 LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -109,11 +110,10 @@ def test_any_text(text: str) -> None:
 
 
 def real_texts(shared_data: Path) -> list[str]:
-    paths = [
-        *(shared_data / "labelled").glob("quality-dclm/*.jsonl"),
-        shared_data / "c4" / "LLaMA-Factory/c4_demo.jsonl",
-    ]
-    return [json.loads(line)["text"] for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    path = shared_data / "c4" / "LLaMA-Factory" / "c4_demo.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    pages = [*judged_pages(shared_data), *(page.text for page in wet_pages(shared_data))]
+    return [*pages, *(row["text"] for row in rows)]
 
 
 def test_real_texts(shared_data: Path) -> None:
