@@ -13,7 +13,9 @@ from corpus.kernel import kernel
 from corpus.rules import Cleaned, Cleaner
 from corpus.settings import FileMark
 from corpus.text.buffers import text_array, text_buffers
-from corpus.text.unicode import DECIMAL, SPACE, classes, decode, previous
+from corpus.text.lines import strip
+from corpus.text.sentences import count_sentences
+from corpus.text.unicode import DECIMAL, SPACE, classes, decode
 from corpus.text.word_lists import read_words
 
 _KEPT, _LOREM_IPSUM, _CURLY_BRACE, _TOO_FEW_SENTENCES, _TOO_LONG = range(5)
@@ -22,8 +24,6 @@ _REASONS = pa.array([None, "lorem_ipsum", "curly_brace", "too_few_sentences", "t
 # Tables by byte; a lookup is faster in a loop than comparisons.
 _BREAKS = np.zeros(256, np.bool_)
 _BREAKS[[*b"\n\r\v\f\x1c\x1d\x1e", 0xC2, 0xE2]] = True  # 0xC2 starts U+0085, 0xE2 U+2028 and U+2029
-_STOPS = np.zeros(256, np.bool_)
-_STOPS[list(b".?!")] = True
 _RARE = np.zeros(256, np.uint8)  # a rare letter of each phrase; 0xAA ends the Kelvin sign, a capital k
 for _place, _bytes in enumerate((b"pP", b"jJ", b"fF", b"vV", b"kK\xaa", b"{"), start=1):
     _RARE[list(_bytes)] = _place
@@ -150,7 +150,7 @@ def _clean_page(
     i = start
     while i < end:
         stop, following, feeds = _line_end(data, i, end)
-        line, bound = _strip(data, i, stop, classes)
+        line, bound = strip(data, i, stop, classes)
         here = number
         number += feeds
         i = following
@@ -178,7 +178,7 @@ def _clean_page(
             out[at] = 10
             at = to
         else:  # the page is stripped in the end: a citation may have left white space before its first line
-            first, _ = _strip(out, begin, to, classes)
+            first, _ = strip(out, begin, to, classes)
             for at in range(begin, begin + to - first):
                 out[at] = out[at + first - begin]
             at = begin + to - first
@@ -222,23 +222,6 @@ def _line_end(data: Any, i: Any, end: Any) -> Any:
             return i, i + size, 0
         i += size
     return end, end, 0
-
-
-@kernel
-def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
-    """(start, end) without white space at the ends."""
-    while start < end:
-        point, size = decode(data, start)
-        if classes[point] & SPACE == 0:
-            break
-        start += size
-    while start < end:
-        i = previous(data, end)
-        point, _ = decode(data, i)
-        if classes[point] & SPACE == 0:
-            break
-        end = i
-    return start, end
 
 
 @kernel
@@ -392,37 +375,3 @@ def _lower_ends_with(line: Any, start: Any, i: Any, end: Any, pattern: Any) -> A
             continue
         return False
     return True
-
-
-@kernel
-def count_sentences(line: Any, start: Any, end: Any, classes: Any) -> Any:
-    """Sentences of a line of valid UTF-8, a stand-in for NLTK's Punkt.
-
-    A sentence ends with a run of ".", "?" and "!", together with closing quotes and brackets behind it, before white
-    space or the end. What follows the last one counts as one more.
-    """
-    sentences = 0
-    behind = i = start
-    while i < end:
-        if not _STOPS[line[i]]:
-            i += 1
-            continue
-        while i < end and _STOPS[line[i]]:
-            i += 1
-        point = size = 0
-        while i < end:
-            point, size = decode(line, i)
-            if not _closes(point):
-                break
-            i += size
-        if i == end or classes[point] & SPACE:
-            sentences += 1
-            behind = i
-    first, _ = _strip(line, behind, end, classes)
-    return sentences + (first < end)
-
-
-@kernel
-def _closes(point: Any) -> Any:
-    """One of \" ' ) ] } ’ ”."""
-    return point in (0x22, 0x27, 0x29, 0x5D, 0x7D, 0x2019, 0x201D)

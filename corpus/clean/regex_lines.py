@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from corpus.rules import Cleaned, Cleaner
 from corpus.text.counts import Count, count_rows
-from corpus.text.lines import Lines, join_lines, split_lines
+from corpus.text.lines import Pieces, join_lines, split_lines
 
 
 class RegexLines(Cleaner):
@@ -53,9 +53,9 @@ class RegexLines(Cleaner):
 
 
 def edit_lines(
-    lines: Lines, considered: npt.NDArray[np.bool_], drop: tuple[str, ...], cut: tuple[str, ...]
-) -> tuple[Lines, npt.NDArray[np.bool_]]:
-    """(lines without what `cut` matches, which of them stay). Lines that are not `considered` stay as they are."""
+    lines: Pieces, considered: npt.NDArray[np.bool_], drop: tuple[str, ...], cut: tuple[str, ...]
+) -> tuple[Pieces, npt.NDArray[np.bool_]]:
+    """(lines without what `cut` matches, which of them stay). Pieces that are not `considered` stay as they are."""
     places = np.flatnonzero(considered)
     some = lines.text.take(pa.array(places))
     dropped = np.zeros(len(some), np.bool_)
@@ -69,13 +69,13 @@ def edit_lines(
         blank = np.asarray(pc.equal(pc.utf8_trim_whitespace(changed), ""))
         dropped |= other & blank
         text = pc.replace_with_mask(lines.text, pa.array(considered), changed)
-        lines = Lines(text, lines.starts)
+        lines = Pieces(text, lines.starts)
     kept = np.ones(len(lines.text), np.bool_)
     kept[places[dropped]] = False
     return lines, kept
 
 
-def cleaned_lines(lines: Lines, kept: npt.NDArray[np.bool_]) -> Cleaned:
+def cleaned_lines(lines: Pieces, kept: npt.NDArray[np.bool_]) -> Cleaned:
     """The lines that stay, put together; `empty` where no word is left."""
     text, kept_lines = join_lines(lines, kept)
     reason = pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), "empty", pa.scalar(None, pa.string()))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from corpus.kernel import kernel
 from corpus.text.buffers import text_array, text_buffers
 from corpus.text.hashing import hash_bytes
-from corpus.text.unicode import SPACE, decode
+from corpus.text.unicode import SPACE, decode, previous
 from corpus.text.words import LINE_FEED
 
 BLANK = -1
@@ -45,28 +45,45 @@ def find_lines(data: Any, start: Any, end: Any, classes: Any, hashes: Any, lengt
     return count
 
 
-class Lines(NamedTuple):
-    """The lines of the rows of a text column.
+@kernel
+def strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
+    """(start, end) without white space at the ends."""
+    while start < end:
+        point, size = decode(data, start)
+        if classes[point] & SPACE == 0:
+            break
+        start += size
+    while start < end:
+        i = previous(data, end)
+        point, _ = decode(data, i)
+        if classes[point] & SPACE == 0:
+            break
+        end = i
+    return start, end
+
+
+class Pieces(NamedTuple):
+    """The lines, or the sentences, of the rows of a text column.
 
     Attributes:
-        text: large_string, the lines of all rows in order, without their line feeds.
-        starts: int64, shape (rows + 1,); the lines of row i are `text[starts[i]:starts[i + 1]]`. An empty text has one.
+        text: large_string, the pieces of all rows in order.
+        starts: int64, shape (rows + 1,); the pieces of row i are `text[starts[i]:starts[i + 1]]`.
     """
 
     text: pa.Array
     starts: npt.NDArray[np.int64]
 
     def rows(self) -> npt.NDArray[np.int64]:
-        """The row of each line."""
+        """The row of each piece."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     def sums(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """By row, the sum of a value of each line."""
-        return np.add.reduceat(values, self.starts[:-1]) if len(self.starts) > 1 else np.zeros(0, np.int64)
+        """By row, the sum of a value of each piece."""
+        return np.diff(np.append(0, np.cumsum(values))[self.starts])
 
 
-def split_lines(texts: pa.Array) -> Lines:
-    """The lines of a string or large_string array."""
+def split_lines(texts: pa.Array) -> Pieces:
+    """The lines of a string or large_string array, without their line feeds. An empty text has one."""
     data, offsets = text_buffers(texts)
     size = int(offsets[-1] - offsets[0])
     feeds = int(np.count_nonzero(data[offsets[0] : offsets[-1]] == LINE_FEED))
@@ -74,10 +91,10 @@ def split_lines(texts: pa.Array) -> Lines:
     ends = np.zeros(feeds + len(texts) + 1, np.int64)
     starts = np.zeros(len(texts) + 1, np.int64)
     _split(data, offsets, out, ends, starts)
-    return Lines(text_array(out, ends), starts)
+    return Pieces(text_array(out, ends), starts)
 
 
-def join_lines(lines: Lines, kept: npt.NDArray[np.bool_]) -> tuple[pa.Array, pa.Array]:
+def join_lines(lines: Pieces, kept: npt.NDArray[np.bool_]) -> tuple[pa.Array, pa.Array]:
     """(text, kept lines): of each row the lines that are kept, with a line feed between them, large_string; and their
     numbers in the row, list<uint32>."""
     numbers = (np.arange(len(kept)) - lines.starts[:-1][lines.rows()])[kept].astype(np.uint32)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.clean.c4_lines import C4Lines, count_sentences
+from corpus.clean.c4_lines import C4Lines
 from corpus.errors import UserError
 from corpus.rules import Cleaned
+from corpus.text.sentences import count_sentences
 from corpus.text.unicode import classes
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
