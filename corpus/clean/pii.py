@@ -13,6 +13,7 @@ from pydantic import Field
 from corpus.kernel import kernel
 from corpus.rules import Cleaned, Cleaner
 from corpus.text.buffers import text_buffers
+from corpus.thresholds import first_reason
 
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -59,21 +60,24 @@ class Pii(Cleaner):
     numbers of four parts for addresses, or of five the first four; here an address stands alone, not behind "version",
     "section", "Chrome/" and the like.
 
-    Counts: `emails`, `ips`, `phones`, replaced in a document.
+    Counts: `emails`, `ips`, `phones`, replaced in a document. Reason: `much_pii`.
 
     Attributes:
         emails, ips: what to replace.
         phones: international numbers that begin with "+", and those of North America as in Dolma (555-234-5678, with a
             sign before the last four digits); not FineWeb's, and with false alarms: part numbers, some dates.
+        max_replaced: a document in which more would be replaced is dropped (Dolma: 5); None keeps all.
         email_replacements, ip_replacements: FineWeb's. The addresses did not answer when FineWeb chose them.
         ipv6_replacements, phone_replacements: of the blocks for examples (RFC 3849; 555-0100 in North America).
     """
 
     version: ClassVar[int] = 1
+    reasons: ClassVar[tuple[str, ...]] = ("much_pii",)
 
     emails: bool = True
     ips: bool = True
     phones: bool = False
+    max_replaced: int | None = Field(default=None, ge=0)
     email_replacements: tuple[str, ...] = Field(
         default=("email@example.com", "firstname.lastname@example.org"), min_length=1
     )
@@ -107,7 +111,10 @@ class Pii(Cleaner):
             mask[list(rewritten)] = True
             new = pa.array(list(rewritten.values()), pa.large_string())
             texts = pc.replace_with_mask(texts.cast(pa.large_string()), pa.array(mask), new)
-        return Cleaned(texts, pa.nulls(batch.num_rows, pa.string()), counts=pa.RecordBatch.from_pydict(counts))
+        limit = np.inf if self.max_replaced is None else self.max_replaced
+        much = pa.array(np.sum([*counts.values()], axis=0) > limit)
+        reason = first_reason(batch.num_rows, [("much_pii", much)])
+        return Cleaned(texts, reason, counts=pa.RecordBatch.from_pydict(counts))
 
     def _replaced(self, text: bytes, spans: list["_Span"]) -> str:
         replacements = (self.email_replacements, self.ip_replacements, self.ipv6_replacements, self.phone_replacements)

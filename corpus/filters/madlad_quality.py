@@ -1,6 +1,6 @@
 """Drops pages with many sentences that read like lists, menus or noise: the document rules of MADLAD-400."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,7 @@ class MadladQuality(Filter):
         min_sentences: 5.
         max_questionable: 0.2.
         min_chars, max_chars: 20 and 500, of a sentence.
+        kinds: that make a sentence questionable (Dolma 3: list_case and cursed).
     """
 
     version: ClassVar[int] = 1
@@ -53,6 +54,9 @@ class MadladQuality(Filter):
     max_questionable: Annotated[float, AtMost("questionable")] = 0.2
     min_chars: int = Field(default=20, ge=0)
     max_chars: int = Field(default=500, ge=0)
+    kinds: tuple[Literal["list_case", "abnormal_length", "technical", "cursed"], ...] = Field(
+        default=("list_case", "abnormal_length", "technical", "cursed"), min_length=1
+    )
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         sentences = split_sentences(batch.column("text"))
@@ -65,7 +69,7 @@ class MadladQuality(Filter):
             "technical": 5 * technical > characters,
             "cursed": np.asarray(pc.match_substring_regex(sentences.text, _CURSED)),
         }
-        kinds = {"questionable": np.logical_or.reduce([*kinds.values()]), **kinds}
+        kinds = {"questionable": np.logical_or.reduce([kinds[kind] for kind in self.kinds]), **kinds}
         number = np.diff(sentences.starts)
         shares = {name: pa.array(share(sentences.sums(bad.astype(np.int64)), number)) for name, bad in kinds.items()}
         return pa.RecordBatch.from_pydict({"sentences": pa.array(number), **shares})

@@ -190,6 +190,13 @@ def test_only_what_is_asked_for() -> None:
     assert cleaned(text, Pii(email_replacements=("x",), ip_replacements=("y",))) == "x y (803) 327-8000"
 
 
+def test_documents_with_many_are_dropped_if_asked() -> None:
+    """Dolma drops what has more than five (configs/dolma-v1_6/mixing/cc-head.yaml)."""
+    texts = ["a@b.co " * 5, "a@b.co " * 5 + "8.8.8.8", "none"]
+    assert Pii(max_replaced=5).clean(batch(*texts)).reason.to_pylist() == [None, "much_pii", None]
+    assert Pii().clean(batch(*texts)).reason.to_pylist() == [None] * 3
+
+
 def test_counts_slices_and_long_runs() -> None:
     long = ["a@" * 500_000, "1." * 500_000, ":" * 500_000, "1@1." * 200_000, "0 " * 500_000, "\ufffd\0" * 100_000]
     made = Pii(phones=True).clean(batch("x", "a@b.co", "8.8.8.8 9.9.9.9", "", *long).slice(1))

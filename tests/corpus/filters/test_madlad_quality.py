@@ -84,3 +84,11 @@ PROSE = "This is a plain sentence number {} of the page. "
 def test_reasons(text: str, reason: str | None) -> None:
     rule = MadladQuality()
     assert rule.decide(rule.score(batch(text))).to_pylist() == [reason]
+
+
+def test_fewer_kinds() -> None:
+    """Dolma 3 asks for two of them (allenai/datamap-rs, configs/all_dressed/all_dressed_config.yaml)."""
+    text = "".join(PROSE.format(n) for n in "abcde") + "Short. Too short. Shorter."
+    rule = MadladQuality(kinds=("list_case", "cursed"))
+    scores = rule.score(batch(text)).to_pydict()
+    assert (scores["questionable"], scores["abnormal_length"]) == ([0.0], [0.375])
