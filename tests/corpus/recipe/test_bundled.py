@@ -1,5 +1,6 @@
 """The bundled recipes: each loads, and what each does to 25 real pages of Common Crawl."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -48,6 +49,12 @@ def test_every_recipe_is_whole(name: str) -> None:
     assert "$" not in "".join(entry.input for entry in recipe.sources)
     for variable in ("DATA", "LISTS"):
         assert (f"${variable}" in text) == (f"Set {variable}" in text), f"say what {variable} is"
+
+
+def test_the_docs_name_every_recipe() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[`(\w+)`\]\(\.\./corpus/recipes/\1\.yaml\)", page, re.MULTILINE)
+    assert sorted([*listed, "demo"]) == bundled_names()
 
 
 def dropped(recipe: Recipe, shared_data: Path) -> Counter[str]:
