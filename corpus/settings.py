@@ -45,5 +45,5 @@ class ModelMark(FileMark):
 
 ModelFile = Annotated[str, ModelMark()]
 """A path, or a name that `corpus.models` knows ("lid")."""
-WordList = Annotated[str, FileMark("word list")]
-"""A path of a text file, one entry a line."""
+WordLists = Annotated[tuple[str, ...], FileMark("word list")]
+"""Paths of text files, one entry a line."""

@@ -2,7 +2,6 @@
 
 import re
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -10,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from corpus import models
-from corpus.errors import UserError
 from corpus.kernel import kernel
 from corpus.rules import Cleaned, Cleaner
-from corpus.settings import ModelMark
+from corpus.settings import FileMark
 from corpus.text.buffers import text_array, text_buffers
-from corpus.text.unicode import DECIMAL, SPACE, classes, decode, previous
+from corpus.text.lines import strip
+from corpus.text.sentences import count_sentences
+from corpus.text.unicode import DECIMAL, SPACE, classes, decode
+from corpus.text.word_lists import read_words
 
 _KEPT, _LOREM_IPSUM, _CURLY_BRACE, _TOO_FEW_SENTENCES, _TOO_LONG = range(5)
 _REASONS = pa.array([None, "lorem_ipsum", "curly_brace", "too_few_sentences", "too_long"], pa.string())
@@ -24,8 +24,6 @@ _REASONS = pa.array([None, "lorem_ipsum", "curly_brace", "too_few_sentences", "t
 # Tables by byte; a lookup is faster in a loop than comparisons.
 _BREAKS = np.zeros(256, np.bool_)
 _BREAKS[[*b"\n\r\v\f\x1c\x1d\x1e", 0xC2, 0xE2]] = True  # 0xC2 starts U+0085, 0xE2 U+2028 and U+2029
-_STOPS = np.zeros(256, np.bool_)
-_STOPS[list(b".?!")] = True
 _RARE = np.zeros(256, np.uint8)  # a rare letter of each phrase; 0xAA ends the Kelvin sign, a capital k
 for _place, _bytes in enumerate((b"pP", b"jJ", b"fF", b"vV", b"kK\xaa", b"{"), start=1):
     _RARE[list(_bytes)] = _place
@@ -41,7 +39,9 @@ class C4Lines(Cleaner):
     needed]"; no "." "?" "!" or '"' at the end, or "..." there: drop the line; fewer than `min_words` words: drop the
     line; "lorem ipsum": drop the page; "javascript": drop the line; "{": drop the page; a phrase of a privacy policy:
     drop the line. So what kills a page is looked for only in lines that got so far. A page whose lines have fewer than
-    `min_sentences` sentences is dropped. Last, with `badwords`, a page with one of these words on its own is dropped.
+    `min_sentences` sentences is dropped. Last, with `badwords`, a page with one of these words is dropped: on its own,
+    and in Japanese, Thai and Chinese inside others too (by the document's `language`, which a source gives it, or the
+    rule `language` before this one).
 
     The numbers are the code's; the paper (Raffel et al. 2020, section 2.2) says 3 words and 5 sentences. Language, URL
     and line dedup are other steps. Two differences: C4 counts sentences with NLTK's Punkt, whose data would have to be
@@ -56,17 +56,20 @@ class C4Lines(Cleaner):
         min_sentences: of a page.
         max_word_length: in characters.
         max_chars: of a page.
-        badwords: file with one word or phrase a line (C4: "en" of the LDNOOBW list at commit 25e679f), or None.
+        end_mark: whether a line without one is dropped (FineWeb: false).
+        badwords: file with one word or phrase a line (C4: "en" of the LDNOOBW list at commit 25e679f, mC4 those of the
+            other languages at 5faf2ba), or None. Of its words C4 lets three pass in Japanese and one in Chinese.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reasons: ClassVar[tuple[str, ...]] = ("too_long", "lorem_ipsum", "curly_brace", "too_few_sentences", "bad_word")
 
     min_words: int = Field(default=5, ge=0)
     min_sentences: int = Field(default=3, ge=0)
     max_word_length: int = Field(default=1000, ge=1)
     max_chars: int = Field(default=190_000, ge=0)
-    badwords: Annotated[str | None, ModelMark()] = None
+    end_mark: bool = True
+    badwords: Annotated[str | None, FileMark("word list")] = None
 
     def clean(self, batch: pa.RecordBatch) -> Cleaned:
         """Raises UserError when the file of bad words cannot be read."""
@@ -75,37 +78,45 @@ class C4Lines(Cleaner):
         out = np.empty(offsets[-1] - offsets[0], np.uint8)
         ends, line_ends = np.zeros(rows + 1, np.int64), np.zeros(rows + 1, np.int32)
         codes = np.zeros(rows, np.int8)
-        limits = (self.min_words, self.min_sentences, self.max_word_length, self.max_chars)
+        limits = (self.min_words, self.min_sentences, self.max_word_length, self.max_chars, self.end_mark)
         kept = _clean_rows(data, offsets, classes(), limits, out, ends, codes, line_ends)
         text = text_array(out, ends)
         reason = _REASONS.take(pa.array(codes))
         if self.badwords is not None:
-            bad = _have_bad_word(text, models.locate(self.badwords))
+            bad = _have_bad_word(text, batch.column("language"), read_words(self.badwords))
             reason = pc.coalesce(reason, pc.if_else(bad, "bad_word", pa.scalar(None, pa.string())))
         kept_lines = pa.ListArray.from_arrays(pa.array(line_ends), pa.array(kept[: line_ends[-1]]))
         return Cleaned(text, reason, kept_lines)
 
 
-def _have_bad_word(texts: pa.Array, path: str) -> pa.Array:
-    """Whether the lower-cased text has a bad word between characters that are not `\\w`, boolean for each row."""
-    expression, screen = _bad_word_expressions(path)
+def _have_bad_word(texts: pa.Array, languages: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    """Whether the lower-cased text has a bad word, boolean for each row."""
     lower = pa.array([text.lower() for text in texts.to_pylist()], pa.large_string())
-    # RE2 is linear but its \W is ASCII's, which has more characters than Python's: it only names candidates.
-    found = np.array(pc.match_substring_regex(lower, screen), bool)
-    for row in np.flatnonzero(found):
-        found[row] = expression.search(lower[row].as_py()) is not None
+    subtags = np.array([(language or "").partition("-")[0] for language in languages.to_pylist()], object)
+    found = np.zeros(len(lower), bool)
+    for subtag in set(subtags):
+        rows = np.flatnonzero(subtags == subtag)
+        expression, screen = _bad_word_expressions(words, subtag if subtag in _WITHOUT_SPACES else "")
+        # RE2 is linear but its \W is ASCII's, which has more characters than Python's: it only names candidates.
+        candidates = rows[np.array(pc.match_substring_regex(lower.take(pa.array(rows)), screen), bool)]
+        for row in candidates:
+            found[row] = expression.search(lower[row].as_py()) is not None
     return pa.array(found)
 
 
-@lru_cache(maxsize=4)
-def _bad_word_expressions(path: str) -> tuple[re.Pattern[str], str]:
-    try:
-        words = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8: give a text file with one word a line") from None
-    if not words:
-        raise UserError(f"{path} holds no word: give one a line, or leave badwords out")
-    pattern = rf"(?:\W|^)({'|'.join(map(re.escape, words))})(?:\W|$)"
+_WITHOUT_SPACES = ("ja", "th", "zh")
+_ALLOWED = {"ja": ("sm", "グロ", "女の子"), "zh": ("性",)}
+"""Frequent parts of other words (c4_utils.py, `_BADWORDS_ALLOWLIST`)."""
+
+
+@lru_cache(maxsize=8)
+def _bad_word_expressions(words: tuple[str, ...], language: str) -> tuple[re.Pattern[str], str]:
+    """The expression of a language that is written without spaces, or of any other."""
+    pattern = "|".join(re.escape(word) for word in words if word not in _ALLOWED.get(language, ()))
+    if not pattern:
+        pattern = r"[^\s\S]"  # matches nothing
+    elif not language:
+        pattern = rf"(?:\W|^)({pattern})(?:\W|$)"
     return re.compile(pattern), pattern
 
 
@@ -131,7 +142,7 @@ def _clean_page(
     data: Any, start: Any, end: Any, classes: Any, limits: Any, out: Any, page: Any, kept: Any, lines: Any
 ) -> Any:
     """(reason code, end of the page in `out`, `kept`, lines in `kept`) of data[start:end], written to out[page:]."""
-    min_words, min_sentences, max_word_length, max_chars = limits
+    min_words, min_sentences, max_word_length, max_chars, end_mark = limits
     if end - start > max_chars and _characters(data, start, end) > max_chars:
         return _TOO_LONG, page, kept, lines
     at = page
@@ -139,17 +150,19 @@ def _clean_page(
     i = start
     while i < end:
         stop, following, feeds = _line_end(data, i, end)
-        line, bound = _strip(data, i, stop, classes)
+        line, bound = strip(data, i, stop, classes)
         here = number
         number += feeds
         i = following
-        if line == bound or not _may_end_sentence(data[bound - 1]):
+        if line == bound or (end_mark and not _may_end_sentence(data[bound - 1])):
             continue
         if bound - line > max_word_length and _longest_word(data, line, bound, classes) > max_word_length:
             continue
         begin = at + (at > page)  # behind the line feed between two lines
         to = _copy_without_citations(data, line, bound, classes, out, begin)
-        if not _ends_with_mark(out, begin, to) or _count_words(out, begin, to, classes, min_words) < min_words:
+        if (end_mark and not _ends_with_mark(out, begin, to)) or _count_words(
+            out, begin, to, classes, min_words
+        ) < min_words:
             continue
         found = _find_phrases(out, begin, to)
         if found & _FIND_LOREM_IPSUM:
@@ -165,7 +178,7 @@ def _clean_page(
             out[at] = 10
             at = to
         else:  # the page is stripped in the end: a citation may have left white space before its first line
-            first, _ = _strip(out, begin, to, classes)
+            first, _ = strip(out, begin, to, classes)
             for at in range(begin, begin + to - first):
                 out[at] = out[at + first - begin]
             at = begin + to - first
@@ -209,23 +222,6 @@ def _line_end(data: Any, i: Any, end: Any) -> Any:
             return i, i + size, 0
         i += size
     return end, end, 0
-
-
-@kernel
-def _strip(data: Any, start: Any, end: Any, classes: Any) -> Any:
-    """(start, end) without white space at the ends."""
-    while start < end:
-        point, size = decode(data, start)
-        if classes[point] & SPACE == 0:
-            break
-        start += size
-    while start < end:
-        i = previous(data, end)
-        point, _ = decode(data, i)
-        if classes[point] & SPACE == 0:
-            break
-        end = i
-    return start, end
 
 
 @kernel
@@ -379,37 +375,3 @@ def _lower_ends_with(line: Any, start: Any, i: Any, end: Any, pattern: Any) -> A
             continue
         return False
     return True
-
-
-@kernel
-def count_sentences(line: Any, start: Any, end: Any, classes: Any) -> Any:
-    """Sentences of a line of valid UTF-8, a stand-in for NLTK's Punkt.
-
-    A sentence ends with a run of ".", "?" and "!", together with closing quotes and brackets behind it, before white
-    space or the end. What follows the last one counts as one more.
-    """
-    sentences = 0
-    behind = i = start
-    while i < end:
-        if not _STOPS[line[i]]:
-            i += 1
-            continue
-        while i < end and _STOPS[line[i]]:
-            i += 1
-        point = size = 0
-        while i < end:
-            point, size = decode(line, i)
-            if not _closes(point):
-                break
-            i += size
-        if i == end or classes[point] & SPACE:
-            sentences += 1
-            behind = i
-    first, _ = _strip(line, behind, end, classes)
-    return sentences + (first < end)
-
-
-@kernel
-def _closes(point: Any) -> Any:
-    """One of \" ' ) ] } ’ ”."""
-    return point in (0x22, 0x27, 0x29, 0x5D, 0x7D, 0x2019, 0x201D)

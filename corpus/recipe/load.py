@@ -78,8 +78,15 @@ def bundled(name: str) -> str:
     """
     path = str(resources.files("corpus") / "recipes" / f"{name}.yaml")
     if not os.path.exists(path):
-        raise UserError(f"no recipe file {name}, and no bundled recipe of that name: bundled are demo and llama")
+        names = ", ".join(bundled_names())
+        raise UserError(f"no recipe file {name}, and no bundled recipe of that name: bundled are {names}")
     return path
+
+
+def bundled_names() -> list[str]:
+    """Of the recipes that come with the package, sorted."""
+    files = (resources.files("corpus") / "recipes").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
 
 
 def load(

@@ -117,5 +117,8 @@ def _digests(value: Any, name: str, mark: FileMark | None) -> Iterator[tuple[str
     elif isinstance(value, dict):
         for key in sorted(value):
             yield from _digests(value[key], f"{name}.{key}", mark)
+    elif isinstance(value, tuple):
+        for place, each in enumerate(value):
+            yield from _digests(each, f"{name}.{place}", mark)
     elif mark is not None and isinstance(value, str):
         yield name, models.sha256(models.locate(value) if isinstance(mark, ModelMark) else mark.locate(value))

@@ -23,6 +23,9 @@ _P3 = np.uint64(0x165667B19E3779F9)
 _P4 = np.uint64(0x85EBCA77C2B2AE63)
 _P5 = np.uint64(0x27D4EB2F165667C5)
 
+FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+"""Of 64-bit FNV-1a, `h = (h ^ x) * FNV_PRIME`: for what is read a character at a time."""
+
 
 def _unaligned_load(bits: int, result: Any) -> Any:
     """A function for kernels, (uint8 array, i) -> the unsigned integer whose lowest byte is byte i.

@@ -19,6 +19,7 @@ from corpus.text.unicode import (
     DECIMAL,
     SPACE,
     TABLE,
+    UPPER,
 )
 
 # The keys of UNICODE_PUNCT in cc_net/text_normalizer.py, its "１" included (a typo there that its hashes depend on).
@@ -39,6 +40,7 @@ def class_of(c: str) -> int:
         | CASED * cased
         | CASE_IGNORABLE * ignorable
         | CCNET_PUNCT * (c in PUNCT)
+        | UPPER * c.isupper()
     )
 
 

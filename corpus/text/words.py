@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 
 from corpus.kernel import kernel
+from corpus.text.hashing import FNV_BASIS, FNV_PRIME
 from corpus.text.unicode import SPACE, decode
 
 LINE_FEED = 10
-_FNV_BASIS = np.uint64(0xCBF29CE484222325)
-_FNV_PRIME = np.uint64(0x100000001B3)
 
 
 @kernel
@@ -34,13 +33,13 @@ def find_words(data: Any, start: Any, end: Any, classes: Any, hashes: Any, lengt
                 before += 1
             i += size
             continue
-        key = _FNV_BASIS
+        key = FNV_BASIS
         characters = 0
         while i < end:
             point, size = decode(data, i)
             if classes[point] & SPACE:
                 break
-            key = (key ^ np.uint64(point)) * _FNV_PRIME
+            key = (key ^ np.uint64(point)) * FNV_PRIME
             characters += 1
             i += size
         hashes[count] = key

@@ -4,6 +4,7 @@ import gzip
 import json
 import pickle
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.clean.c4_lines import C4Lines, count_sentences
+from corpus.clean.c4_lines import C4Lines
 from corpus.errors import UserError
 from corpus.rules import Cleaned
+from corpus.text.sentences import count_sentences
 from corpus.text.unicode import classes
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
@@ -39,10 +41,12 @@ def reference(text: str, rule: C4Lines) -> Result:
         number += 1
         here, number = number, number if raw.endswith("\n") else number - 1
         line = raw.strip()
+        if not line:
+            continue
         if any(len(word) > rule.max_word_length for word in line.split()):
             continue
         line = CITATION.sub("", line)
-        if not line.endswith((".", "?", "!", '"')) or line.endswith("..."):
+        if rule.end_mark and (not line.endswith((".", "?", "!", '"')) or line.endswith("...")):
             continue
         if len(line.split()) < rule.min_words:
             continue
@@ -63,8 +67,10 @@ def reference(text: str, rule: C4Lines) -> Result:
     return None, "\n".join(lines).strip(), numbers
 
 
-def batch(*texts: str) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string())})
+def batch(*texts: str, languages: Sequence[str | None] | None = None) -> pa.RecordBatch:
+    columns = {"text": pa.array(texts, pa.large_string())}
+    columns["language"] = pa.array(languages or [None] * len(texts), pa.string())
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def rows(cleaned: Cleaned) -> list[Result]:
@@ -83,6 +89,7 @@ def check(texts: list[str], rule: C4Lines | None = None) -> None:
 def test_any_text(texts: list[str]) -> None:
     check(texts)
     check(texts, C4Lines(min_words=0, min_sentences=0, max_word_length=3, max_chars=10))
+    check(texts, C4Lines(min_words=0, min_sentences=0, end_mark=False))
 
 
 PIECES = [
@@ -101,6 +108,7 @@ def test_text_made_of_what_the_rules_look_at(texts: list[str]) -> None:
     rule = C4Lines(min_words=2, min_sentences=1, max_word_length=12)
     check(texts, rule)
     check([text + "." for text in texts], rule)
+    check(texts, C4Lines(min_words=2, min_sentences=1, max_word_length=12, end_mark=False))
     check([f"{GOOD} {GOOD}\n{text} {GOOD}\n{GOOD}" for text in texts])
 
 
@@ -252,6 +260,32 @@ def test_bad_words(tmp_path: Path) -> None:
     assert reasons == ["bad_word" if bad else None for bad in found.values()]
 
 
+def test_bad_words_where_no_spaces_are_written(tmp_path: Path) -> None:
+    """`get_badwords_filter_fn` of c4_utils.py asks for no ends of words in Japanese, Thai and Chinese."""
+    path = tmp_path / "words.txt"
+    path.write_text("わるいことば\nbadword\n女の子\n性\n", encoding="utf-8")
+    rule = C4Lines(min_words=0, min_sentences=0, badwords=str(path))
+    cases = [
+        ("港長はわるいことばを言った.", "ja", True),
+        ("港長はわるいことばを言った.", "ja-JP", True),
+        ("港長はわるいことばを言った.", "zh", True),
+        ("港長はわるいことばを言った.", "th", True),
+        ("港長はわるいことばを言った.", "en", False),
+        ("港長はわるいことばを言った.", None, False),
+        ("これ わるいことば です.", "en", True),
+        ("This badwords is here.", "ja", True),
+        ("This badwords is here.", "en", False),
+        ("女の子 です.", "ja", False),
+        ("女の子 です.", "zh", True),
+        ("性 です.", "zh-Hant", False),
+        ("性 です.", "ja", True),
+    ]
+    found = rule.clean(batch(*[text for text, _, _ in cases], languages=[language for _, language, _ in cases]))
+    assert found.reason.to_pylist() == ["bad_word" if bad else None for _, _, bad in cases]
+    path.write_text("女の子", encoding="utf-8")
+    assert rule.clean(batch("女の子.", "女の子.", languages=["ja", "en"])).reason.to_pylist() == [None, "bad_word"]
+
+
 def test_bad_words_of_the_list_c4_used(shared_data: Path) -> None:
     path = next((shared_data / "models-wordlists").glob("*/ldnoobw/en"))
     words = path.read_text(encoding="utf-8").split("\n")
@@ -266,7 +300,7 @@ def test_bad_words_of_the_list_c4_used(shared_data: Path) -> None:
 
 
 def test_a_bad_word_file_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no model file"):
+    with pytest.raises(UserError, match="cannot read the list"):
         C4Lines(badwords=str(tmp_path / "none")).clean(batch(GOOD))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="not UTF-8"):

@@ -13,12 +13,13 @@ BY_METHOD = {
     u.ALPHANUMERIC: str.isalnum,
     u.DECIMAL: str.isdecimal,
     u.SPACE: str.isspace,
+    u.UPPER: str.isupper,
 }
 
 
 def test_classes_of_known_characters() -> None:
     bits = u.classes()
-    for c in "aZß9٣½ \u3000\u00a0\x1c\u200b，１'é中":
+    for c in "aZßǅⒶ9٣½ \u3000\u00a0\x1c\u200b，１'é中":
         for bit, method in BY_METHOD.items():
             assert bool(bits[ord(c)] & bit) == method(c), (c, bit)
     assert [c for c in "，１►-'‘" if bits[ord(c)] & u.CCNET_PUNCT] == ["，", "１", "►"]
