@@ -24,8 +24,8 @@ _P4 = np.uint64(0x85EBCA77C2B2AE63)
 _P5 = np.uint64(0x27D4EB2F165667C5)
 
 
-def _unaligned_load(bits: int, result: Any) -> Any:
-    """A function for kernels, (uint8 array, i) -> the unsigned integer whose lowest byte is byte i.
+def _unaligned_load(kind: Any, result: Any) -> Any:
+    """A function for kernels, (uint8 array, i) -> the number whose lowest byte is byte i.
 
     Neither alignment nor bounds are checked. For little-endian processors, which are all that numba supports.
     """
@@ -35,15 +35,16 @@ def _unaligned_load(bits: int, result: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, arguments[0])
             start = builder.gep(array.data, [arguments[1]])
-            return builder.load(builder.bitcast(start, ir.IntType(bits).as_pointer()), align=1)
+            return builder.load(builder.bitcast(start, kind.as_pointer()), align=1)
 
         return result(data, types.intp), codegen
 
     return load
 
 
-load64 = _unaligned_load(64, types.uint64)
-load32 = _unaligned_load(32, types.uint32)
+load64 = _unaligned_load(ir.IntType(64), types.uint64)
+load32 = _unaligned_load(ir.IntType(32), types.uint32)
+load_float = _unaligned_load(ir.FloatType(), types.float32)
 
 
 @intrinsic
