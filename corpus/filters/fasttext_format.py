@@ -181,6 +181,7 @@ def _walk(cursor: _Cursor, version: int) -> Layout | None:
     kept = cursor.at
     cursor.skip(max(pruned, 0) * _PRUNED.size)
     (quantised,) = cursor.take(_FLAG)
+    _expect(bool(quantised) or pruned < 0, "n-grams are missing from a matrix that is not quantised")  # nor is it read
     input = _matrix(cursor, bool(quantised), words + (bucket if pruned < 0 else pruned), dim)
     (output_quantised,) = cursor.take(_FLAG)
     output = _matrix(cursor, bool(quantised and output_quantised), labels, dim)

@@ -28,31 +28,43 @@ def read_tables(path: str) -> tuple[Input, Output] | str:
     layout = read_layout(path)
     with open(path, "rb") as file:
         data = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
-    pairs = np.frombuffer(data[layout.kept : layout.kept + 8 * max(layout.pruned, 0)].tobytes(), "<i4").reshape(-1, 2)
-    if len(pairs) and (pairs.min() < 0 or (pairs.max(0) >= (layout.bucket, layout.input.rows - layout.words)).any()):
+    ngrams, rows = _kept(data, layout)
+    used = layout.input.rows - layout.words
+    if len(ngrams) and (min(ngrams[0], rows.min()) < 0 or ngrams[-1] >= layout.bucket or rows.max() >= used):
         raise UserError(f"{path} is not a whole fastText model, its n-grams are damaged: fetch it or train it again")
     if not 0 <= layout.maxn <= MOST_NGRAM_CHARACTERS:
         return f"its n-grams have up to {layout.maxn} characters"
     counts = np.empty(layout.words + layout.labels, np.int64)
-    return _input(data, layout, pairs, counts), _output(data, layout, counts[layout.words :])
+    return _input(data, layout, counts), _output(data, layout, counts[layout.words :])
 
 
-def _input(data: Bytes, layout: Layout, pairs: npt.NDArray[np.int32], counts: npt.NDArray[np.int64]) -> Input:
-    """`pairs`: n-grams that were kept, and their rows. `counts` is filled: how often each word and label came."""
+def _kept(data: Bytes, layout: Layout) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Of a model in which only some n-grams have a row: these, ascending, and their rows behind those of the words."""
+    pairs = data[layout.kept : layout.kept + 8 * max(layout.pruned, 0)].tobytes()
+    ngrams, rows = np.frombuffer(pairs, "<i4").reshape(-1, 2).T
+    order = np.argsort(ngrams, kind="stable")
+    return ngrams[order], rows[order]
+
+
+def _input(data: Bytes, layout: Layout, counts: npt.NDArray[np.int64]) -> Input:
+    """Fills `counts`, too: how often each word and label came in training."""
     entries = layout.words + layout.labels
     dictionary = data[layout.entries : layout.kept]
     places, hashes = np.empty(entries, np.int64), np.empty(entries, np.uint32)
     slots = np.full(1 << (2 * entries).bit_length(), -1, np.int32)
     read_dictionary(dictionary, ENTRY_BYTES, places, counts, hashes, slots)
-    kept = np.full(0 if layout.pruned < 0 else layout.bucket, -1, np.int32)
-    kept[pairs[:, 0]] = pairs[:, 1]
     end = np.frombuffer(b"</s>", np.uint8)
-    matrix, first_row = data, 0
+    kept, matrix, first_row = np.empty((0, 2), np.uint64), data, 0
     if isinstance(layout.input, Dense):
         first_row = layout.input.values
     else:
         rows, norms = centroids(data, layout.input)
-        matrix = (rows * norms[:, None]).reshape(-1).view(np.uint8)
+        rows *= norms[:, None]
+        if layout.pruned >= 0:
+            ngrams, order = _kept(data, layout)
+            kept = _bits(ngrams, layout.bucket)
+            rows = np.concatenate([rows[: layout.words], rows[layout.words :][order]])
+        matrix = rows.reshape(-1).view(np.uint8)
         matrix.flags.writeable = False  # as the mapped file is: the kernel is compiled for one kind of array
     return Input(
         dictionary,
@@ -61,16 +73,23 @@ def _input(data: Bytes, layout: Layout, pairs: npt.NDArray[np.int32], counts: np
         slots,
         layout.words,
         int(find_entry(end, 0, len(end), word_hash(end, 0, len(end)), dictionary, places, hashes, slots)),
-        layout.word_ngrams,
+        layout.word_ngrams if layout.pruned else 1,
         layout.bucket,
         layout.minn,
-        layout.maxn,
-        layout.pruned,
+        layout.maxn if layout.pruned else 0,
         kept,
         matrix,
         first_row,
         layout.dim,
     )
+
+
+def _bits(ngrams: npt.NDArray[np.int32], bucket: int) -> npt.NDArray[np.uint64]:
+    """`Input.kept` of these n-grams."""
+    present = np.zeros(-(-bucket // 64) * 64, np.bool_)
+    present[ngrams] = True
+    bits = np.packbits(present, bitorder="little").view("<u8")
+    return np.stack([bits, np.cumsum(np.bitwise_count(bits), dtype=np.uint64) - np.bitwise_count(bits)], axis=1)
 
 
 def _output(data: Bytes, layout: Layout, counts: npt.NDArray[np.int64]) -> Output:

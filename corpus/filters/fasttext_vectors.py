@@ -18,11 +18,11 @@ from numba.extending import intrinsic
 
 from corpus.kernel import kernel
 from corpus.text.buffers import Bytes, Offsets
-from corpus.text.hashing import load64, load_float, trailing_zeros
+from corpus.text.hashing import bit_count, load64, load_float, trailing_zeros
 from corpus.text.word_keys import KEY_BYTES, READ_BYTES, word_key
 
-CACHE_WORDS = 1 << 17
-CACHE_ROWS = 1 << 21
+CACHE_WORDS = 1 << 16
+CACHE_ROWS = 1 << 20
 
 _FNV_BASIS = np.uint32(2166136261)
 _FNV_PRIME = np.uint32(16777619)
@@ -52,11 +52,11 @@ class Input(NamedTuple):
         slots: open-addressing table by hash: numbers of words and labels, or -1; its length is a power of two.
         words: how many of them are words. Those behind are labels.
         end: the number of "</s>", which stands at the end of every line, or -1.
-        word_ngrams, bucket, minn, maxn: as in `corpus.filters.fasttext_format.Layout`.
-        pruned: n-grams that have a row, or -1 where all have one.
-        kept: of the former, the row of each n-gram behind those of the words, or -1; int32, shape (bucket,). Empty
-            where all have one.
-        matrix: holds the rows, first those of the words, each `dim` float32.
+        word_ngrams, bucket, minn, maxn: as in `corpus.filters.fasttext_format.Layout`; of a model that has no n-grams
+            left, those of one that never had any.
+        kept: where only some n-grams have a row, a bit for each one that has, and how many of those before these 64 do;
+            uint64, shape (bucket / 64 rounded up, 2). Else empty.
+        matrix: holds the rows, first those of the words, then those of n-grams in order, each `dim` float32.
         first_row: byte of `matrix` that they begin at.
         dim: of the vectors.
     """
@@ -71,8 +71,7 @@ class Input(NamedTuple):
     bucket: int
     minn: int
     maxn: int
-    pruned: int
-    kept: npt.NDArray[np.int32]
+    kept: npt.NDArray[np.uint64]
     matrix: Bytes
     first_row: int
     dim: int
@@ -96,7 +95,7 @@ class Cache(NamedTuple):
 
 
 def new_cache(words: int = CACHE_WORDS, rows: int = CACHE_ROWS) -> Cache:
-    """An empty one that is full with so many words or rows; 17 MB as it is. Of no use to two threads at once."""
+    """An empty one that is full with so many words or rows; 9 MB as it is. Of no use to two threads at once."""
     lines = 1 << (2 * words - 1).bit_length()
     return Cache(
         np.zeros((lines, 4), np.uint64), np.zeros(lines, np.uint32), np.zeros(rows, np.int32), np.zeros(2, np.int64)
@@ -154,12 +153,16 @@ def read_dictionary(dictionary: Any, behind: Any, places: Any, counts: Any, hash
 
 
 @kernel
-def _ngram_row(ngram: Any, model: Any) -> Any:
-    """`Dictionary::pushHash`: the row of an n-gram, or -1."""
-    if model.pruned < 0:
-        return model.words + ngram
-    row = np.int64(model.kept[ngram])
-    return row + model.words if row >= 0 else row
+def _put_ngram(ngram: Any, model: Any, rows: Any, at: Any) -> Any:
+    """`Dictionary::pushHash`: writes the row of an n-gram to rows[at] and gives at + 1, or at if it has none. Without a
+    branch, for which n-grams have a row cannot be foreseen."""
+    if len(model.kept) == 0:
+        rows[at] = model.words + ngram
+        return at + 1
+    bits, bit = model.kept[ngram >> 6, 0], np.uint64(ngram & 63)
+    before = model.kept[ngram >> 6, 1] + bit_count(bits & ((np.uint64(1) << bit) - np.uint64(1)))
+    rows[at] = model.words + np.int64(before)
+    return at + np.int64(bits >> bit & np.uint64(1))
 
 
 @kernel
@@ -181,9 +184,7 @@ def _subwords(word: Any, size: Any, first: Any, model: Any, rows: Any, at: Any, 
                 h = _hash_on(h, word[j])
                 j += 1
             if n >= model.minn and (n > 1 or (i > 0 and j < size)):
-                row = _ngram_row(np.int64(h % np.uint32(model.bucket)), model)
-                rows[at] = row
-                at += row >= 0  # no branch: which n-grams have a row cannot be foreseen
+                at = _put_ngram(np.int64(h % np.uint32(model.bucket)), model, rows, at)
             n += 1
         i += 1
         while i < size and word[i] & 0xC0 == 0x80:
@@ -327,10 +328,7 @@ def _word_ngrams(hashes: Any, words: Any, model: Any, rows: Any, pending: Any, l
         h = np.uint64(np.int64(np.int32(hashes[first])))
         for last in range(first + 1, min(words, first + model.word_ngrams)):
             h = h * _WORD_NGRAM_STEP + np.uint64(np.int64(np.int32(hashes[last])))
-            row = _ngram_row(np.int64(h % np.uint64(model.bucket)), model)
-            if row >= 0:
-                rows[pending] = row
-                pending += 1
+            pending = _put_ngram(np.int64(h % np.uint64(model.bucket)), model, rows, pending)
             if pending >= limit:
                 _add(rows, pending, model.matrix, model.first_row, vector)
                 added += pending
@@ -413,7 +411,7 @@ def text_vectors(data: Any, offsets: Any, model: Any, cache: Any, vectors: Any, 
         if model.end >= 0:
             rows[pending] = model.end
             pending += 1
-        if model.word_ngrams > 1 and model.pruned != 0:
+        if model.word_ngrams > 1:
             word_hashes[words] = word_hash(_END, 0, len(_END))
             more, pending = _word_ngrams(word_hashes, words + 1, model, rows, pending, limit, vector)
             added += more

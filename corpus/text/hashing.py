@@ -59,6 +59,18 @@ trailing_zeros: Any = _trailing_zeros
 """For kernels: how many low bits of a uint64 other than 0 are 0."""
 
 
+@intrinsic
+def _bit_count(typing_context: Any, x: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), codegen
+
+
+bit_count: Any = _bit_count
+"""For kernels: how many bits of a uint64 are 1."""
+
+
 @kernel
 def _rotate(x: Any, bits: Any) -> Any:
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))

@@ -52,6 +52,9 @@ class Reference:
         self.model = input_of(path)
         self.words = {word.encode(): number for number, word in enumerate(loaded.get_words())}
         self.labels = {label.encode() for label in loaded.get_labels()}
+        bits = [format(int(some), "064b")[::-1] for some in self.model.kept[:, 0]]
+        present = [n for n, bit in enumerate("".join(bits)) if bit == "1"]
+        self.kept = {ngram: row for row, ngram in enumerate(present)} if bits else None
         self.matrix = np.frombuffer(self.model.matrix[self.model.first_row :].tobytes(), np.uint8)
         rows = len(self.matrix) // (4 * self.model.dim)
         self.matrix = self.matrix[: 4 * rows * self.model.dim].view(np.float32).reshape(rows, -1)
@@ -88,8 +91,8 @@ class Reference:
 
     def ngram(self, h: int) -> list[int]:
         number = h % self.model.bucket
-        if self.model.pruned >= 0:
-            number = int(self.model.kept[number])
+        if self.kept is not None:
+            number = self.kept.get(number, -1)
         return [len(self.words) + number] if number >= 0 else []
 
     def vector(self, text: str) -> tuple[Vectors, int]:
