@@ -25,7 +25,8 @@ from corpus.text.buffers import Bytes, Offsets, text_buffers
 LABEL = "__label__"
 """What fastText puts before every label."""
 
-_PROBE_WORDS = 300
+_PROBE_WORDS, _PROBE_BYTES = 300, 100
+"""How many words of a model, and of how many bytes at most, are added up to see whether the library's sums are ours."""
 
 
 def classifier(model: str) -> "Classifier":
@@ -131,7 +132,7 @@ class Classifier:
         for text in texts.to_pylist():
             # `predict` of the Python class checks for newlines and builds numpy arrays; this is what it calls.
             try:
-                found = self._library.predict(text + "\n", count, 0.0, "strict")
+                found = self._library.predict(f"{text or ''}\n", count, 0.0, "strict")
             except RuntimeError as error:  # a number of the model is NaN
                 raise UserError(f"{self._path} gives no probabilities ({error}): train it again") from None
             yield [(label.removeprefix(LABEL), probability) for probability, label in found]
@@ -148,7 +149,13 @@ class Classifier:
         """
         import fasttext_pybind
 
-        words = [word for word in self._library.getVocab("replace")[0] if "�" not in word][:_PROBE_WORDS]
+        words = [
+            self._input.dictionary[place : place + _PROBE_BYTES]
+            .tobytes()
+            .partition(b"\0")[0]
+            .decode("utf-8", "replace")
+            for place in self._input.places[: min(_PROBE_WORDS, self._input.words)]
+        ]
         for text in (" ".join(words), "".join(words)):
             expected = fasttext_pybind.Vector(self._input.dim)
             self._library.getSentenceVector(expected, text + "\n")
