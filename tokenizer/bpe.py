@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.kernel import kernel
-from corpus.text.hashing import load64
+from corpus.text.word_keys import KEY_BYTES, READ_BYTES, word_key
 from tokenizer.model import SPACE, ModelFile, PieceType, irregular_reason
 
 _SYMBOL_BITS = 21
@@ -37,18 +37,10 @@ _PAIR_MASK = np.uint64(~_NONE & 0xFFFFFFFFFFFFFFFF)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 _M1 = np.uint64(0x9E3779B97F4A7C15)
-_M2 = np.uint64(0xC2B2AE3D27D4EB4F)
-_M3 = np.uint64(0x165667B19E3779F9)
 
 _SHORT = 64
 """Words of more symbols than this are merged with a heap."""
-_KEY_BYTES = 23
 _LINE_TOKENS = 9
-_KEY_MASKS = np.array(
-    [[(1 << 8 * min(8, max(0, length - 8 * word))) - 1 for word in range(3)] for length in range(_KEY_BYTES + 1)],
-    np.uint64,
-)
-"""[number of bytes, word of the key] -> the bits of that word that are text."""
 
 CACHE_SETS = 1 << 17
 
@@ -459,17 +451,13 @@ def encode_rows(
                 i += width
             words += 1
             length = i - start
-            # Keys are read as 24 bytes at once: the last words of the buffer go without the cache.
-            if lead or length > _KEY_BYTES or start + 24 > len(data):
+            # The last words of the buffer go without the cache: their keys would be read behind its end.
+            if lead or length > KEY_BYTES or start + READ_BYTES > len(data):
                 o = _encode_word(data, start, i, lead, tables, scratch, out, o)
                 lead = False
                 missed += 1
                 continue
-            k0 = load64(data, start) & _KEY_MASKS[length, 0]
-            k1 = load64(data, start + 8) & _KEY_MASKS[length, 1]
-            k2 = load64(data, start + 16) & _KEY_MASKS[length, 2] | np.uint64(length) << np.uint64(56)
-            h = k0 * _M1 ^ k1 * _M2 ^ k2 * _M3
-            h = (h ^ h >> np.uint64(32)) * _M1
+            k0, k1, k2, h = word_key(data, start, length)
             line = np.int64(h >> np.uint64(32) & sets) * 2
             if lines[line, 0] != k0 or lines[line, 1] != k1 or lines[line, 2] != k2:
                 line += 1

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
 import xxhash
 
 from corpus.errors import UserError
-from corpus.filters.fasttext_model import LABEL, predictions
+from corpus.filters.fasttext_model import LABEL, classifier
 from corpus.lifeline import end_with, lifeline
 from corpus.storage import commit
 
@@ -74,8 +75,11 @@ def train_classifier(
             "verbose": 0,
         }
         _train_apart(options, str(model), output)
-        found = predictions(str(model), (text for _, _, text in held))
-        right = sum(best[0][0] == label for best, (_, label, _) in zip(found, held, strict=True))
+        trained_model = classifier(str(model))
+        found, _ = trained_model.best(pa.array([text for _, _, text in held], pa.large_string()), digits=2)
+        right = sum(
+            trained_model.labels[number] == label for number, (_, label, _) in zip(found[:, 0], held, strict=True)
+        )
         accuracy = right / len(held)
         constant = max(Counter(label for _, label, _ in held).values()) / len(held)
         if accuracy <= constant < 1:

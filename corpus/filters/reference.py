@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from corpus.errors import UserError
-from corpus.filters.fasttext_model import LABEL, label_names, predictions
+from corpus.filters.fasttext_model import LABEL, classifier
 from corpus.filters.fasttext_train import train_classifier
 from corpus.rules import Filter
 from corpus.settings import ModelFile
@@ -42,13 +42,12 @@ class Reference(Filter):
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Raises UserError when the model is missing, is no classifier, or does not know the label."""
-        wanted = self.label.removeprefix(LABEL)
-        known = label_names(self.model)
-        if wanted not in known:
-            raise UserError(f"{self.model} does not know the label {wanted}: known are {', '.join(known[:20])}")
-        lines = pc.replace_substring(batch.column("text"), "\n", " ").to_pylist()
-        found = [dict(some).get(wanted, 0.0) for some in predictions(self.model, lines, labels=-1)]
-        return pa.RecordBatch.from_pydict({"reference": pa.array(np.minimum(np.round(found, 4), 1.0), pa.float64())})
+        model, wanted = classifier(self.model), self.label.removeprefix(LABEL)
+        if wanted not in model.labels:
+            raise UserError(f"{self.model} does not know the label {wanted}: known are {', '.join(model.labels[:20])}")
+        lines = pc.replace_substring(batch.column("text"), "\n", " ")
+        found = model.probability(lines, wanted, digits=4)
+        return pa.RecordBatch.from_pydict({"reference": pa.array(np.minimum(found, 1.0), pa.float64())})
 
 
 def train_reference(positives: Iterable[str], negatives: Iterable[str], output: str) -> float:

@@ -27,8 +27,8 @@ FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 """Of 64-bit FNV-1a, `h = (h ^ x) * FNV_PRIME`: for what is read a character at a time."""
 
 
-def _unaligned_load(bits: int, result: Any) -> Any:
-    """A function for kernels, (uint8 array, i) -> the unsigned integer whose lowest byte is byte i.
+def _unaligned_load(kind: Any, result: Any) -> Any:
+    """A function for kernels, (uint8 array, i) -> the number whose lowest byte is byte i.
 
     Neither alignment nor bounds are checked. For little-endian processors, which are all that numba supports.
     """
@@ -38,15 +38,16 @@ def _unaligned_load(bits: int, result: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, arguments[0])
             start = builder.gep(array.data, [arguments[1]])
-            return builder.load(builder.bitcast(start, ir.IntType(bits).as_pointer()), align=1)
+            return builder.load(builder.bitcast(start, kind.as_pointer()), align=1)
 
         return result(data, types.intp), codegen
 
     return load
 
 
-load64 = _unaligned_load(64, types.uint64)
-load32 = _unaligned_load(32, types.uint32)
+load64 = _unaligned_load(ir.IntType(64), types.uint64)
+load32 = _unaligned_load(ir.IntType(32), types.uint32)
+load_float = _unaligned_load(ir.FloatType(), types.float32)
 
 
 @intrinsic
@@ -59,6 +60,18 @@ def _trailing_zeros(typing_context: Any, x: Any) -> Any:
 
 trailing_zeros: Any = _trailing_zeros
 """For kernels: how many low bits of a uint64 other than 0 are 0."""
+
+
+@intrinsic
+def _bit_count(typing_context: Any, x: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), codegen
+
+
+bit_count: Any = _bit_count
+"""For kernels: how many bits of a uint64 are 1."""
 
 
 @kernel

@@ -9,11 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import fasttext.FastText
+import pyarrow as pa
 import pytest
 
 from corpus.errors import UserError
-from corpus.filters.fasttext_format import check_classifier
-from corpus.filters.fasttext_model import label_names, predictions
+from corpus.filters.fasttext_format import read_layout
+from corpus.filters.fasttext_model import classifier
 from corpus.filters.fasttext_train import train_classifier
 
 QUANTISED: dict[str, dict[str, int | bool]] = {
@@ -59,7 +60,7 @@ def copy(model: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
 
 def refusal(path: Path) -> str:
     with pytest.raises(UserError) as caught:
-        check_classifier(str(path))
+        read_layout(str(path))
     message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message
@@ -68,9 +69,10 @@ def refusal(path: Path) -> str:
 
 @pytest.mark.parametrize("kind", LABELS)
 def test_a_whole_model_is_accepted_and_works(model: Callable[[str], Path], kind: str) -> None:
-    check_classifier(str(model(kind)))
-    assert len(label_names(str(model(kind)))) == LABELS[kind]
-    assert len(list(predictions(str(model(kind)), ["label007 naïve", "word3"]))) == 2
+    read_layout(str(model(kind)))
+    loaded = classifier(str(model(kind)))
+    assert len(loaded.labels) == LABELS[kind]
+    assert (loaded.best(pa.array(["label007 naïve", "word3"]), digits=2)[0] >= 0).all()
 
 
 @pytest.mark.parametrize("kind", LABELS)
@@ -88,7 +90,7 @@ def test_a_cut_model_is_refused_before_fasttext_opens_it(copy: Callable[[str], P
     path = copy("bin")
     os.truncate(path, DICTIONARY + 28 + 5)  # in the first word: fastText would read on behind the end, for good
     with pytest.raises(UserError, match="not a whole fastText model, it ends at byte 97"):
-        label_names(str(path))
+        classifier(str(path))
 
 
 def test_bytes_behind_the_end_are_refused(copy: Callable[[str], Path]) -> None:
@@ -117,7 +119,7 @@ def test_a_damaged_byte_raises_nothing_but_a_user_error(copy: Callable[[str], Pa
         data[chance.randrange(8, 6000)] = chance.randrange(256)
         path.write_bytes(data)
         with suppress(UserError):
-            check_classifier(str(path))
+            read_layout(str(path))
 
 
 def test_other_files_are_refused(copy: Callable[[str], Path], tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_other_files_are_refused(copy: Callable[[str], Path], tmp_path: Path) ->
 
 def test_published_models(shared_data: Path, tmp_path: Path) -> None:
     (published,) = shared_data.glob("models-wordlists/**/lid.176.ftz")
-    check_classifier(str(published))
+    read_layout(str(published))
     path = tmp_path / "cut.ftz"
     path.write_bytes(published.read_bytes())
     chance = random.Random(1)

@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 import pytest
 
 from corpus.errors import UserError
-from corpus.filters.fasttext_model import label_names, predictions
+from corpus.filters.fasttext_model import classifier
 from corpus.filters.fasttext_train import train_classifier
 from tests.processes import await_end
 
@@ -30,10 +31,11 @@ def train(lines: list[tuple[str, str]], output: Path) -> float:
 
 def test_a_small_language_model(sentences: list[tuple[str, str]], tmp_path: Path) -> None:
     assert train(sentences, tmp_path / "a.bin") > 0.95
-    assert sorted(label_names(str(tmp_path / "a.bin"))) == ["de", "en", "fr", "pl"]
+    model = classifier(str(tmp_path / "a.bin"))
+    assert sorted(model.labels) == ["de", "en", "fr", "pl"]
     texts = ["Ich habe keine Zeit f\u00fcr dich.", "Je ne sais pas quoi faire.", "Nie wiem, co robi\u0107."]
-    found = [best[0][0] for best in predictions(str(tmp_path / "a.bin"), texts)]
-    assert found == ["de", "fr", "pl"]
+    numbers, _ = model.best(pa.array(texts), digits=2)
+    assert [model.labels[number] for number in numbers[:, 0]] == ["de", "fr", "pl"]
     assert train(sentences[::-1], tmp_path / "b.bin") > 0.95
     assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.bin", "b.bin"]
@@ -46,7 +48,7 @@ def test_labels_inside_a_text_are_not_labels(tmp_path: Path) -> None:
         for label, word, other in (("yes", "good", "no"), ("no", "bad", "yes"))
     ]
     assert train_classifier(lines, str(tmp_path / "model"), dim=4, epoch=20, lr=0.5, bucket=0) == 1.0
-    assert sorted(label_names(str(tmp_path / "model"))) == ["no", "yes"]
+    assert sorted(classifier(str(tmp_path / "model")).labels) == ["no", "yes"]
 
 
 def test_a_model_that_learned_nothing_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from corpus.errors import UserError
+from corpus.filters.fasttext_train import train_classifier
 from corpus.filters.language import Language
 
 
@@ -64,14 +65,19 @@ def test_agrees_with_what_ccnet_wrote(lid: str, shared_data: Path) -> None:
     assert np.abs(scores.column("language_score").to_numpy() - published).mean() < 0.03
 
 
-def test_scores_are_rounded_before_the_threshold(lid: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_are_rounded_before_the_threshold(lid: str) -> None:
     """numpy's rounding, as in cc_net/split_by_lang.py: 0.495 becomes 0.5 (Python's round gives 0.49)."""
-    rule = Language(model=lid)
-    given = [0.494, 0.495, 0.5, 1.00001]
-    monkeypatch.setattr("corpus.filters.language.predictions", lambda model, lines: ([("en", p)] for p in given))
-    scores = rule.score(batch("a", "b", "c", "d"))
-    assert scores.column("language_score").to_pylist() == [0.49, 0.5, 0.5, 1.0]
-    assert rule.decide(scores).to_pylist() == ["language_uncertain", None, None, None]
+    rule = Language(model=lid, keep=None)
+    fasttext_model = fasttext.FastText._FastText(model_path=lid).f
+    words = ["the", "of", "und", "der", "la", "que", "il", "quick", "brown", "Hund", "casa", "maison"]
+    texts = [f"{a} {b} {c}" for a in words for b in words for c in words]
+    probabilities = [fasttext_model.predict(text + "\n", 1, 0.0, "strict")[0][0] for text in texts]
+    near = [n for n, p in enumerate(probabilities) if 0.494 < p < 0.504]
+    assert {probabilities[n] < 0.495 for n in near} == {True, False}
+    scores = rule.score(batch(*(texts[n] for n in near)))
+    assert scores.column("language_score").to_pylist() == [0.49 if probabilities[n] < 0.495 else 0.5 for n in near]
+    dropped = rule.decide(scores).is_valid().to_pylist()
+    assert dropped == [probabilities[n] < 0.495 for n in near]
 
 
 def test_max_chars_looks_at_the_start(lid: str) -> None:
@@ -91,6 +97,48 @@ def test_decide() -> None:
         "language_uncertain",
     ]
     assert Language(keep=None, threshold=0).decide(scores).to_pylist() == [None] * 4
+
+
+CAPITALS = "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG, AND NOBODY KNOWS WHY IT DID SO THIS MORNING."
+
+
+def test_normalize_reads_capitals_and_other_spaces(lid: str) -> None:
+    """The texts of ftlangdetect's and EasyNMT's reports: English in capitals, words parted by no-break spaces."""
+    parted = CAPITALS.lower().replace(" ", "\u00a0")
+    plain, normalized = Language(model=lid), Language(model=lid, normalize=True)
+    found = plain.score(batch(CAPITALS, parted, CAPITALS.lower())).to_pylist()
+    assert [row["language"] == "en" and row["language_score"] > 0.5 for row in found] == [False, False, True]
+    texts = [CAPITALS, parted, CAPITALS.lower(), CAPITALS.replace(" ", "\n\u2003\x1f")]
+    assert normalized.score(batch(*texts)).to_pylist() == [found[2]] * 4
+
+
+@pytest.mark.parametrize("point", [c for c in range(0x3000 + 1) if chr(c).isspace()])
+def test_normalize_knows_all_white_space(lid: str, point: int) -> None:
+    rule = Language(model=lid, normalize=True)
+    assert rule.score(batch(f"le{chr(point)}chat{chr(point)}dort")) == rule.score(batch("le chat dort"))
+
+
+def test_top(lid: str) -> None:
+    text = "The quick brown fox jumps. Der Hund ist im Haus und schl\u00e4ft."
+    scores = Language(model=lid, top=3).score(batch(text, "")).to_pylist()
+    [plain] = Language(model=lid).score(batch(text)).to_pylist()
+    answers = fasttext.FastText._FastText(model_path=lid).f.predict(text + "\n", 3, 0.0, "strict")
+    named = " ".join(f"{label.removeprefix('__label__')}:{probability:.2f}" for probability, label in answers)
+    assert scores == [{**plain, "languages": named}, {"language": None, "language_score": 0.0, "languages": None}]
+    assert named.startswith(f"{plain['language']}:{plain['language_score']:.2f} ")
+
+
+def test_more_asked_for_than_there_are(tmp_path: Path) -> None:
+    """Labels as those of GlotLID and OpenLID, a language and a script."""
+    lines = [(label, f"{word} {n}") for n in range(100) for label, word in (("eng_Latn", "good"), ("rus_Cyrl", "bad"))]
+    train_classifier(lines, str(tmp_path / "model.bin"), dim=4, epoch=20, lr=1, bucket=0)
+    rule = Language(model=str(tmp_path / "model.bin"), top=9, keep=("rus_Cyrl",))
+    scores = rule.score(batch("bad 7", "good 7"))
+    assert [[each.partition(":")[0] for each in row.split(" ")] for row in scores.column("languages").to_pylist()] == [
+        ["rus_Cyrl", "eng_Latn"],
+        ["eng_Latn", "rus_Cyrl"],
+    ]
+    assert rule.decide(scores).to_pylist() == [None, "language_unwanted"]
 
 
 def test_odd_texts(lid: str) -> None:
