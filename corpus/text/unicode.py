@@ -28,6 +28,8 @@ CASED = 16
 CASE_IGNORABLE = 32
 CCNET_PUNCT = 64
 """In UNICODE_PUNCT of cc_net/text_normalizer.py."""
+MARK = 128
+"""A combining mark: general category M."""
 
 CAPITAL_SIGMA = 0x3A3
 CAPITAL_I_WITH_DOT = 0x130
