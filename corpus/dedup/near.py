@@ -30,25 +30,25 @@ MAX_LEADERS = 64
 class Near(Dedup):
     """Keeps one document of each cluster of near duplicates: the first in the order of `corpus.rules.Winner`.
 
-    1. Each document's set of word n-grams (`corpus.text.shingles`) gets a MinHash signature (`corpus.dedup.minhash`),
+    1. Each document's set of token n-grams (`corpus.text.shingles`) gets a MinHash signature (`corpus.dedup.minhash`),
        cut into bands; documents that agree in a whole band meet in a bucket.
     2. In a bucket, in the order of winners, each document is compared with the leaders; it is paired with those whose
        estimated Jaccard similarity reaches `threshold`, and becomes a leader when there is none. The estimate is from
        one byte of each minimum: its standard error at similarity 0.8 and 128 permutations is 0.036.
     3. Clusters are the connected components of all pairs, so that two documents of one cluster may be less similar.
 
-    Documents without words have no duplicates. Reason: `near_duplicate`.
+    Documents without letters or digits have no duplicates. Reason: `near_duplicate`.
 
     Attributes:
         threshold: least estimated Jaccard similarity of a pair (0.8: SlimPajama).
-        ngram: words in a shingle (5: datatrove, `MinhashConfig.n_grams`; text-dedup).
+        ngram: tokens in a shingle (5: datatrove, `MinhashConfig.n_grams`; text-dedup).
         permutations: length of a signature (128: SlimPajama; datasketch's default).
         bands, rows: of each signature, both or none; null = the best for the threshold by datasketch's measure, 9 and
             13 by default. These find 40% of the pairs of similarity 0.8 exactly and 93% of those of 0.9. datatrove's
             14 and 8 find 92% and 100%; step 2 removes the false ones that come with them.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keeps: ClassVar[float] = 0.8  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
     spills: ClassVar[str] = "bands x (permutations + 28 B) x documents"

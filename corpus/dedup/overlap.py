@@ -26,8 +26,8 @@ from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 from corpus.text.shingles import shingle_rows
 
-LEAST_SAMPLED = 20
-"""A document with fewer sampled shingles is not compared: of one or two, all could be in some book by chance."""
+LEAST_SHINGLES = 20
+"""Two documents are not compared by fewer shingles than this: of one or two, all could be in some book by chance."""
 
 HELD_PAIRS = 1 << 22
 """Pairs listed before equal ones are counted together: bounds the memory of a partition."""
@@ -36,26 +36,28 @@ HELD_PAIRS = 1 << 22
 class Overlap(Dedup):
     """Keeps one of the books that overlap, the first in the order of `corpus.rules.Winner`.
 
-    Two documents overlap when |A n B| / min(|A|, |B|) >= `threshold` over their sets of word n-grams
+    Two documents overlap when |A n B| / min(|A|, |B|) >= `threshold` over their sets of token n-grams
     (`corpus.text.shingles`): LLaMA-1 drops books with more than 90% content overlap (section 2.1). Overlap is
     transitive here: one book stays of each connected component.
 
     The sets are sampled by hash, the same n-grams in every document, and the shares counted exactly in the sample:
-    at 32, a novel of 100,000 words has 3,000, and the standard error of a share of 0.9 is 0.005. Documents with
-    fewer than 20 sampled n-grams (about 640 words) are not compared. An n-gram in more than `max_documents` documents
-    does not count as shared (a licence text); a text in more editions than that is not found. Reason: `overlap`.
+    at 32, a novel of 100,000 words has 3,000, and the standard error of a share of 0.9 is 0.005. A document with fewer
+    than 40 sampled n-grams (about 1,280 words) is compared with others like it by all of its n-grams. What is not
+    compared: a document of fewer than 20 n-grams (24 words), with any; one of fewer than 20 sampled n-grams (about 640
+    words), with one of 40 or more. An n-gram in more than `max_documents` documents does not count as shared (a licence
+    text); a text in more editions than that is not found. Reason: `overlap`.
 
     Attributes:
         threshold: least share of the smaller document's n-grams.
-        ngram: words in an n-gram.
+        ngram: tokens in an n-gram.
         sample: one n-gram in so many is used.
         max_documents: an n-gram in more documents than this is ignored.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keeps: ClassVar[float] = 0.9  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("overlap",)
-    spills: ClassVar[str] = "40 B x documents + 8 B for each sampled n-gram"
+    spills: ClassVar[str] = "48 B x documents + 8 B for each sampled n-gram"
 
     threshold: float = Field(default=0.9, gt=0, le=1)
     ngram: int = Field(default=5, ge=1)
@@ -63,7 +65,9 @@ class Overlap(Dedup):
     max_documents: int = Field(default=100, ge=2)
 
     def estimate(self, documents: int, text_bytes: int) -> int:
-        return documents * 40 + int(text_bytes * 1.4 / self.sample)  # 8 bytes for each sampled word of 5.7 bytes
+        words = text_bytes / 5.7 / max(1, documents)
+        share = 1 if words < 2 * LEAST_SHINGLES * self.sample else 1 / self.sample
+        return documents * (48 + int(words * share * 8))
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         yield from partitioned(self._samples(part, batches, partitions), partitions)
@@ -71,18 +75,22 @@ class Overlap(Dedup):
     def _samples(
         self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int
     ) -> Iterator[tuple[Hashes, pa.RecordBatch]]:
-        """One row for each document and partition, with the list of the document's sampled hashes there."""
+        """One row for each document and partition, with the list of the document's hashes there: all where `size` is
+        how many it has, else those in the sample."""
         for first_row, batch in numbered(batches):
             hashes, ends = shingle_rows(*text_buffers(batch.column("text")), self.ngram)
-            sampled = np.flatnonzero(hashes % np.uint64(self.sample) == 0)
-            hashes, row = hashes[sampled], np.searchsorted(ends, sampled, side="right") - 1
+            row = np.repeat(np.arange(batch.num_rows), np.diff(ends))
             order = np.lexsort((hashes, row))
             order = order[group_starts(row[order], hashes[order])]
-            size = np.bincount(row[order], minlength=batch.num_rows)
-            order = order[size[row[order]] >= LEAST_SAMPLED]
             hashes, row = hashes[order], row[order]
+            in_sample = hashes % np.uint64(self.sample) == 0
+            size, sampled = (np.bincount(some, minlength=batch.num_rows) for some in (row, row[in_sample]))
+            short = sampled < 2 * LEAST_SHINGLES
+            given = (in_sample | short[row]) & (size[row] >= LEAST_SHINGLES)
+            hashes, row = hashes[given], row[given]
             starts = np.flatnonzero(group_starts(row, partition_of(hashes, partitions)))
-            body = record_batch({**document_columns(part, batch, first_row), "size": size})
+            sizes = {"size": np.where(short, size, 0), "sampled": sampled}
+            body = record_batch({**document_columns(part, batch, first_row), **sizes})
             lists = pa.LargeListArray.from_arrays(np.append(starts, len(hashes)), hashes)
             yield hashes[starts], body.take(pa.array(row[starts])).append_column("hashes", lists)
 
@@ -100,9 +108,12 @@ class Overlap(Dedup):
         hashes = lists.flatten().to_numpy()
         owner = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy())
         better, other, shared = _shared(hashes, owner, self.max_documents)
-        found = pairs(documents, better, other)
-        smaller = np.minimum(documents["size"][better], documents["size"][other])
-        found = found.append_column("shared", pa.array(shared)).append_column("smaller", pa.array(smaller))
+        size, sampled = (np.minimum(documents[name][better], documents[name][other]) for name in ("size", "sampled"))
+        smaller = np.where(size > 0, size, sampled)  # where one gave its sample, the two have only samples in common
+        compared = smaller >= LEAST_SHINGLES
+        found = pairs(documents, better[compared], other[compared])
+        found = found.append_column("shared", pa.array(shared[compared]))
+        found = found.append_column("smaller", pa.array(smaller[compared]))
         yield from pairs_by_partition(found, partitions)
 
     def _decide_pairs(self, blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
