@@ -130,10 +130,26 @@ class Round:
     partitions: int | None = None
 
 
+@dataclass(frozen=True)
+class Reread:
+    """A turn between two rounds in which parts read their documents again, with answers in hand: the round before it
+    gives blocks keyed by part index, as the last round does.
+
+    Attributes:
+        answer: called once for each part that got a block, as `answer(part, batches, blocks, partitions)`: the part's
+            documents as in `sign`, all its blocks in no particular order, and the number of partitions of the next
+            round; gives blocks for that. Documents that are not asked for need not be read.
+        columns: of the documents, that it looks at.
+    """
+
+    answer: Callable[[PartRef, Iterator[pa.RecordBatch], Sequence[pa.RecordBatch], int], Iterator[Block]]
+    columns: tuple[str, ...] = tuple(SCHEMA.names)
+
+
 class Dedup(Rule):
     """Signs parts, decides by partition, applies the decisions to each part again.
 
-    `sign` and the `Round.decide` functions must be picklable (methods of the rule, or module functions).
+    `sign` and the functions of `rounds` must be picklable (methods of the rule, or module functions).
     The result may depend on nothing but the documents: never on the order of blocks or the number of partitions.
 
     Attributes:
@@ -153,8 +169,8 @@ class Dedup(Rule):
         """Blocks for the first round. Row numbers count from 0 at the first batch of the part."""
 
     @abstractmethod
-    def rounds(self) -> Sequence[Round]:
-        """The rounds in order, at least one."""
+    def rounds(self) -> Sequence[Round | Reread]:
+        """What happens between `sign` and `apply`, in order; begins with a round."""
 
     @abstractmethod
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:

@@ -1,6 +1,7 @@
 """Books that are mostly contained in other books."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,9 +20,9 @@ from corpus.dedup.blocks import (
     partitioned,
     record_batch,
 )
-from corpus.dedup.components import decide_components, pairs, pairs_by_partition
+from corpus.dedup.components import Keep, decide, name_partners, pairs, pairs_by_partition
 from corpus.kernel import kernel
-from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
+from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 from corpus.text.shingles import shingle_rows
@@ -37,8 +38,7 @@ class Overlap(Dedup):
     """Keeps one of the books that overlap, the first in the order of `corpus.rules.Winner`.
 
     Two documents overlap when |A n B| / min(|A|, |B|) >= `threshold` over their sets of token n-grams
-    (`corpus.text.shingles`): LLaMA-1 drops books with more than 90% content overlap (section 2.1). Overlap is
-    transitive here: one book stays of each connected component.
+    (`corpus.text.shingles`): LLaMA-1 drops books with more than 90% content overlap (section 2.1).
 
     The sets are sampled by hash, the same n-grams in every document, and the shares counted exactly in the sample:
     at 32, a novel of 100,000 words has 3,000, and the standard error of a share of 0.9 is 0.005. A document with fewer
@@ -52,6 +52,8 @@ class Overlap(Dedup):
         ngram: tokens in an n-gram.
         sample: one n-gram in so many is used.
         max_documents: an n-gram in more documents than this is ignored.
+        keep: `component`: one book stays of all that are connected. `neighbours`: a book goes only for one that
+            overlaps with it and stays.
     """
 
     version: ClassVar[int] = 2
@@ -63,6 +65,7 @@ class Overlap(Dedup):
     ngram: int = Field(default=5, ge=1)
     sample: int = Field(default=32, ge=1)
     max_documents: int = Field(default=100, ge=2)
+    keep: Keep = "component"
 
     def estimate(self, documents: int, text_bytes: int) -> int:
         words = text_bytes / 5.7 / max(1, documents)
@@ -94,8 +97,13 @@ class Overlap(Dedup):
             lists = pa.LargeListArray.from_arrays(np.append(starts, len(hashes)), hashes)
             yield hashes[starts], body.take(pa.array(row[starts])).append_column("hashes", lists)
 
-    def rounds(self) -> Sequence[Round]:
-        return [Round(self._count_shared), Round(self._decide_pairs), Round(decide_components, partitions=1)]
+    def rounds(self) -> Sequence[Round | Reread]:
+        return [
+            Round(self._count_shared),
+            Round(self._decide_pairs),
+            Round(partial(decide, keep=self.keep), partitions=1),
+            Reread(name_partners, columns=("id",)),
+        ]
 
     def _count_shared(self, blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         """How many of this partition's hashes each pair of documents shares."""
@@ -111,9 +119,8 @@ class Overlap(Dedup):
         size, sampled = (np.minimum(documents[name][better], documents[name][other]) for name in ("size", "sampled"))
         smaller = np.where(size > 0, size, sampled)  # where one gave its sample, the two have only samples in common
         compared = smaller >= LEAST_SHINGLES
-        found = pairs(documents, better[compared], other[compared])
-        found = found.append_column("shared", pa.array(shared[compared]))
-        found = found.append_column("smaller", pa.array(smaller[compared]))
+        one, two = ({name: column[at[compared]] for name, column in documents.items()} for at in (better, other))
+        found = pairs(one, two, shared=shared[compared], smaller=smaller[compared])
         yield from pairs_by_partition(found, partitions)
 
     def _decide_pairs(self, blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
@@ -124,9 +131,12 @@ class Overlap(Dedup):
         starts = np.flatnonzero(group_starts(values["node"][order], values["other_node"][order]))
         shared = np.add.reduceat(values["shared"][order], starts)
         # a hair less, because 0.9 x 50 is not 45 in binary
-        overlaps = shared >= self.threshold * values["smaller"][order[starts]] - 1e-6
+        smaller = values["smaller"][order[starts]]
+        overlaps = shared >= self.threshold * smaller - 1e-6
         if overlaps.any():
-            yield 0, found.drop_columns(["shared", "smaller"]).take(pa.array(order[starts[overlaps]]))
+            score = pa.array((shared[overlaps] / smaller[overlaps]).astype(np.float32))
+            chosen = found.drop_columns(["shared", "smaller"]).take(pa.array(order[starts[overlaps]]))
+            yield 0, chosen.append_column("score", score)
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "overlap")

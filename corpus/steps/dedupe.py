@@ -3,15 +3,16 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from corpus.dataset import Part, StepFolder
 from corpus.parts import read_part, write_part
-from corpus.rules import Block, PartRef, Round
+from corpus.rules import Block, PartRef, Reread, Round
 from corpus.steps.result import PartResult
 from corpus.steps.rule import NamedRule
+from corpus.steps.spill import Produce
 from corpus.storage import clear_attempts, exists, join, names, open_read, read_json, write_json
 
 PARTITION_BYTES = 16 << 20
@@ -97,20 +98,54 @@ class Decide:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """One part read again with what the round before gave for it; blocks for a next round of `partitions`."""
+
+    reread: Reread
+    inputs: tuple[SignInput, ...]
+    partitions: int
+
+    def __call__(self, partition: Partition) -> Iterator[Block]:
+        source, number = _input_of(self.inputs, partition.part)
+        ref = PartRef(partition.part, source.priority, read_json(source.input.sidecar(number))["group"])
+        batches = read_part(source.input.data(number), list(self.reread.columns))
+        yield from self.reread.answer(ref, batches, list(partition.blocks()), self.partitions)
+
+
+def turn(given: Round | Reread, inputs: Sequence[SignInput], partitions: int) -> Produce[Any]:
+    """What a round or a reread does to each partition."""
+    return Answer(given, tuple(inputs), partitions) if isinstance(given, Reread) else Decide(given, partitions)
+
+
+def widths(rounds: Sequence[Round | Reread], signature_bytes: int, parts: int) -> list[int]:
+    """Partitions that go into each of the rounds, and last the parts that there are decisions for."""
+    return [
+        *(
+            parts if isinstance(given, Reread) else given.partitions or partitions_for(signature_bytes)
+            for given in rounds
+        ),
+        parts,
+    ]
+
+
+@dataclass(frozen=True)
 class WriteDecisions:
-    """Writes what the last round decided for one part, sorted, beside the step's other files.
+    """Writes what the last round decided for one part, sorted, beside the step's other files."""
 
-    `folders` holds, for each source, the index of its first part and the folder of its step.
-    """
-
-    folders: tuple[tuple[int, StepFolder], ...]
+    inputs: tuple[SignInput, ...]
 
     def __call__(self, partition: Partition) -> PartResult:
-        first, output = max((entry for entry in self.folders if entry[0] <= partition.part), key=lambda entry: entry[0])
+        source, number = _input_of(self.inputs, partition.part)
         table = pa.Table.from_batches(partition.blocks()).combine_chunks()
         table = table.sort_by([(name, "ascending") for name in table.schema.names])
-        write_part(output.meta("dedup", partition.part - first), table.schema, iter(table.to_batches()))
+        write_part(source.output.meta("dedup", number), table.schema, iter(table.to_batches()))
         return PartResult(partition.part)
+
+
+def _input_of(inputs: Sequence[SignInput], index: int) -> tuple[SignInput, int]:
+    """The source of a part among the parts of all, and its number there."""
+    source = max((source for source in inputs if source.first <= index), key=lambda source: source.first)
+    return source, index - source.first
 
 
 def partitions_for(signature_bytes: int) -> int:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from corpus.dataset import StepFolder, claim
 from corpus.steps.dedupe import (
-    Decide,
     SignTasks,
     WriteDecisions,
     decided,
     finish_decisions,
-    partitions_for,
     sign,
     sign_inputs,
+    turn,
+    widths,
 )
 from corpus.steps.finish import finish_step
 from corpus.steps.identity import Step, folder_name, score_keys, step_digest, versions
@@ -194,22 +194,21 @@ def _decide(
     signed, parts = sign_inputs(inputs, outputs)
     size = named.dedup.estimate(sum(p.documents for p in parts), sum(p.text_bytes for p in parts))
     rounds = named.dedup.rounds()
-    widths = [given.partitions or partitions_for(size) for given in rounds] + [len(parts)]
-    folders = tuple((source.first, source.output) for source in signed)
+    partitions = widths(rounds, size, len(parts))
 
     def build(pipeline: beam.Pipeline) -> object:
         blocks = (
             pipeline
             | beam.Create(signed)
-            | "Read manifests" >> beam.FlatMap(SignTasks(named, widths[0]))
-            | "Sign" >> Exchange(sign, widths[0], join(work, "sign"), runner, f"{named.key}: sign")
+            | "Read manifests" >> beam.FlatMap(SignTasks(named, partitions[0]))
+            | "Sign" >> Exchange(sign, partitions[0], join(work, "sign"), runner, f"{named.key}: sign")
         )
-        for number, (given, width) in enumerate(zip(rounds, widths[1:], strict=True), 1):
+        for number, (given, width) in enumerate(zip(rounds, partitions[1:], strict=True), 1):
             name = f"decide-{number}"
             blocks = blocks | f"Decide {number}" >> Exchange(
-                Decide(given, width), width, join(work, name), runner, f"{named.key}: {name}"
+                turn(given, signed, width), width, join(work, name), runner, f"{named.key}: {name}"
             )
-        return blocks | "Write decisions" >> PartMap(WriteDecisions(folders), runner, f"{named.key}: decisions")
+        return blocks | "Write decisions" >> PartMap(WriteDecisions(tuple(signed)), runner, f"{named.key}: decisions")
 
     runner.run(build)
     for output in outputs:
