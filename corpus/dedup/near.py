@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from corpus.dedup.blocks import document_columns, drop_rows, numbered, partitioned
+from corpus.dedup.blocks import drop_rows, numbered, partitioned
 from corpus.dedup.components import Keep, decide, name_partners
 from corpus.dedup.messages import send
 from corpus.dedup.minhash import band_keys, bands_for, signatures
-from corpus.dedup.verification import Verifier, choose, entries, pair_buckets, pair_differences, short_order
+from corpus.dedup.verification import Verifier, choose, entries, pair_buckets, pair_differences
+from corpus.dedup.winners import Prefer, competitors, reads
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
@@ -44,6 +45,8 @@ class Near(Dedup):
             26 and 11 find 90% and 99%, datatrove's 14 and 8 92% and 99%.
         keep: `neighbours`: a document goes only for a near duplicate of it that stays. `component`: one stays of all
             that are connected, so that two of them may be less similar, or not at all.
+        prefer: who wins among documents of one source: `longest` text, `newest`, or `metadata.KEY`, the highest number
+            under that key; null = by the hash of the id. An earlier source always wins.
     """
 
     version: ClassVar[int] = 2
@@ -56,6 +59,7 @@ class Near(Dedup):
     bands: int | None = Field(default=None, ge=1)
     rows: int | None = Field(default=None, ge=1)
     keep: Keep = "neighbours"
+    prefer: Prefer | None = None
 
     @model_validator(mode="after")
     def _both_or_none(self) -> "Near":
@@ -83,16 +87,16 @@ class Near(Dedup):
             signature, shingles = signatures(*text_buffers(batch.column("text")), self.ngram, bands * rows)
             signed = np.flatnonzero(shingles)
             keys = band_keys(signature[signed], bands, rows).ravel()
-            documents = document_columns(part, batch, first_row)
-            order, row = (np.repeat(each[signed], bands) for each in (short_order(documents), documents["row"]))
+            documents = competitors(part, batch, first_row, self.prefer)
+            order, row = (np.repeat(documents[name][signed], bands) for name in ("short", "row"))
             yield keys, entries(keys, order, row)
 
     def rounds(self) -> Sequence[Round | Reread]:
-        verifier = Verifier(self.threshold, self.ngram, self.keep)
-        seen = ("id", "text")
+        verifier = Verifier(self.threshold, self.ngram, self.keep, self.prefer)
+        seen = reads(self.prefer)
         return [
             Round(pair_buckets),
-            Reread(choose, columns=()),
+            Reread(partial(choose, bands=self.banding()[0]), columns=()),
             Reread(verifier.send_sets, seen),
             Reread(verifier.verify_first, seen),
             Round(pair_differences),

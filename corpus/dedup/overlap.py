@@ -12,7 +12,6 @@ from pydantic import Field
 from corpus.dedup.blocks import (
     Ints,
     columns,
-    document_columns,
     drop_rows,
     group_starts,
     numbered,
@@ -21,6 +20,7 @@ from corpus.dedup.blocks import (
     record_batch,
 )
 from corpus.dedup.components import Keep, decide, name_partners, pairs, pairs_by_partition
+from corpus.dedup.winners import Prefer, competitors
 from corpus.kernel import kernel
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
@@ -54,23 +54,26 @@ class Overlap(Dedup):
         max_documents: an n-gram in more documents than this is ignored.
         keep: `component`: one book stays of all that are connected. `neighbours`: a book goes only for one that
             overlaps with it and stays.
+        prefer: who wins among books of one source: `longest` text, `newest`, or `metadata.KEY`, the highest number
+            under that key; null = by the hash of the id. An earlier source always wins.
     """
 
     version: ClassVar[int] = 2
     keeps: ClassVar[float] = 0.9  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("overlap",)
-    spills: ClassVar[str] = "48 B x documents + 8 B for each sampled n-gram"
+    spills: ClassVar[str] = "52 B x documents + 8 B for each sampled n-gram"
 
     threshold: float = Field(default=0.9, gt=0, le=1)
     ngram: int = Field(default=5, ge=1)
     sample: int = Field(default=32, ge=1)
     max_documents: int = Field(default=100, ge=2)
     keep: Keep = "component"
+    prefer: Prefer | None = None
 
     def estimate(self, documents: int, text_bytes: int) -> int:
         words = text_bytes / 5.7 / max(1, documents)
         share = 1 if words < 2 * LEAST_SHINGLES * self.sample else 1 / self.sample
-        return documents * (48 + int(words * share * 8))
+        return documents * (52 + int(words * share * 8))
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         yield from partitioned(self._samples(part, batches, partitions), partitions)
@@ -93,7 +96,9 @@ class Overlap(Dedup):
             hashes, row = hashes[given], row[given]
             starts = np.flatnonzero(group_starts(row, partition_of(hashes, partitions)))
             sizes = {"size": np.where(short, size, 0), "sampled": sampled}
-            body = record_batch({**document_columns(part, batch, first_row), **sizes})
+            documents = competitors(part, batch, first_row, self.prefer)
+            del documents["short"]
+            body = record_batch({**documents, **sizes})
             lists = pa.LargeListArray.from_arrays(np.append(starts, len(hashes)), hashes)
             yield hashes[starts], body.take(pa.array(row[starts])).append_column("hashes", lists)
 

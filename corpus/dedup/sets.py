@@ -14,7 +14,7 @@ import pyarrow as pa
 from corpus.dedup.blocks import group_starts
 from corpus.kernel import kernel
 from corpus.text.buffers import Bytes, Offsets
-from corpus.text.hashing import load64, trailing_zeros
+from corpus.text.hashing import Hashes, hash_rows, load64, trailing_zeros
 from corpus.text.shingles import shingle_rows
 
 _MOST_ZEROS = 24
@@ -33,6 +33,11 @@ def shingle_sets(data: Bytes, offsets: Offsets, ngram: int) -> tuple[Elements, O
     distinct = every[group_starts(every)]
     starts = np.searchsorted(distinct, np.arange(len(ends), dtype=np.uint64) << np.uint64(32))
     return distinct.astype(np.uint32), starts
+
+
+def hash_sets(elements: Elements, ends: Offsets) -> Hashes:
+    """XXH64 of the elements of each set."""
+    return hash_rows(elements.view(np.uint8), ends * elements.itemsize)
 
 
 def encode_sets(elements: Elements, ends: Offsets) -> pa.Array:

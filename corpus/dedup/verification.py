@@ -6,8 +6,10 @@ What goes between parts, in tables of `corpus.dedup.messages` ("here" is the par
 - `entry`: a bucket (`key`) that a document of the sender is in.
 - `candidate`: it may be a near duplicate of `node`, which is better; `asked` for its set or not yet; `crowded`: found
   as the best one of a crowded bucket.
-- `ask`: `asker` wants to see its set. `group`: the document that the asker is settled for, or the asker.
-- `set`: the set of a document of the sender; `free`: it has no candidates that are better, so that it stays.
+- `ask`: `asker` wants to see its set, or if `brief` only the set's hash, since the two are equal in all bands.
+  `group`: the document that the asker is settled for, or the asker.
+- `set`: the set of a document of the sender and its hash, or the hash alone; `free`: it has no candidates that are
+  better, so that it stays.
 - `verified`: it is a near duplicate of `node`, and `settled` if that one is free: it goes, for that one.
 """
 
@@ -19,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dedup.blocks import Ints, columns, cut, document_columns, group_starts, numbered, partition_of, record_batch
+from corpus.dedup.blocks import Ints, columns, cut, group_starts, numbered, partition_of, record_batch
 from corpus.dedup.buckets import bucket_pairs
 from corpus.dedup.components import Keep, Nodes, node_of, pairs, part_of, row_of
 from corpus.dedup.messages import SENDER, receive, send
-from corpus.dedup.sets import decode_set, encode_sets, shingle_sets, similarities
+from corpus.dedup.sets import decode_set, encode_sets, hash_sets, shingle_sets, similarities
+from corpus.dedup.winners import Prefer, competitors
 from corpus.rules import Block, PartRef
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
@@ -40,8 +43,8 @@ Columns = Mapping[str, Any]
 
 ENTRY = {"key": np.uint32, "order": np.uint32, "row": np.uint32}
 CANDIDATE = {"row": np.uint32, "node": np.int64, "asked": np.bool_, "crowded": np.bool_}
-ASK = {"row": np.uint32, "asker": np.int64, "group": np.int64}
-SET = {"row": np.uint32, "priority": np.int64, "id_hash": np.uint64, "free": np.bool_}
+ASK = {"row": np.uint32, "asker": np.int64, "group": np.int64, "brief": np.bool_}
+SET = {"row": np.uint32, "priority": np.int64, "id_hash": np.uint64, "free": np.bool_, "hash": np.uint64}
 VERIFIED = {
     "row": np.uint32,
     "node": np.int64,
@@ -65,15 +68,9 @@ def rows_of(table: Table, kind: Columns) -> pa.RecordBatch:
 _NO_SETS = rows_of(empty(SET), SET).append_column("set", pa.array([], pa.large_binary()))
 
 
-def short_order(documents: Table) -> npt.NDArray[np.uint32]:
-    """The first bits of the order of winners: 8 of the priority, 24 of the hash of the id. Of two documents with the
-    same bits each is a candidate of the other, so that no result depends on how they compare."""
-    priority = np.minimum(documents["priority"], 255).astype(np.uint32)
-    return priority << np.uint32(24) | (documents["id_hash"] >> np.uint64(40)).astype(np.uint32)
-
-
 def entries(hashes: Hashes, order: npt.NDArray[np.uint32], row: npt.NDArray[np.uint32]) -> pa.RecordBatch:
-    """Entries of 12 bytes. Of a bucket's hash the upper half gives the partition, the lower is the key."""
+    """Entries of 12 bytes. Of a bucket's hash the upper half gives the partition, the lower is the key. `order` is
+    `short` of `corpus.dedup.winners`: of two documents that are equal in it each is a candidate of the other."""
     return rows_of({"key": hashes.astype(np.uint32), "order": order, "row": row}, ENTRY)
 
 
@@ -87,25 +84,28 @@ def pair_buckets(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[
 
 
 def choose(
-    part: PartRef, batches: Iterator[pa.RecordBatch], blocks: Sequence[pa.RecordBatch], partitions: int
+    part: PartRef, batches: Iterator[pa.RecordBatch], blocks: Sequence[pa.RecordBatch], partitions: int, bands: int
 ) -> Iterator[Block]:
     """Each document asks the best of its candidates, and the best one of each crowded bucket. Reads no documents."""
     found = columns(blocks)
     order = np.lexsort((~found["crowded"], found["node"], found["order"], found["row"]))
-    order = order[group_starts(found["row"][order], found["node"][order])]
-    found = {name: column[order] for name, column in found.items()}
+    starts = np.flatnonzero(group_starts(found["row"][order], found["node"][order]))
+    buckets = np.diff(starts, append=len(order))
+    found = {name: column[order[starts]] for name, column in found.items()}
     found["asked"] = group_starts(found["row"]) | found["crowded"]
+    found["brief"] = buckets == bands
     asker = node_of(part.index, found["row"])
     yield from _ask(part.index, asker, found, asker, empty(VERIFIED) | {SENDER: np.empty(0, np.int64)})
 
 
 @dataclass(frozen=True)
 class Verifier:
-    """The turns, for one threshold, length of shingles, and way to keep (`corpus.dedup.near.Near`)."""
+    """The turns, by the settings of `corpus.dedup.near.Near`."""
 
     threshold: float
     ngram: int
     keep: Keep
+    prefer: Prefer | None
 
     def send_sets(
         self, part: PartRef, batches: Iterator[pa.RecordBatch], blocks: Sequence[pa.RecordBatch], partitions: int
@@ -116,19 +116,23 @@ class Verifier:
         group = _groups(own, node_of(part.index, verified["row"][settled]), verified["node"][settled])
         # One that has gone takes no other with it; what is in one component needs no other pair.
         useless = group == asks["group"] if self.keep == "component" else group != own
-        wanted = np.unique(node_of(part_of(asks["asker"]), asks["row"])[~useless])
-        to, row = part_of(wanted), row_of(wanted)
+        wanted, brief = node_of(part_of(asks["asker"]), asks["row"])[~useless], asks["brief"][~useless]
+        order = np.lexsort((brief, wanted))
+        order = order[group_starts(wanted[order])]
+        to, row, brief = part_of(wanted[order]), row_of(wanted[order]), brief[order]
         yield from self._tell(part.index, to[:0], _NO_SETS, candidates, verified)
         for first_row, batch in numbered(batches) if len(row) else ():
             here = np.flatnonzero((row >= first_row) & (row < first_row + batch.num_rows))
             if not len(here):
                 continue
             places, which = np.unique(row[here].astype(np.int64) - first_row, return_inverse=True)
-            documents = document_columns(part, batch, first_row)
+            documents = competitors(part, batch, first_row, self.prefer)
             body = {name: documents[name][places] for name in ("row", "priority", "id_hash")}
             body["free"] = ~np.isin(body["row"], candidates["row"])
-            sets = encode_sets(*shingle_sets(*text_buffers(batch.column("text").take(pa.array(places))), self.ngram))
-            rows = rows_of(body, SET).append_column("set", sets).take(pa.array(which))
+            sets = shingle_sets(*text_buffers(batch.column("text").take(pa.array(places))), self.ngram)
+            body["hash"] = hash_sets(*sets)
+            whole = encode_sets(*sets).take(pa.array(which, mask=brief[here]))
+            rows = rows_of(body, SET).take(pa.array(which)).append_column("set", whole)
             yield from self._tell(part.index, to[here], rows, empty(CANDIDATE), empty(VERIFIED))
 
     @staticmethod
@@ -148,16 +152,17 @@ class Verifier:
         Those unlike the best one of a crowded bucket enter buckets again, by shingles that the best one lacks."""
         candidates = receive(blocks, "candidate")
         tables, hashes, found = [empty(VERIFIED)], [np.empty(0, np.uint64)], [empty(ENTRY)]
+        left = ~candidates["asked"]
         for batch in self._compared(part, batches, candidates, blocks):
+            left[batch.pair] = np.isnan(batch.similarity)
             tables.append(batch.verified(self.threshold))
             hidden = candidates["crowded"][batch.pair] & (batch.similarity < self.threshold)
             for place in np.flatnonzero(hidden):
                 new = batch.difference(place)
                 hashes.append(new)
                 at = np.repeat(batch.document[place], len(new))
-                found.append({"order": short_order(batch.documents)[at], "row": batch.documents["row"][at]})
+                found.append({"order": batch.documents["short"][at], "row": batch.documents["row"][at]})
         verified = {name: np.concatenate([table[name] for table in tables]) for name in VERIFIED}
-        left = ~candidates["asked"]
         if self.keep == "neighbours":
             left &= ~np.isin(candidates["row"], verified["row"][verified["settled"]])
         hashed = np.concatenate(hashes)
@@ -216,8 +221,10 @@ class Verifier:
             document = candidates["row"][pair].astype(np.int64) - first_row
             rows, mine = np.unique(document, return_inverse=True)
             elements, ends = shingle_sets(*text_buffers(batch.column("text").take(pa.array(rows))), self.ngram)
-            similarity = similarities(sets["set"], place[pair], elements, ends, mine)
-            documents = document_columns(part, batch, first_row)
+            similarity = np.where(sets["hash"][place[pair]] == hash_sets(elements, ends)[mine], 1.0, np.nan)
+            whole = np.flatnonzero(sets["set"].is_valid().to_numpy(zero_copy_only=False)[place[pair]])
+            similarity[whole] = similarities(sets["set"], place[pair[whole]], elements, ends, mine[whole])
+            documents = competitors(part, batch, first_row, self.prefer)
             yield _Compared(documents, pair, document, place[pair], similarity, sets, nodes, (elements, ends, mine))
 
 
@@ -226,10 +233,11 @@ class _Compared:
     """Candidates of the documents of one batch, compared with the sets that came.
 
     Attributes:
-        documents: `document_columns` of the batch.
+        documents: `competitors` of the batch.
         pair: number of each candidate in the table of candidates.
         document: its place in the batch.
         which: number of its set among `sets`, whose documents are `nodes`.
+        similarity: NaN where a hash alone came, and was another.
         own: the sets of the batch's documents, and which of these is that of each candidate's.
     """
 
@@ -276,14 +284,16 @@ def pair_differences(blocks: Sequence[pa.RecordBatch], partitions: int) -> Itera
     settled = verified["settled"]
     group = _groups(asker[order], node_of(verified[SENDER], verified["row"])[settled], verified["node"][settled])
     every = np.ones(len(order), np.bool_)
-    yield from _ask(-1, asker[order], {"node": asked[order], "asked": every, "crowded": ~every}, group, verified)
+    yield from _ask(
+        -1, asker[order], {"node": asked[order], "asked": every, "crowded": ~every, "brief": ~every}, group, verified
+    )
 
 
 def _ask(sender: int, asker: Nodes, candidates: Table, group: Nodes, verified: Table) -> Iterator[Block]:
     """Messages for `send_sets`: of these candidates of `asker` those that are asked, and what is known so far."""
     asked = candidates["asked"]
     better = candidates["node"][asked]
-    asks = {"row": row_of(better), "asker": asker[asked], "group": group[asked]}
+    asks = {"row": row_of(better), "asker": asker[asked], "group": group[asked], "brief": candidates["brief"][asked]}
     yield from send(
         sender,
         {
