@@ -86,14 +86,19 @@ def decide(blocks: Sequence[pa.RecordBatch], partitions: int, keep: Keep) -> Ite
 def name_partners(
     part: PartRef, batches: Iterator[pa.RecordBatch], blocks: Sequence[pa.RecordBatch], partitions: int
 ) -> Iterator[Block]:
-    """Decisions: `row` of a document that goes, and `partner` and `score`, the id of the document for which it goes and
-    how similar they are. A reread of ids."""
+    """Decisions: the `row` of a document that goes; `partner`, `partner_part` and `partner_row`, the id and place of
+    the one for which it goes; `score`, how similar they are. A reread of ids."""
     losers = columns(blocks)
     for first_row, batch in numbered(batches):
         here = np.flatnonzero((losers["row"] >= first_row) & (losers["row"] < first_row + batch.num_rows))
-        names = batch.column("id").take(pa.array(losers["row"][here] - first_row))
-        body = record_batch({"row": row_of(losers["loser"][here]), "partner": names, "score": losers["score"][here]})
-        yield from cut(part_of(losers["loser"][here]), body)
+        body = {
+            "row": row_of(losers["loser"][here]),
+            "partner": batch.column("id").take(pa.array(losers["row"][here] - first_row)),
+            "partner_part": np.full(len(here), part.index, np.int32),
+            "partner_row": losers["row"][here],
+            "score": losers["score"][here],
+        }
+        yield from cut(part_of(losers["loser"][here]), record_batch(body))
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from corpus.steps.dedupe import (
     sign_inputs,
     turn,
     widths,
+    would_drop,
 )
 from corpus.steps.finish import finish_step
 from corpus.steps.identity import Step, folder_name, score_keys, step_digest, versions
@@ -211,8 +213,11 @@ def _decide(
         return blocks | "Write decisions" >> PartMap(WriteDecisions(tuple(signed)), runner, f"{named.key}: decisions")
 
     runner.run(build)
-    for output in outputs:
-        finish_decisions(output, step)
+    for source in signed:
+        finish_decisions(source, signed, step)
+        line = would_drop(source, named.dedup)
+        if line is not None:
+            print(line, file=sys.stderr)
 
 
 def _stored_scores(keys: dict[str, str], folder: str) -> dict[str, StepFolder]:

@@ -55,6 +55,7 @@ def decided(documents: dict[str, Any], edges: list[tuple[int, int]], score: list
         for part, named in name_partners(PartRef(partner_part), iter(ids), [block], 6):
             for row in named.to_pylist():
                 assert (part, row["row"]) not in found
+                assert row["partner"] == f"{row['partner_part']}:{row['partner_row']}"
                 found[part, row["row"]] = (row["partner"], round(row["score"], 1))
     return found
 

@@ -219,8 +219,8 @@ def test_decisions_name_the_partner_and_the_similarity() -> None:
     refs = [PartRef(index, priority=index) for index in range(4)]
     found = decide(Near(ngram=1, bands=30, rows=1), refs, parts, SHAPES[2])
     assert {part: table.to_pylist() for part, table in found.items()} == {
-        2: [{"row": 0, "partner": "s:0", "score": np.float32(6 / 7)}],
-        3: [{"row": 0, "partner": "s:0", "score": np.float32(6 / 7)}],
+        part: [{"row": 0, "partner": "s:0", "partner_part": 0, "partner_row": 0, "score": np.float32(6 / 7)}]
+        for part in (2, 3)
     }
 
 

@@ -2,11 +2,17 @@
 
 import json
 import random
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from corpus.cli import app
+from corpus.clusters import largest_clusters
 from corpus.dataset import StepFolder
+from corpus.errors import UserError
 from corpus.parts import read_part
 from corpus.recipe.load import parse_rules, source_entry
 from corpus.steps.identity import Step
@@ -108,11 +114,57 @@ def test_other_parts_keep_the_same_documents(
     assert step.manifest()["dataset_digest"] == alone.manifest()["dataset_digest"]
 
 
-def test_who_went_and_for_whom_stands_in_the_decisions(alone: StepFolder, documents: StepFolder) -> None:
-    kept = {
-        id for part in alone.parts() for batch in read_part(alone.data(part.number)) for id in batch["id"].to_pylist()
-    }
+def test_who_went_and_for_whom_stands_in_the_decisions(alone: StepFolder) -> None:
+    kept = {id for part in alone.parts() for b in read_part(alone.data(part.number)) for id in b["id"].to_pylist()}
     rows = [row for n in range(6) for batch in read_part(alone.meta("dedup", n)) for row in batch.to_pylist()]
     assert len(rows) == 220 - len(kept)
     assert {row["partner"] for row in rows} <= kept
     assert all(0.9 <= row["score"] <= 1 for row in rows)
+
+
+def words_of(documents: StepFolder) -> dict[str, list[str]]:
+    rows = [row for part in documents.parts() for b in read_part(documents.data(part.number)) for row in b.to_pylist()]
+    return {row["id"]: row["text"].split() for row in rows}
+
+
+def test_show_prints_both_texts_as_one(alone: StepFolder, documents: StepFolder) -> None:
+    words = words_of(documents)
+    shown = CliRunner().invoke(app, ["show", alone.path, "--dropped", "near_duplicate", "--limit", "5"]).output
+    samples = shown.split("\n=== ")[1:]
+    assert len(samples) == 5
+    for sample in samples:
+        id, second, text = re.fullmatch(r"(\S+) \(.*?\)\n(.*?)\n(.*?)\n?", sample, re.DOTALL).groups()  # type: ignore[union-attr]
+        partner, similarity = re.fullmatch(r"near_duplicate of (\S+), similarity (\S+)", second).groups()  # type: ignore[union-attr]
+        both = [set(words[id]), set(words[partner])]
+        assert float(similarity) == pytest.approx(len(both[0] & both[1]) / len(both[0] | both[1]), abs=1e-3)
+        only = [re.findall(pattern, text) for pattern in (r"\[-(.*?)-\]", r"\{\+(.*?)\+\}")]
+        found = [[word for passage in some for word in passage.split()] for some in only]
+        assert [len(some) for some in found] == [len(found[0])] * 2  # words were replaced
+        assert set(found[0]) <= both[0] and set(found[1]) <= both[1]  # noqa: PT018
+
+
+def test_clusters_are_those_of_the_decisions(alone: StepFolder, documents: StepFolder) -> None:
+    rows = [row for n in range(6) for batch in read_part(alone.meta("dedup", n)) for row in batch.to_pylist()]
+    sizes = Counter(row["partner"] for row in rows)
+    found = largest_clusters([alone], 1000)
+    assert [cluster.documents for cluster in found] == sorted((n + 1 for n in sizes.values()), reverse=True)
+    assert {cluster.id: cluster.documents - 1 for cluster in found} == sizes
+    for cluster in found:
+        scores = [row["score"] for row in rows if row["partner"] == cluster.id]
+        assert (cluster.least, cluster.most) == (min(scores), max(scores))
+    printed = CliRunner().invoke(app, ["near", "clusters", alone.path, "--limit", "2"]).output.splitlines()
+    assert [line.split()[::4] for line in printed[1:]] == [[str(c.documents), c.id] for c in found[:2]]
+    with pytest.raises(UserError, match="has no dedup: name a step of near or overlap"):
+        largest_clusters([documents], 1)
+
+
+def test_a_source_of_which_most_would_go_is_said(
+    raw: Path, documents: StepFolder, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for threshold, loud in ((0.9, False), (0.6, True)):
+        step = Step(0, parse_rules([f"near: {{ngram: 1, threshold: {threshold}}}"])[0], ())
+        made = processed(step, documents, tmp_path / str(threshold), Runner("local", 0, quiet=True))
+        counts = made.manifest()["documents"]
+        gone = counts["in"] - counts["out"]
+        line = f"WARNING: {made.path}: {gone} of 220 documents ({gone / 220:.0%}) are going to be dropped"
+        assert (line in capfd.readouterr().err) == loud == (gone > 110)
