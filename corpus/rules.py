@@ -154,7 +154,7 @@ class Dedup(Rule):
 
     Attributes:
         removes: whole documents, of which one copy stays, or lines of documents.
-        spills: in words, the bytes that `estimate` counts.
+        spills: in words, the bytes that `shipped` counts.
     """
 
     removes: ClassVar[Literal["documents", "lines"]] = "documents"
@@ -163,6 +163,11 @@ class Dedup(Rule):
     def estimate(self, documents: int, text_bytes: int) -> int:
         """Bytes that `sign` will give for this much input: the number of partitions follows from it."""
         return documents * 40
+
+    def shipped(self, documents: int, text_bytes: int) -> int:
+        """Bytes that go through all regroupings together, for `corpus plan`: those of `sign`, and what rounds add where
+        that is not little beside them."""
+        return self.estimate(documents, text_bytes)
 
     @abstractmethod
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:

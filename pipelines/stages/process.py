@@ -144,7 +144,9 @@ class Process:
             left = flow.text
             if dedup is not None:
                 cost.work.append(Work(source, f"{dedup.name}: sign", left, "text in"))
-                cost.work.append(Work(source, f"{dedup.name}: decide", _spill_bytes(dedup, [flow]), "signatures"))
+                cost.work.append(
+                    Work(source, f"{dedup.name}: decide", float(dedup.dedup.estimate(*_all([flow]))), "signatures")
+                )
                 cost.work.append(Work(source, f"{dedup.name}: apply", left, "text in"))
                 left *= dedup.rule.keeps
             for named in self.step.rules:
@@ -153,7 +155,8 @@ class Process:
             cost.work.append(Work(source, "read and write parts", flow.text, "text in"))
             cost.flows[source] = Flow(flow.text * self.keeps(home), flow.document_bytes)
         if dedup is not None:
-            size = _spill_bytes(dedup, [flows[source] for source in self.sources])
+            documents, text = _all([flows[source] for source in self.sources])
+            size = float(dedup.dedup.shipped(documents, text))
             where = self.sources[0] if len(self.sources) == 1 else "across"
             cost.spills.append(Spill(where, dedup.key, size, dedup.dedup.spills))
         return cost
@@ -169,9 +172,9 @@ class Process:
         return prod(named.rule.keeps for named in self.step.chain)
 
 
-def _spill_bytes(named: NamedRule, flows: Sequence[Flow]) -> float:
-    documents, text = sum(flow.documents for flow in flows), sum(flow.text for flow in flows)
-    return float(named.dedup.estimate(int(documents), int(text)))
+def _all(flows: Sequence[Flow]) -> tuple[int, int]:
+    """(documents, bytes of text) of all sources."""
+    return int(sum(flow.documents for flow in flows)), int(sum(flow.text for flow in flows))
 
 
 def _decide(
@@ -194,7 +197,11 @@ def _decide(
             # Another step may have left some in a folder named by hand, for parts that this one decides nothing for.
             remove(output.dedup_folder)
     signed, parts = sign_inputs(inputs, outputs)
-    size = named.dedup.estimate(sum(p.documents for p in parts), sum(p.text_bytes for p in parts))
+    documents, text = sum(p.documents for p in parts), sum(p.text_bytes for p in parts)
+    size, shipped = named.dedup.estimate(documents, text), named.dedup.shipped(documents, text)
+    if not runner.quiet:
+        each = shipped / max(1, documents)
+        print(f"{named.key}: regroups about {shipped:,} bytes, {each:,.0f} a document", file=sys.stderr)
     rounds = named.dedup.rounds()
     partitions = widths(rounds, size, len(parts))
 

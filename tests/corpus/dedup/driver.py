@@ -27,9 +27,13 @@ def regroup(blocks: Iterable[Block], order: random.Random) -> dict[int, list[pa.
 
 
 def decide(
-    rule: Dedup, refs: Sequence[PartRef], parts: list[list[pa.RecordBatch]], shape: Shape
+    rule: Dedup,
+    refs: Sequence[PartRef],
+    parts: list[list[pa.RecordBatch]],
+    shape: Shape,
+    shipped: list[int] | None = None,
 ) -> dict[int, pa.Table]:
-    """Decisions by part index."""
+    """Decisions by part index. Adds the bytes that go through each regrouping to `shipped`."""
     order = random.Random(shape[3])
     rounds = rule.rounds()
     sizes = [len(parts) if isinstance(r, Reread) else r.partitions or shape[2] for r in rounds]
@@ -37,6 +41,8 @@ def decide(
     for number, step in enumerate(rounds):
         assert all(0 <= key < sizes[number] for key, _ in blocks)
         after = sizes[number + 1] if number + 1 < len(rounds) else len(parts)
+        if shipped is not None:
+            shipped.append(sum(block.nbytes for _, block in blocks))
         held = regroup(blocks, order)
         if isinstance(step, Reread):
             seen = {i: (batch.select(list(step.columns)) for batch in parts[i]) for i in held}

@@ -224,8 +224,30 @@ def test_decisions_name_the_partner_and_the_similarity() -> None:
     }
 
 
+def test_what_is_shipped_is_as_it_is_said_where_a_fifth_of_all_are_copies() -> None:
+    """Texts of 346 shingles; two thirds of the edits have a similarity of 0.95, the others one below the threshold."""
+    rng = random.Random(1)
+    texts = [" ".join(rng.choices(WORDS, k=350)) for _ in range(400)]
+    for changed in (2, 2, 12):
+        texts += [" ".join(edited(rng.choice(texts[:400]), changed, rng)) for _ in range(40)]
+    docs = documents(texts)
+    parts = [[document_batch(docs[i::4], "s")] for i in range(4)]
+    shipped: list[int] = []
+    gone = decide(Near(), [PartRef(i) for i in range(4)], parts, (4, 0, 4, 0), shipped)
+    assert 60 < sum(table.num_rows for table in gone.values()) < 110
+    said = Near().shipped(len(docs), sum(len(d.text) for d in docs))
+    assert 0.5 * said < sum(shipped) < 1.5 * said
+
+
+def edited(text: str, changed: int, rng: random.Random) -> list[str]:
+    words = text.split()
+    for place in rng.sample(range(len(words)), changed):
+        words[place] = "changed"
+    return words
+
+
 def test_bytes_of_a_document_as_they_are_said() -> None:
-    """12 bytes for each of 16 bands: beside 1,404 of a sketch in each of nine."""
+    """12 bytes for each of 16 bands."""
     docs = documents(clusters(500, 1, 0))
     blocks = [block for _, block in Near().sign(PartRef(0), iter([document_batch(docs, "s")]), 4)]
     assert 192 <= sum(block.nbytes for block in blocks) / 500 < 193
