@@ -118,7 +118,7 @@ def draw(path: str, true: npt.NDArray[np.float64], curves: dict[tuple[int, int],
     import matplotlib as mpl
 
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "near"
+    mpl.rcParams.update({"svg.hashsalt": "near", "svg.fonttype": "none"})
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 4.2))

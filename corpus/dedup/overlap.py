@@ -84,18 +84,20 @@ class Overlap(Dedup):
         """One row for each document and partition, with the list of the document's hashes there: all where `size` is
         how many it has, else those in the sample."""
         for first_row, batch in numbered(batches):
-            hashes, ends = shingle_rows(*text_buffers(batch.column("text")), self.ngram)
-            row = np.repeat(np.arange(batch.num_rows), np.diff(ends))
-            order = np.lexsort((hashes, row))
-            order = order[group_starts(row[order], hashes[order])]
-            hashes, row = hashes[order], row[order]
-            in_sample = hashes % np.uint64(self.sample) == 0
-            size, sampled = (np.bincount(some, minlength=batch.num_rows) for some in (row, row[in_sample]))
+            every, ends = shingle_rows(*text_buffers(batch.column("text")), self.ngram)
+            in_sample = np.flatnonzero(every % np.uint64(self.sample) == 0)
+            hashes, row = _distinct(every[in_sample], np.searchsorted(ends, in_sample, side="right") - 1)
+            sampled = np.bincount(row, minlength=batch.num_rows)
             short = sampled < 2 * LEAST_SHINGLES
-            given = (in_sample | short[row]) & (size[row] >= LEAST_SHINGLES)
-            hashes, row = hashes[given], row[given]
+            count = np.where(short, np.diff(ends), 0)
+            whole = every[np.repeat(short, np.diff(ends))] if short.any() else every[:0]
+            all_hashes, all_row = _distinct(whole, np.repeat(np.arange(batch.num_rows), count))
+            size = np.bincount(all_row, minlength=batch.num_rows)
+            given, all_given = ~short[row], size[all_row] >= LEAST_SHINGLES
+            hashes = np.concatenate([hashes[given], all_hashes[all_given]])
+            row = np.concatenate([row[given], all_row[all_given]])
             starts = np.flatnonzero(group_starts(row, partition_of(hashes, partitions)))
-            sizes = {"size": np.where(short, size, 0), "sampled": sampled}
+            sizes = {"size": size, "sampled": sampled}
             documents = competitors(part, batch, first_row, self.prefer)
             del documents["short"]
             body = record_batch({**documents, **sizes})
@@ -145,6 +147,17 @@ class Overlap(Dedup):
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "overlap")
+
+
+def _distinct(hashes: Hashes, row: Ints) -> tuple[Hashes, Ints]:
+    """Hashes in order of their rows, and sorted and once in each row, with their rows."""
+    order = np.argsort(hashes)
+    order = order[
+        np.argsort(row[order].astype(np.uint16) if row.max(initial=0) < 1 << 16 else row[order], kind="stable")
+    ]
+    hashes, row = hashes[order], row[order]
+    first = group_starts(row, hashes)
+    return hashes[first], row[first]
 
 
 def _shared(hashes: Hashes, owner: Ints, max_documents: int) -> tuple[Ints, Ints, Ints]:
