@@ -1,4 +1,5 @@
-"""MinHash signatures by this project, datasketch and datatrove on the same documents, and our other dedup kernels.
+"""MinHash signatures by this project, datasketch, datatrove, daft and rensa on the same documents, and our other dedup
+kernels.
 
     python benchmarks/dedup.py FILE...
 
@@ -94,6 +95,37 @@ def with_datatrove() -> Callable[[list[str]], None] | None:
     return run
 
 
+def with_daft() -> Callable[[list[str]], object] | None:
+    """Words at single spaces, no lower case: less work than ours."""
+    try:
+        import daft
+        from daft.functions import minhash
+    except ImportError as error:
+        print(f"daft left out: {error}")
+        return None
+
+    def run(texts: list[str]) -> object:
+        signature = minhash(daft.col("text"), num_hashes=112, ngram_size=5, hash_function="xxhash")
+        return daft.from_pydict({"text": texts}).select(signature).collect()
+
+    return run
+
+
+def with_rensa() -> Callable[[list[str]], None] | None:
+    try:
+        from rensa import RMinHash
+    except ImportError as error:
+        print(f"rensa left out: {error}")
+        return None
+
+    def run(texts: list[str]) -> None:
+        for text in texts:
+            words = re.findall(r"[^\W_]+", text.lower())
+            RMinHash(num_perm=112, seed=1).update([" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))])
+
+    return run
+
+
 def sign(rule: Dedup, batches: list[pa.RecordBatch]) -> int:
     return sum(block.num_rows for _, block in rule.sign(PartRef(0), iter(batches), 16))
 
@@ -121,10 +153,10 @@ def main(paths: list[str]) -> None:
     print("the same by peers")
     peer = measure("  datasketch signatures", lambda: with_datasketch(some), some_size)
     print(f"{'  ours / datasketch':44}{ours / peer:10.1f}")
-    run = with_datatrove()
-    if run:
-        peer = measure("  datatrove signatures", lambda: run(some), some_size)
-        print(f"{'  ours / datatrove':44}{ours / peer:10.1f}")
+    for name, run in (("datatrove", with_datatrove()), ("daft", with_daft()), ("rensa", with_rensa())):
+        if run:
+            peer = measure(f"  {name} signatures", lambda run=run: run(some), some_size)
+            print(f"{f'  ours / {name}':44}{ours / peer:10.1f}")
 
 
 if __name__ == "__main__":
