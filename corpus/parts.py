@@ -117,6 +117,16 @@ def read_row(path: str, row: int, columns: list[str] | None = None) -> pa.Record
     raise UserError(f"{path} has {first} rows, not row {row}: give a row from 0 to {first - 1}")
 
 
+def rows_in(path: str) -> int:
+    """How many rows a part has; only its footer is read.
+
+    Raises:
+        DamagedFile, OSError: as `read_part`.
+    """
+    with _open_part(path) as reader:
+        return int(reader.metadata.num_rows)
+
+
 @contextmanager
 def _open_part(path: str) -> Iterator[pq.ParquetFile]:
     if not exists(path):

@@ -130,15 +130,31 @@ class Round:
     partitions: int | None = None
 
 
+@dataclass(frozen=True)
+class Reread:
+    """A turn between two rounds in which parts read their documents again, with answers in hand: the round before it
+    gives blocks keyed by part index, as the last round does.
+
+    Attributes:
+        answer: called once for each part that got a block, as `answer(part, batches, blocks, partitions)`: the part's
+            documents as in `sign`, all its blocks in no particular order, and the number of partitions of the next
+            round; gives blocks for that. Documents that are not asked for need not be read.
+        columns: of the documents, that it looks at.
+    """
+
+    answer: Callable[[PartRef, Iterator[pa.RecordBatch], Sequence[pa.RecordBatch], int], Iterator[Block]]
+    columns: tuple[str, ...] = tuple(SCHEMA.names)
+
+
 class Dedup(Rule):
     """Signs parts, decides by partition, applies the decisions to each part again.
 
-    `sign` and the `Round.decide` functions must be picklable (methods of the rule, or module functions).
+    `sign` and the functions of `rounds` must be picklable (methods of the rule, or module functions).
     The result may depend on nothing but the documents: never on the order of blocks or the number of partitions.
 
     Attributes:
         removes: whole documents, of which one copy stays, or lines of documents.
-        spills: in words, the bytes that `estimate` counts.
+        spills: in words, the bytes that `shipped` counts.
     """
 
     removes: ClassVar[Literal["documents", "lines"]] = "documents"
@@ -148,13 +164,18 @@ class Dedup(Rule):
         """Bytes that `sign` will give for this much input: the number of partitions follows from it."""
         return documents * 40
 
+    def shipped(self, documents: int, text_bytes: int) -> int:
+        """Bytes that go through all regroupings together, for `corpus plan`: those of `sign`, and what rounds add where
+        that is not little beside them."""
+        return self.estimate(documents, text_bytes)
+
     @abstractmethod
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         """Blocks for the first round. Row numbers count from 0 at the first batch of the part."""
 
     @abstractmethod
-    def rounds(self) -> Sequence[Round]:
-        """The rounds in order, at least one."""
+    def rounds(self) -> Sequence[Round | Reread]:
+        """What happens between `sign` and `apply`, in order; begins with a round."""
 
     @abstractmethod
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:

@@ -412,13 +412,14 @@ def test_versions_of_beam_are_the_installed_one() -> None:
 
 def test_disk_needs_are_the_estimates() -> None:
     """docs/runners.md, "Disk"."""
-    documents, text = 1000, 5_000_000
+    documents, text = 1000, 50_000_000
     dedups = [find_rule(name)() for name in ("near", "exact", "lines", "overlap")]
-    near, exact, lines, overlap = (rule.estimate(documents, text) for rule in dedups if isinstance(rule, Dedup))
-    assert near / documents == pytest.approx(1400, rel=0.05)
+    near, exact, lines, overlap = (rule.shipped(documents, text) for rule in dedups if isinstance(rule, Dedup))
+    assert near == pytest.approx(220 * documents + 0.11 * text, rel=0.05)
     assert exact / documents == 36
     assert lines == text // 8
-    assert overlap == pytest.approx(40 * documents + 0.04 * text, rel=0.1)
+    assert overlap == pytest.approx(52 * documents + 0.04 * text, rel=0.1)
+    assert find_rule("overlap")().shipped(documents, 1000 * documents) == pytest.approx(1.4 * 1000 * documents, rel=0.1)  # type: ignore[attr-defined]
 
 
 def test_the_bundled_recipe_fits_the_downloads_and_the_trainer(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from corpus.cli import (
     look,
     model,
     models,
+    near,
     plan,
     removal,
     rules,
@@ -73,6 +74,7 @@ app.command("eval")(evaluate.evaluate)
 app.add_typer(shards.app, name="shards")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(models.app, name="models")
+app.add_typer(near.app, name="near")
 
 INTERRUPTED = 130  # what Typer exits with on Ctrl-C
 

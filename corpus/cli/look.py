@@ -13,12 +13,14 @@ def show(
     dropped: Annotated[str | None, typer.Option(help="documents dropped for this reason, instead of kept ones")] = None,
     limit: Annotated[int, typer.Option(min=1, help="how many documents")] = 3,
 ) -> None:
-    """Print documents of a step, and what was dropped and why.
+    """Print documents of a step, and what was dropped and why. Of a near duplicate: for which document, and both texts
+    as one, with `[-what only it has-]` and `{+what only the other has+}`.
 
     Example: `corpus show runs/llama/books/20-gutenberg-1f3a9c2e --dropped too_short`
     """
     from corpus import show as view
     from corpus.dataset import StepFolder
+    from corpus.steps.samples import SAMPLE_CHARACTERS
 
     step = StepFolder(folder)
     manifest = step.manifest()
@@ -28,7 +30,12 @@ def show(
     for row in view.samples(step, dropped, limit):
         place = ", ".join(str(row[name]) for name in ("file", "member", "record") if row[name] is not None)
         print(f"\n=== {row['id'] or place}" + (f" ({place})" if row["id"] else ""))
-        print(row["text"] if row["text"] is not None else row["detail"])
+        partner = view.partner_of(step, row) if dropped is not None else None
+        if partner is not None:
+            print(f"{row['reason']} of {partner.id}, similarity {partner.score:.3f}")
+            print(view.differences(str(row["text"]), partner.text[:SAMPLE_CHARACTERS]))
+        else:
+            print(row["text"] if row["text"] is not None else row["detail"])
 
 
 def trace(

@@ -72,11 +72,15 @@ def use_kernels(rules: Iterable[str]) -> None:
 def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
     import pyarrow as pa
 
-    from corpus.rules import PartRef
+    from corpus.rules import PartRef, Reread
 
     blocks = list(rule.sign(PartRef(0), iter([batch]), 1))
     for step in rule.rounds():
-        blocks = list(step.decide([block for _, block in blocks], 1))
+        given = [block for _, block in blocks]
+        if isinstance(step, Reread):
+            blocks = list(step.answer(PartRef(0), iter([batch]), given, 1))
+        else:
+            blocks = list(step.decide(given, 1))
     rule.apply(batch, 0, pa.Table.from_batches([block for _, block in blocks]))
 
 

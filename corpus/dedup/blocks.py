@@ -45,6 +45,8 @@ def cut(keys: npt.NDArray[Any], batch: pa.RecordBatch) -> Iterator[Block]:
     """One block for each distinct key, with its rows in their order."""
     if not len(keys):
         return
+    if keys.max() < 1 << 16:
+        keys = keys.astype(np.uint16)  # a radix sort
     order = np.argsort(keys, kind="stable")
     keys, batch = keys[order], batch.take(pa.array(order))
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
@@ -72,9 +74,9 @@ def _cut_held(held: list[tuple[Hashes, pa.RecordBatch]], partitions: int) -> Ite
 
 
 def columns(blocks: Sequence[pa.RecordBatch]) -> dict[str, npt.NDArray[Any]]:
-    """Numeric columns of all blocks together."""
+    """Columns of numbers, or of true and false, of all blocks together."""
     batch = pa.concat_batches(blocks)
-    return {name: batch.column(name).to_numpy() for name in batch.schema.names}
+    return {name: batch.column(name).to_numpy(zero_copy_only=False) for name in batch.schema.names}
 
 
 def record_batch(values: Mapping[str, Any]) -> pa.RecordBatch:

@@ -17,7 +17,6 @@ from corpus.text.hashing import Hashes, hash_bytes
 from corpus.text.shingles import shingle
 
 Signatures = npt.NDArray[np.uint32]
-Sketches = npt.NDArray[np.uint8]
 
 _BLOCK = 4096  # shingles that go through all permutations together: 16 KiB, half of a first-level cache
 
@@ -49,7 +48,7 @@ def minima(hashes: Any, a: Any, b: Any, out: Any) -> None:
 
 
 @kernel
-def _signatures(data: Any, offsets: Any, n: Any, a: Any, b: Any, classes: Any, lower: Any) -> Any:
+def _signatures(data: Any, offsets: Any, n: Any, a: Any, b: Any, kinds: Any, lower: Any) -> Any:
     rows = len(offsets) - 1
     out = np.full((rows, len(a)), np.uint32(0xFFFFFFFF))
     counts = np.zeros(rows, np.int64)
@@ -58,35 +57,37 @@ def _signatures(data: Any, offsets: Any, n: Any, a: Any, b: Any, classes: Any, l
         longest = max(longest, offsets[row + 1] - offsets[row])
     hashes = np.empty(longest // 2 + 1, np.uint64)
     for row in range(rows):
-        counts[row] = shingle(data, offsets[row], offsets[row + 1], n, classes, lower, hashes)
+        counts[row] = shingle(data, offsets[row], offsets[row + 1], n, kinds, lower, hashes)
         minima(hashes[: counts[row]], a, b, out[row])
     return out, counts
 
 
 def signatures(data: Bytes, offsets: Offsets, ngram: int, count: int) -> tuple[Signatures, npt.NDArray[np.int64]]:
-    """(signature of each row, shape (rows, count); number of its word n-grams, shape (rows,)).
+    """(signature of each row, shape (rows, count); number of its shingles, shape (rows,)).
 
-    A row without words has 2^32 - 1 everywhere, as datasketch's of nothing.
+    A row without shingles has 2^32 - 1 everywhere, as datasketch's of nothing.
     """
     return _signatures(data, offsets, ngram, *permutations(count), *shingles.tables())
 
 
-@cache
-def optimal_bands(threshold: float, count: int) -> tuple[int, int]:
-    """(bands, rows) with the least sum of the areas of false positives below the threshold and false negatives
-    above, as `datasketch.MinHashLSH` chooses them with its default weights.
+MINIMA = 112
+"""Most that a signature has where the bands are chosen for the threshold."""
+LEAST_FOUND = 0.97
+"""Least share of the pairs right at the threshold that the bands chosen for it find."""
 
-    A pair of similarity s shares a band with probability 1 - (1 - s^rows)^bands.
+
+def chance(similarity: float, bands: int, rows: int) -> float:
+    """That a pair of this similarity shares a band: 1 - (1 - s^rows)^bands."""
+    return float(1 - (1 - similarity**rows) ** bands)
+
+
+def bands_for(threshold: float) -> tuple[int, int]:
+    """(bands, rows): as many rows as still find `LEAST_FOUND` of the pairs at the threshold with `MINIMA` minima.
+
+    Rows keep pairs below the threshold from being compared. 16 x 7 for 0.8, 22 x 5 for 0.7, 10 x 11 for 0.9.
     """
-    similarity = np.linspace(0, 1, 10_001)
-    below = similarity <= threshold
-    best = (np.inf, 1, 1)
-    for bands in range(1, count + 1):
-        for rows in range(1, count // bands + 1):
-            found = 1 - (1 - similarity**rows) ** bands
-            error = np.trapezoid(np.where(below, found, 1 - found), similarity)
-            best = min(best, (float(error), bands, rows))
-    return best[1:]
+    rows = next(r for r in range(MINIMA, 0, -1) if r == 1 or chance(threshold, MINIMA // r, r) >= LEAST_FOUND)
+    return MINIMA // rows, rows
 
 
 @kernel
@@ -101,17 +102,3 @@ def _band_keys(raw: Any, bands: Any, width: Any) -> Any:
 def band_keys(signature: Signatures, bands: int, rows: int) -> Hashes:
     """XXH64 of each band of each signature, seeded by the number of the band; shape (len(signature), bands)."""
     return _band_keys(signature.view(np.uint8), bands, rows * 4)
-
-
-def sketches(signature: Signatures) -> Sketches:
-    """The low byte of each minimum: b-bit minwise hashing with b = 8 (Li and König, WWW 2010). Same shape."""
-    return signature.astype(np.uint8)
-
-
-def matches_needed(threshold: float, count: int) -> int:
-    """How many of `count` sketch bytes must agree for an estimated similarity of at least `threshold`.
-
-    Bytes of different minima agree by chance once in 256: matches / count estimates 1/256 + 255/256 J (there,
-    Theorem 1 for sets that are small against the hash range).
-    """
-    return int(np.ceil(count * (1 + 255 * threshold) / 256 - 1e-9))

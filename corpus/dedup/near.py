@@ -1,139 +1,114 @@
-"""Near duplicates of documents, by MinHash."""
+"""Near duplicates of documents: found by MinHash, verified by their sets of shingles."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from corpus.dedup.blocks import (
-    columns,
-    document_columns,
-    drop_rows,
-    group_starts,
-    numbered,
-    partitioned,
-    record_batch,
-)
-from corpus.dedup.components import decide_components, distinct_pairs, pairs, pairs_by_partition
-from corpus.dedup.minhash import band_keys, matches_needed, optimal_bands, signatures, sketches
-from corpus.kernel import kernel
-from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
+from corpus.dedup.blocks import drop_rows, numbered, partitioned
+from corpus.dedup.components import Keep, decide, name_partners
+from corpus.dedup.messages import send
+from corpus.dedup.minhash import band_keys, bands_for, signatures
+from corpus.dedup.verification import Verifier, choose, entries, pair_buckets, pair_differences
+from corpus.dedup.winners import Prefer, competitors, reads
+from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 
-MAX_LEADERS = 64
-"""In one bucket, documents are compared with so many of the better ones at most: bounds a bucket of boilerplate."""
-
 
 class Near(Dedup):
-    """Keeps one document of each cluster of near duplicates: the first in the order of `corpus.rules.Winner`.
+    """Keeps one document of those that are near duplicates of each other: the first in the order of
+    `corpus.rules.Winner`.
 
-    1. Each document's set of word n-grams (`corpus.text.shingles`) gets a MinHash signature (`corpus.dedup.minhash`),
-       cut into bands; documents that agree in a whole band meet in a bucket.
-    2. In a bucket, in the order of winners, each document is compared with the leaders; it is paired with those whose
-       estimated Jaccard similarity reaches `threshold`, and becomes a leader when there is none. The estimate is from
-       one byte of each minimum: its standard error at similarity 0.8 and 128 permutations is 0.036.
-    3. Clusters are the connected components of all pairs, so that two documents of one cluster may be less similar.
+    Two documents are near duplicates when the Jaccard similarity of their sets of shingles (`corpus.text.shingles`) is
+    at least `threshold`. Pairs that may be are found by chance, whether they are is computed: what is dropped has a
+    near duplicate that stays (docs/dedup.md has the shares found, and the bytes).
 
-    Documents without words have no duplicates. Reason: `near_duplicate`.
+    1. Each document gets a MinHash signature (`corpus.dedup.minhash`), cut into bands; documents that agree in a whole
+       band meet in a bucket, and those of a bucket are candidates (`corpus.dedup.buckets`).
+    2. A document asks the best of its candidates for its set, and the best one of each crowded bucket that it is in;
+       the parts read their text again for that.
+    3. One that is like a document without better candidates is settled. The others ask all their candidates. One that
+       is not like the best of a crowded bucket meets the others of that bucket again by shingles that the best one
+       lacks, for what they have in common may be boilerplate that hides what else they have.
+
+    Documents without letters or digits have no duplicates. Reason: `near_duplicate`.
 
     Attributes:
-        threshold: least estimated Jaccard similarity of a pair (0.8: SlimPajama).
-        ngram: words in a shingle (5: datatrove, `MinhashConfig.n_grams`; text-dedup).
-        permutations: length of a signature (128: SlimPajama; datasketch's default).
-        bands, rows: of each signature, both or none; null = the best for the threshold by datasketch's measure, 9 and
-            13 by default. These find 40% of the pairs of similarity 0.8 exactly and 93% of those of 0.9. datatrove's
-            14 and 8 find 92% and 100%; step 2 removes the false ones that come with them.
+        threshold: least Jaccard similarity of a pair (0.8: SlimPajama).
+        ngram: tokens in a shingle (5: datatrove, `MinhashConfig.n_grams`; text-dedup).
+        bands, rows: of each signature, both or none; null = for the threshold (`corpus.dedup.minhash.bands_for`): 16
+            and 7 for 0.8. These find 98% of the pairs of similarity 0.8 exactly and all of those above 0.85; Dolma 3's
+            26 and 11 find 90% and 99%, datatrove's 14 and 8 92% and 99%.
+        keep: `neighbours`: a document goes only for a near duplicate of it that stays. `component`: one stays of all
+            that are connected, so that two of them may be less similar, or not at all.
+        prefer: who wins among documents of one source: `longest` text, `newest`, or `metadata.KEY`, the highest number
+            under that key; null = by the hash of the id. An earlier source always wins.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keeps: ClassVar[float] = 0.8  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
-    spills: ClassVar[str] = "bands x (permutations + 28 B) x documents"
+    spills: ClassVar[str] = "(12 B x bands + 30 B) x documents + 0.55 x text of those that go"
 
     threshold: float = Field(default=0.8, gt=0, le=1)
     ngram: int = Field(default=5, ge=1)
-    permutations: int = Field(default=128, ge=1, le=4096)
     bands: int | None = Field(default=None, ge=1)
     rows: int | None = Field(default=None, ge=1)
+    keep: Keep = "neighbours"
+    prefer: Prefer | None = None
 
     @model_validator(mode="after")
-    def _bands_fit(self) -> "Near":
+    def _both_or_none(self) -> "Near":
         if (self.bands is None) != (self.rows is None):
             raise ValueError("set both of `bands` and `rows`, or neither")
-        if self.bands is not None and self.rows is not None and self.bands * self.rows > self.permutations:
-            raise ValueError(f"bands x rows is {self.bands * self.rows}, but `permutations` is {self.permutations}")
         return self
 
     def banding(self) -> tuple[int, int]:
         """(bands, rows) in use."""
         if self.bands is not None and self.rows is not None:
             return self.bands, self.rows
-        return optimal_bands(self.threshold, self.permutations)
+        return bands_for(self.threshold)
 
     def estimate(self, documents: int, text_bytes: int) -> int:
-        return documents * self.banding()[0] * (self.permutations + 28)
+        return documents * self.banding()[0] * 12
+
+    def shipped(self, documents: int, text_bytes: int) -> int:
+        # Each document that goes asks for about one set: 3.1 bytes for each of its words, of 5.7 bytes.
+        return documents * (self.banding()[0] * 12 + 30) + int((1 - self.keeps) * 0.55 * text_bytes)
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
-        yield from partitioned(self._signatures(part, batches), partitions)
+        for partition, some in partitioned(self._entries(part, batches), partitions):
+            yield from send(part.index, {"entry": (np.full(some.num_rows, partition), some)})
 
-    def _signatures(self, part: PartRef, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[Hashes, pa.RecordBatch]]:
-        """One row for each band of each document that has words."""
+    def _entries(self, part: PartRef, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[Hashes, pa.RecordBatch]]:
+        """One row for each band of each document that has shingles: 12 bytes."""
         bands, rows = self.banding()
         for first_row, batch in numbered(batches):
-            signature, shingles = signatures(*text_buffers(batch.column("text")), self.ngram, self.permutations)
-            has_words = np.flatnonzero(shingles)
-            keys = band_keys(signature, bands, rows)[has_words].ravel()
-            body = document_columns(part, batch, first_row)
-            body["sketch"] = pa.FixedSizeListArray.from_arrays(sketches(signature).ravel(), self.permutations)
-            repeated = record_batch(body).take(pa.array(np.repeat(has_words, bands)))
-            yield keys, repeated.append_column("key", pa.array(keys))
+            signature, shingles = signatures(*text_buffers(batch.column("text")), self.ngram, bands * rows)
+            signed = np.flatnonzero(shingles)
+            keys = band_keys(signature[signed], bands, rows).ravel()
+            documents = competitors(part, batch, first_row, self.prefer)
+            order, row = (np.repeat(documents[name][signed], bands) for name in ("short", "row"))
+            yield keys, entries(keys, order, row)
 
-    def rounds(self) -> Sequence[Round]:
-        return [Round(self._decide_bucket), Round(distinct_pairs), Round(decide_components, partitions=1)]
-
-    def _decide_bucket(self, blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
-        batch = pa.concat_batches(blocks)
-        sketch = batch.column("sketch").flatten().to_numpy().reshape(-1, self.permutations)
-        entries = columns([batch.drop_columns(["sketch"])])
-        entries["node"] = entries["part"].astype(np.int64) << 32 | entries["row"]
-        order = np.lexsort([entries[key] for key in ("node", "id_hash", "priority", "key")])
-        starts = np.flatnonzero(group_starts(entries["key"][order]))
-        ends = np.append(starts[1:], len(order))
-        better, other = _pairs(order, starts, ends, sketch, matches_needed(self.threshold, self.permutations))
-        yield from pairs_by_partition(pairs(entries, better, other), partitions)
+    def rounds(self) -> Sequence[Round | Reread]:
+        verifier = Verifier(self.threshold, self.ngram, self.keep, self.prefer)
+        seen = reads(self.prefer)
+        return [
+            Round(pair_buckets),
+            Reread(partial(choose, bands=self.banding()[0]), columns=()),
+            Reread(verifier.send_sets, seen),
+            Reread(verifier.verify_first, seen),
+            Round(pair_differences),
+            Reread(verifier.send_sets, seen),
+            Reread(verifier.verify_all, seen),
+            Round(partial(decide, keep=self.keep), partitions=1),
+            Reread(name_partners, columns=("id",)),
+        ]
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "near_duplicate")
-
-
-@kernel
-def _pairs(order: Any, starts: Any, ends: Any, sketch: Any, needed: Any) -> Any:
-    """(leader, document) of each pair found in the buckets order[starts[i]:ends[i]]."""
-    better = np.empty(1024, np.int64)
-    other = np.empty(1024, np.int64)
-    count = 0
-    leaders = np.empty(MAX_LEADERS, np.int64)
-    for bucket in range(len(starts)):
-        lead = 0
-        for at in range(starts[bucket], ends[bucket]):
-            document = order[at]
-            alone = True
-            for i in range(lead):
-                agree = 0
-                for p in range(sketch.shape[1]):
-                    agree += sketch[leaders[i], p] == sketch[document, p]
-                if agree >= needed:
-                    alone = False
-                    if count == len(better):
-                        better = np.append(better, np.empty_like(better))
-                        other = np.append(other, np.empty_like(other))
-                    better[count] = leaders[i]
-                    other[count] = document
-                    count += 1
-            if alone and lead < MAX_LEADERS:
-                leaders[lead] = document
-                lead += 1
-    return better[:count], other[:count]

@@ -1,6 +1,7 @@
 """Books that are mostly contained in other books."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,6 @@ from pydantic import Field
 from corpus.dedup.blocks import (
     Ints,
     columns,
-    document_columns,
     drop_rows,
     group_starts,
     numbered,
@@ -19,15 +19,16 @@ from corpus.dedup.blocks import (
     partitioned,
     record_batch,
 )
-from corpus.dedup.components import decide_components, pairs, pairs_by_partition
+from corpus.dedup.components import Keep, decide, name_partners, pairs, pairs_by_partition
+from corpus.dedup.winners import Prefer, competitors
 from corpus.kernel import kernel
-from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
+from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 from corpus.text.shingles import shingle_rows
 
-LEAST_SAMPLED = 20
-"""A document with fewer sampled shingles is not compared: of one or two, all could be in some book by chance."""
+LEAST_SHINGLES = 20
+"""Two documents are not compared by fewer shingles than this: of one or two, all could be in some book by chance."""
 
 HELD_PAIRS = 1 << 22
 """Pairs listed before equal ones are counted together: bounds the memory of a partition."""
@@ -36,34 +37,43 @@ HELD_PAIRS = 1 << 22
 class Overlap(Dedup):
     """Keeps one of the books that overlap, the first in the order of `corpus.rules.Winner`.
 
-    Two documents overlap when |A n B| / min(|A|, |B|) >= `threshold` over their sets of word n-grams
-    (`corpus.text.shingles`): LLaMA-1 drops books with more than 90% content overlap (section 2.1). Overlap is
-    transitive here: one book stays of each connected component.
+    Two documents overlap when |A n B| / min(|A|, |B|) >= `threshold` over their sets of token n-grams
+    (`corpus.text.shingles`): LLaMA-1 drops books with more than 90% content overlap (section 2.1).
 
     The sets are sampled by hash, the same n-grams in every document, and the shares counted exactly in the sample:
-    at 32, a novel of 100,000 words has 3,000, and the standard error of a share of 0.9 is 0.005. Documents with
-    fewer than 20 sampled n-grams (about 640 words) are not compared. An n-gram in more than `max_documents` documents
-    does not count as shared (a licence text); a text in more editions than that is not found. Reason: `overlap`.
+    at 32, a novel of 100,000 words has 3,000, and the standard error of a share of 0.9 is 0.005. A document with fewer
+    than 40 sampled n-grams (about 1,280 words) is compared with others like it by all of its n-grams. What is not
+    compared: a document of fewer than 20 n-grams (24 words), with any; one of fewer than 20 sampled n-grams (about 640
+    words), with one of 40 or more. An n-gram in more than `max_documents` documents does not count as shared (a licence
+    text); a text in more editions than that is not found. Reason: `overlap`.
 
     Attributes:
         threshold: least share of the smaller document's n-grams.
-        ngram: words in an n-gram.
+        ngram: tokens in an n-gram.
         sample: one n-gram in so many is used.
         max_documents: an n-gram in more documents than this is ignored.
+        keep: `component`: one book stays of all that are connected. `neighbours`: a book goes only for one that
+            overlaps with it and stays.
+        prefer: who wins among books of one source: `longest` text, `newest`, or `metadata.KEY`, the highest number
+            under that key; null = by the hash of the id. An earlier source always wins.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keeps: ClassVar[float] = 0.9  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("overlap",)
-    spills: ClassVar[str] = "40 B x documents + 8 B for each sampled n-gram"
+    spills: ClassVar[str] = "52 B x documents + 8 B for each sampled n-gram"
 
     threshold: float = Field(default=0.9, gt=0, le=1)
     ngram: int = Field(default=5, ge=1)
     sample: int = Field(default=32, ge=1)
     max_documents: int = Field(default=100, ge=2)
+    keep: Keep = "component"
+    prefer: Prefer | None = None
 
     def estimate(self, documents: int, text_bytes: int) -> int:
-        return documents * 40 + int(text_bytes * 1.4 / self.sample)  # 8 bytes for each sampled word of 5.7 bytes
+        words = text_bytes / 5.7 / max(1, documents)
+        share = 1 if words < 2 * LEAST_SHINGLES * self.sample else 1 / self.sample
+        return documents * (52 + int(words * share * 8))
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         yield from partitioned(self._samples(part, batches, partitions), partitions)
@@ -71,23 +81,36 @@ class Overlap(Dedup):
     def _samples(
         self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int
     ) -> Iterator[tuple[Hashes, pa.RecordBatch]]:
-        """One row for each document and partition, with the list of the document's sampled hashes there."""
+        """One row for each document and partition, with the list of the document's hashes there: all where `size` is
+        how many it has, else those in the sample."""
         for first_row, batch in numbered(batches):
-            hashes, ends = shingle_rows(*text_buffers(batch.column("text")), self.ngram)
-            sampled = np.flatnonzero(hashes % np.uint64(self.sample) == 0)
-            hashes, row = hashes[sampled], np.searchsorted(ends, sampled, side="right") - 1
-            order = np.lexsort((hashes, row))
-            order = order[group_starts(row[order], hashes[order])]
-            size = np.bincount(row[order], minlength=batch.num_rows)
-            order = order[size[row[order]] >= LEAST_SAMPLED]
-            hashes, row = hashes[order], row[order]
+            every, ends = shingle_rows(*text_buffers(batch.column("text")), self.ngram)
+            in_sample = np.flatnonzero(every % np.uint64(self.sample) == 0)
+            hashes, row = _distinct(every[in_sample], np.searchsorted(ends, in_sample, side="right") - 1)
+            sampled = np.bincount(row, minlength=batch.num_rows)
+            short = sampled < 2 * LEAST_SHINGLES
+            count = np.where(short, np.diff(ends), 0)
+            whole = every[np.repeat(short, np.diff(ends))] if short.any() else every[:0]
+            all_hashes, all_row = _distinct(whole, np.repeat(np.arange(batch.num_rows), count))
+            size = np.bincount(all_row, minlength=batch.num_rows)
+            given, all_given = ~short[row], size[all_row] >= LEAST_SHINGLES
+            hashes = np.concatenate([hashes[given], all_hashes[all_given]])
+            row = np.concatenate([row[given], all_row[all_given]])
             starts = np.flatnonzero(group_starts(row, partition_of(hashes, partitions)))
-            body = record_batch({**document_columns(part, batch, first_row), "size": size})
+            sizes = {"size": size, "sampled": sampled}
+            documents = competitors(part, batch, first_row, self.prefer)
+            del documents["short"]
+            body = record_batch({**documents, **sizes})
             lists = pa.LargeListArray.from_arrays(np.append(starts, len(hashes)), hashes)
             yield hashes[starts], body.take(pa.array(row[starts])).append_column("hashes", lists)
 
-    def rounds(self) -> Sequence[Round]:
-        return [Round(self._count_shared), Round(self._decide_pairs), Round(decide_components, partitions=1)]
+    def rounds(self) -> Sequence[Round | Reread]:
+        return [
+            Round(self._count_shared),
+            Round(self._decide_pairs),
+            Round(partial(decide, keep=self.keep), partitions=1),
+            Reread(name_partners, columns=("id",)),
+        ]
 
     def _count_shared(self, blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
         """How many of this partition's hashes each pair of documents shares."""
@@ -100,9 +123,11 @@ class Overlap(Dedup):
         hashes = lists.flatten().to_numpy()
         owner = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy())
         better, other, shared = _shared(hashes, owner, self.max_documents)
-        found = pairs(documents, better, other)
-        smaller = np.minimum(documents["size"][better], documents["size"][other])
-        found = found.append_column("shared", pa.array(shared)).append_column("smaller", pa.array(smaller))
+        size, sampled = (np.minimum(documents[name][better], documents[name][other]) for name in ("size", "sampled"))
+        smaller = np.where(size > 0, size, sampled)  # where one gave its sample, the two have only samples in common
+        compared = smaller >= LEAST_SHINGLES
+        one, two = ({name: column[at[compared]] for name, column in documents.items()} for at in (better, other))
+        found = pairs(one, two, shared=shared[compared], smaller=smaller[compared])
         yield from pairs_by_partition(found, partitions)
 
     def _decide_pairs(self, blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
@@ -113,12 +138,26 @@ class Overlap(Dedup):
         starts = np.flatnonzero(group_starts(values["node"][order], values["other_node"][order]))
         shared = np.add.reduceat(values["shared"][order], starts)
         # a hair less, because 0.9 x 50 is not 45 in binary
-        overlaps = shared >= self.threshold * values["smaller"][order[starts]] - 1e-6
+        smaller = values["smaller"][order[starts]]
+        overlaps = shared >= self.threshold * smaller - 1e-6
         if overlaps.any():
-            yield 0, found.drop_columns(["shared", "smaller"]).take(pa.array(order[starts[overlaps]]))
+            score = pa.array((shared[overlaps] / smaller[overlaps]).astype(np.float32))
+            chosen = found.drop_columns(["shared", "smaller"]).take(pa.array(order[starts[overlaps]]))
+            yield 0, chosen.append_column("score", score)
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "overlap")
+
+
+def _distinct(hashes: Hashes, row: Ints) -> tuple[Hashes, Ints]:
+    """Hashes in order of their rows, and sorted and once in each row, with their rows."""
+    order = np.argsort(hashes)
+    order = order[
+        np.argsort(row[order].astype(np.uint16) if row.max(initial=0) < 1 << 16 else row[order], kind="stable")
+    ]
+    hashes, row = hashes[order], row[order]
+    first = group_starts(row, hashes)
+    return hashes[first], row[first]
 
 
 def _shared(hashes: Hashes, owner: Ints, max_documents: int) -> tuple[Ints, Ints, Ints]:

@@ -3,21 +3,25 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from corpus.dataset import Part, StepFolder
-from corpus.parts import read_part, write_part
-from corpus.rules import Block, PartRef, Round
+from corpus.parts import read_part, rows_in, write_part
+from corpus.rules import Block, Dedup, PartRef, Reread, Round
 from corpus.steps.result import PartResult
 from corpus.steps.rule import NamedRule
-from corpus.storage import clear_attempts, exists, join, names, open_read, read_json, write_json
+from corpus.steps.spill import Produce
+from corpus.storage import clear_attempts, exists, join, names, open_read, read_json, relative, write_json
 
 PARTITION_BYTES = 16 << 20
 """Signature bytes aimed at in one partition: sorting them takes a few times as much memory."""
 LARGEST_PARTITION_BYTES = 256 << 20
 MANY_PARTITIONS = 4096
+
+LOUD_SHARE = 0.5
+"""More of a source's documents than this are not dropped without a line that says so; our choice."""
 
 
 class Partition(Protocol):
@@ -97,20 +101,54 @@ class Decide:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """One part read again with what the round before gave for it; blocks for a next round of `partitions`."""
+
+    reread: Reread
+    inputs: tuple[SignInput, ...]
+    partitions: int
+
+    def __call__(self, partition: Partition) -> Iterator[Block]:
+        source, number = _input_of(self.inputs, partition.part)
+        ref = PartRef(partition.part, source.priority, read_json(source.input.sidecar(number))["group"])
+        batches = read_part(source.input.data(number), list(self.reread.columns))
+        yield from self.reread.answer(ref, batches, list(partition.blocks()), self.partitions)
+
+
+def turn(given: Round | Reread, inputs: Sequence[SignInput], partitions: int) -> Produce[Any]:
+    """What a round or a reread does to each partition."""
+    return Answer(given, tuple(inputs), partitions) if isinstance(given, Reread) else Decide(given, partitions)
+
+
+def widths(rounds: Sequence[Round | Reread], signature_bytes: int, parts: int) -> list[int]:
+    """Partitions that go into each of the rounds, and last the parts that there are decisions for."""
+    return [
+        *(
+            parts if isinstance(given, Reread) else given.partitions or partitions_for(signature_bytes)
+            for given in rounds
+        ),
+        parts,
+    ]
+
+
+@dataclass(frozen=True)
 class WriteDecisions:
-    """Writes what the last round decided for one part, sorted, beside the step's other files.
+    """Writes what the last round decided for one part, sorted, beside the step's other files."""
 
-    `folders` holds, for each source, the index of its first part and the folder of its step.
-    """
-
-    folders: tuple[tuple[int, StepFolder], ...]
+    inputs: tuple[SignInput, ...]
 
     def __call__(self, partition: Partition) -> PartResult:
-        first, output = max((entry for entry in self.folders if entry[0] <= partition.part), key=lambda entry: entry[0])
+        source, number = _input_of(self.inputs, partition.part)
         table = pa.Table.from_batches(partition.blocks()).combine_chunks()
         table = table.sort_by([(name, "ascending") for name in table.schema.names])
-        write_part(output.meta("dedup", partition.part - first), table.schema, iter(table.to_batches()))
+        write_part(source.output.meta("dedup", number), table.schema, iter(table.to_batches()))
         return PartResult(partition.part)
+
+
+def _input_of(inputs: Sequence[SignInput], index: int) -> tuple[SignInput, int]:
+    """The source of a part among the parts of all, and its number there."""
+    source = max((source for source in inputs if source.first <= index), key=lambda source: source.first)
+    return source, index - source.first
 
 
 def partitions_for(signature_bytes: int) -> int:
@@ -121,15 +159,33 @@ def partitions_for(signature_bytes: int) -> int:
     return max(1, wanted)
 
 
-def finish_decisions(output: StepFolder, step: str) -> None:
-    """Writes the index that says the decisions for a source are complete, with the digest of each file."""
-    folder = output.dedup_folder
-    clear_attempts(folder)
+def finish_decisions(source: SignInput, inputs: Sequence[SignInput], step: str) -> None:
+    """Writes the index that says the decisions for a source are complete: the digest of each file, and where the parts
+    are that `partner_part` counts (`docs/format.md`)."""
+    output = source.output
+    clear_attempts(output.dedup_folder)
     found = {}
-    for name in names(folder):
+    for name in names(output.dedup_folder):
         if name.endswith(".parquet"):
-            found[str(int(name[len("part-") : -len(".parquet")]))] = _file_digest(join(folder, name))
-    write_json(output.dedup_index, {"step": step, "decisions": found})
+            found[str(int(name[len("part-") : -len(".parquet")]))] = _file_digest(join(output.dedup_folder, name))
+    places = [[other.first, relative(other.input.path, output.path)] for other in inputs]
+    write_json(output.dedup_index, {"step": step, "decisions": found, "first": source.first, "inputs": places})
+
+
+def would_drop(source: SignInput, rule: Dedup) -> str | None:
+    """A line where complete decisions drop more of a source's documents than `LOUD_SHARE`, else None."""
+    if rule.removes != "documents":
+        return None
+    documents = sum(part.documents for part in source.input.parts())
+    output = source.output
+    files = [join(output.dedup_folder, name) for name in names(output.dedup_folder) if name.endswith(".parquet")]
+    dropped = sum(rows_in(path) for path in files)
+    if dropped <= LOUD_SHARE * documents:
+        return None
+    return (
+        f"WARNING: {output.path}: {dropped:,} of {documents:,} documents ({dropped / documents:.0%}) are going to be "
+        "dropped: is it boilerplate? Look at the largest clusters with `corpus near clusters`"
+    )
 
 
 def decided(folder: StepFolder, step: str) -> dict[str, str] | None:

@@ -17,6 +17,7 @@ from corpus.text.unicode import (
     CCNET_PUNCT,
     CODE_POINTS,
     DECIMAL,
+    MARK,
     SPACE,
     TABLE,
     UPPER,
@@ -40,6 +41,7 @@ def class_of(c: str) -> int:
         | CASED * cased
         | CASE_IGNORABLE * ignorable
         | CCNET_PUNCT * (c in PUNCT)
+        | MARK * (unicodedata.category(c)[0] == "M")
         | UPPER * c.isupper()
     )
 

@@ -96,7 +96,7 @@ def normalize_line(data: Any, start: Any, end: Any, out: Any, at: Any, ascii: An
     return at
 
 
-def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
     """What `normalize_line` takes: the new byte of each ASCII byte (0 = delete), classes, lower case."""
     ascii = np.array([*b"\0" * 32, *bytes(range(32, 127)).lower(), 0], np.uint8)
     ascii[ord("0") : ord("9") + 1] = ord("0")

@@ -28,7 +28,9 @@ CASED = 16
 CASE_IGNORABLE = 32
 CCNET_PUNCT = 64
 """In UNICODE_PUNCT of cc_net/text_normalizer.py."""
-UPPER = 128
+MARK = 128
+"""A combining mark: general category M."""
+UPPER = 256
 """`str.isupper`."""
 
 CAPITAL_SIGMA = 0x3A3
@@ -37,7 +39,7 @@ CAPITAL_I_WITH_DOT = 0x130
 
 
 @cache
-def classes() -> npt.NDArray[np.uint8]:
+def classes() -> npt.NDArray[np.uint16]:
     """Class bits of each code point, shape (0x110000,), read-only."""
     return _tables()[0]
 
@@ -52,8 +54,8 @@ def lower_case() -> npt.NDArray[np.int32]:
 
 
 @cache
-def _tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    bits = np.zeros(CODE_POINTS, np.uint8)
+def _tables() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
+    bits = np.zeros(CODE_POINTS, np.uint16)
     lower = np.arange(CODE_POINTS, dtype=np.int32)
     for line in files("corpus.text").joinpath(TABLE).read_text("ascii").splitlines()[1:]:
         first, last, value, delta = line.split("\t")

@@ -20,7 +20,7 @@ from corpus.recipe.load import Recipe, SourceEntry, bundled, load
 from corpus.rules import PartRef
 from corpus.sources.raw import Split
 from corpus.steps.chain import apply_rule, with_column
-from corpus.steps.dedupe import Decide, SignTask, partitions_for, sign
+from corpus.steps.dedupe import SignInput, SignTask, sign, turn, widths
 from corpus.steps.extract import ExtractTask, extract_part
 from corpus.steps.process import ProcessTask, process_part
 from corpus.steps.result import PartResult
@@ -162,19 +162,20 @@ class _Measure:
         """Signing with its spill files, deciding round by round, and applying the decisions."""
         size = named.dedup.estimate(documents.result.documents_out, documents.bytes)
         rounds = named.dedup.rounds()
-        widths = [given.partitions or partitions_for(size) for given in rounds] + [1]
-        task = SignTask(0, PartRef(0), documents.path, named, widths[0])
+        partitions = widths(rounds, size, 1)
+        task = SignTask(0, PartRef(0), documents.path, named, partitions[0])
+        inputs = [SignInput(documents.folder, documents.folder, 0, 0)]
 
         def signed() -> tuple[str, list[Spilled]]:
             folder = self._folder()
-            return folder, [WriteSpill(sign, widths[0], folder)(task)]
+            return folder, [WriteSpill(sign, partitions[0], folder)(task)]
 
         def decided(folder: str, spills: list[Spilled]) -> tuple[str, list[Spilled]]:
-            for given, width, following in zip(rounds, widths[:-1], widths[1:], strict=True):
-                partitions = spilled_partitions(spills, folder, width)
+            for given, width, following in zip(rounds, partitions[:-1], partitions[1:], strict=True):
+                tasks = spilled_partitions(spills, folder, width)
                 folder = self._folder()
-                write = WriteSpill(Decide(given, following), following, folder)
-                spills = [write(partition) for partition in partitions]
+                write = WriteSpill(turn(given, inputs, following), following, folder)
+                spills = [write(task) for task in tasks]
             return folder, spills
 
         first = signed()

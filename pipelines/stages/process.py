@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from corpus.dataset import StepFolder, claim
 from corpus.steps.dedupe import (
-    Decide,
     SignTasks,
     WriteDecisions,
     decided,
     finish_decisions,
-    partitions_for,
     sign,
     sign_inputs,
+    turn,
+    widths,
+    would_drop,
 )
 from corpus.steps.finish import finish_step
 from corpus.steps.identity import Step, folder_name, score_keys, step_digest, versions
@@ -142,7 +144,9 @@ class Process:
             left = flow.text
             if dedup is not None:
                 cost.work.append(Work(source, f"{dedup.name}: sign", left, "text in"))
-                cost.work.append(Work(source, f"{dedup.name}: decide", _spill_bytes(dedup, [flow]), "signatures"))
+                cost.work.append(
+                    Work(source, f"{dedup.name}: decide", float(dedup.dedup.estimate(*_all([flow]))), "signatures")
+                )
                 cost.work.append(Work(source, f"{dedup.name}: apply", left, "text in"))
                 left *= dedup.rule.keeps
             for named in self.step.rules:
@@ -151,7 +155,8 @@ class Process:
             cost.work.append(Work(source, "read and write parts", flow.text, "text in"))
             cost.flows[source] = Flow(flow.text * self.keeps(home), flow.document_bytes)
         if dedup is not None:
-            size = _spill_bytes(dedup, [flows[source] for source in self.sources])
+            documents, text = _all([flows[source] for source in self.sources])
+            size = float(dedup.dedup.shipped(documents, text))
             where = self.sources[0] if len(self.sources) == 1 else "across"
             cost.spills.append(Spill(where, dedup.key, size, dedup.dedup.spills))
         return cost
@@ -167,9 +172,9 @@ class Process:
         return prod(named.rule.keeps for named in self.step.chain)
 
 
-def _spill_bytes(named: NamedRule, flows: Sequence[Flow]) -> float:
-    documents, text = sum(flow.documents for flow in flows), sum(flow.text for flow in flows)
-    return float(named.dedup.estimate(int(documents), int(text)))
+def _all(flows: Sequence[Flow]) -> tuple[int, int]:
+    """(documents, bytes of text) of all sources."""
+    return int(sum(flow.documents for flow in flows)), int(sum(flow.text for flow in flows))
 
 
 def _decide(
@@ -192,28 +197,34 @@ def _decide(
             # Another step may have left some in a folder named by hand, for parts that this one decides nothing for.
             remove(output.dedup_folder)
     signed, parts = sign_inputs(inputs, outputs)
-    size = named.dedup.estimate(sum(p.documents for p in parts), sum(p.text_bytes for p in parts))
+    documents, text = sum(p.documents for p in parts), sum(p.text_bytes for p in parts)
+    size, shipped = named.dedup.estimate(documents, text), named.dedup.shipped(documents, text)
+    if not runner.quiet:
+        each = shipped / max(1, documents)
+        print(f"{named.key}: regroups about {shipped:,} bytes, {each:,.0f} a document", file=sys.stderr)
     rounds = named.dedup.rounds()
-    widths = [given.partitions or partitions_for(size) for given in rounds] + [len(parts)]
-    folders = tuple((source.first, source.output) for source in signed)
+    partitions = widths(rounds, size, len(parts))
 
     def build(pipeline: beam.Pipeline) -> object:
         blocks = (
             pipeline
             | beam.Create(signed)
-            | "Read manifests" >> beam.FlatMap(SignTasks(named, widths[0]))
-            | "Sign" >> Exchange(sign, widths[0], join(work, "sign"), runner, f"{named.key}: sign")
+            | "Read manifests" >> beam.FlatMap(SignTasks(named, partitions[0]))
+            | "Sign" >> Exchange(sign, partitions[0], join(work, "sign"), runner, f"{named.key}: sign")
         )
-        for number, (given, width) in enumerate(zip(rounds, widths[1:], strict=True), 1):
+        for number, (given, width) in enumerate(zip(rounds, partitions[1:], strict=True), 1):
             name = f"decide-{number}"
             blocks = blocks | f"Decide {number}" >> Exchange(
-                Decide(given, width), width, join(work, name), runner, f"{named.key}: {name}"
+                turn(given, signed, width), width, join(work, name), runner, f"{named.key}: {name}"
             )
-        return blocks | "Write decisions" >> PartMap(WriteDecisions(folders), runner, f"{named.key}: decisions")
+        return blocks | "Write decisions" >> PartMap(WriteDecisions(tuple(signed)), runner, f"{named.key}: decisions")
 
     runner.run(build)
-    for output in outputs:
-        finish_decisions(output, step)
+    for source in signed:
+        finish_decisions(source, signed, step)
+        line = would_drop(source, named.dedup)
+        if line is not None:
+            print(line, file=sys.stderr)
 
 
 def _stored_scores(keys: dict[str, str], folder: str) -> dict[str, StepFolder]:

@@ -81,5 +81,5 @@ def test_filters_name_the_scores_they_give(name: str) -> None:
 def test_facts_are_those_of_the_class() -> None:
     facts = dict(describe.facts_of(find_rule("near")))
     assert facts["expected to keep"] == "80% of the text"
-    assert facts["spills"].startswith("bands x")
+    assert facts["spills"].startswith("(12 B x bands")
     assert dict(describe.facts_of(find_source("books")))["raw files"] == ".txt, .html, .epub, and .zip of them"

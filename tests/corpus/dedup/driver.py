@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from corpus.rules import Block, Cleaned, Dedup, PartRef
+from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread
 from corpus.schema import Document, Origin, document_batch
 
 Shape = tuple[int, int, int, int]
@@ -19,23 +19,36 @@ def documents(texts: Iterable[str], url: str | None = None) -> list[Document]:
 
 
 def regroup(blocks: Iterable[Block], order: random.Random) -> dict[int, list[pa.RecordBatch]]:
-    held = sorted(blocks, key=lambda _: order.random())
-    assert all(batch.num_rows for _, batch in held)
-    return {key: [batch for other, batch in held if other == key] for key in {key for key, _ in held}}
+    held: dict[int, list[pa.RecordBatch]] = {}
+    for key, batch in sorted(blocks, key=lambda _: order.random()):
+        assert batch.num_rows
+        held.setdefault(key, []).append(batch)
+    return held
 
 
 def decide(
-    rule: Dedup, refs: Sequence[PartRef], parts: list[list[pa.RecordBatch]], shape: Shape
+    rule: Dedup,
+    refs: Sequence[PartRef],
+    parts: list[list[pa.RecordBatch]],
+    shape: Shape,
+    shipped: list[int] | None = None,
 ) -> dict[int, pa.Table]:
-    """Decisions by part index."""
+    """Decisions by part index. Adds the bytes that go through each regrouping to `shipped`."""
     order = random.Random(shape[3])
     rounds = rule.rounds()
-    sizes = [r.partitions or shape[2] for r in rounds]
+    sizes = [len(parts) if isinstance(r, Reread) else r.partitions or shape[2] for r in rounds]
     blocks = [b for ref, part in zip(refs, parts, strict=True) for b in rule.sign(ref, iter(part), sizes[0])]
     for number, step in enumerate(rounds):
-        assert number == len(rounds) or all(0 <= key < sizes[number] for key, _ in blocks)
-        after = sizes[number + 1] if number + 1 < len(rounds) else 0
-        blocks = [b for held in regroup(blocks, order).values() for b in step.decide(held, after)]
+        assert all(0 <= key < sizes[number] for key, _ in blocks)
+        after = sizes[number + 1] if number + 1 < len(rounds) else len(parts)
+        if shipped is not None:
+            shipped.append(sum(block.nbytes for _, block in blocks))
+        held = regroup(blocks, order)
+        if isinstance(step, Reread):
+            seen = {i: (batch.select(list(step.columns)) for batch in parts[i]) for i in held}
+            blocks = [b for i, some in held.items() for b in step.answer(refs[i], seen[i], some, after)]
+        else:
+            blocks = [b for some in held.values() for b in step.decide(some, after)]
     return {part: pa.Table.from_batches(held) for part, held in regroup(blocks, order).items()}
 
 

@@ -1,22 +1,13 @@
 """Signatures and bands against datasketch."""
 
 import datasketch
-import datasketch.lsh
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup.minhash import (
-    band_keys,
-    matches_needed,
-    minima,
-    optimal_bands,
-    permutations,
-    signatures,
-    sketches,
-)
+from corpus.dedup.minhash import LEAST_FOUND, MINIMA, band_keys, bands_for, chance, minima, permutations, signatures
 from corpus.text.buffers import text_buffers
 from corpus.text.shingles import shingle_rows
 
@@ -51,14 +42,34 @@ def test_signatures_equal_datasketch_also_of_long_rows() -> None:
         assert np.array_equal(signature[row], theirs(hashes[ends[row] : ends[row + 1]].tolist(), 128))
 
 
-@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.9])
-@pytest.mark.parametrize("count", [64, 128])
-def test_optimal_bands_are_those_of_datasketch(threshold: float, count: int) -> None:
-    assert optimal_bands(threshold, count) == datasketch.lsh._optimal_param(threshold, count, 0.5, 0.5)
+@pytest.mark.parametrize(
+    ("threshold", "banding"),
+    [(0.5, (37, 3)), (0.7, (22, 5)), (0.8, (16, 7)), (0.9, (10, 11)), (0.97, (5, 22)), (1.0, (1, 112))],
+)
+def test_bands_find_pairs_right_at_the_threshold_and_one_row_more_would_not(
+    threshold: float, banding: tuple[int, int]
+) -> None:
+    bands, rows = bands_for(threshold)
+    assert (bands, rows) == banding
+    assert bands * rows <= MINIMA
+    assert 1 - (1 - threshold**rows) ** bands >= LEAST_FOUND
+    assert rows == MINIMA or 1 - (1 - threshold ** (rows + 1)) ** (MINIMA // (rows + 1)) < LEAST_FOUND
 
 
-def test_equal_sets_alone_take_one_band() -> None:
-    assert optimal_bands(1.0, 4) == (1, 4)
+def test_pairs_share_a_band_as_often_as_the_formula_says() -> None:
+    """400 pairs of sets of similarity 0.6 with 16 x 7 minima: 3 standard errors."""
+    rng = np.random.default_rng(0)
+    met = 0
+    for _ in range(400):
+        hashes = rng.integers(0, 2**63, 800, np.uint64)
+        both = np.full((2, 112), 0xFFFFFFFF, np.uint32)
+        minima(hashes[:640], *permutations(112), both[0])
+        minima(hashes[160:], *permutations(112), both[1])
+        keys = band_keys(both, 16, 7)
+        met += bool((keys[0] == keys[1]).any())
+    expected = chance(0.6, 16, 7)
+    assert 0.3 < expected < 0.4
+    assert abs(met / 400 - expected) < 3 * np.sqrt(expected * (1 - expected) / 400)
 
 
 def test_band_keys_differ_by_band_and_by_content() -> None:
@@ -67,23 +78,3 @@ def test_band_keys_differ_by_band_and_by_content() -> None:
     keys = band_keys(signature, 3, 4)
     assert len(set(keys[0].tolist())) == 3
     assert (keys[0] == keys[1]).tolist() == [True, True, False]
-
-
-def test_estimate_from_sketches_is_unbiased() -> None:
-    """Sets of similarity 0.8: 3 standard errors of the mean of 200 estimates."""
-    rng = np.random.default_rng(0)
-    matches = []
-    for _ in range(200):
-        hashes = rng.integers(0, 2**63, 1000, np.uint64)
-        both = np.full((2, 128), 0xFFFFFFFF, np.uint32)
-        minima(hashes[:900], *permutations(128), both[0])
-        minima(hashes[100:], *permutations(128), both[1])
-        matches.append((sketches(both)[0] == sketches(both)[1]).sum())
-    estimates = (np.array(matches) / 128 - 1 / 256) * 256 / 255
-    assert abs(estimates.mean() - 0.8) < 3 * estimates.std() / np.sqrt(200)
-    assert estimates.std() == pytest.approx(0.0355, rel=0.2)
-
-
-def test_matches_needed() -> None:
-    assert matches_needed(1.0, 128) == 128
-    assert matches_needed(0.8, 128) == 103  # 102 / 128 estimates 0.796, 103 / 128 estimates 0.804

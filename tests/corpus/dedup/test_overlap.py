@@ -9,7 +9,7 @@ import pytest
 import xxhash
 
 from corpus.dedup import overlap
-from corpus.dedup.overlap import LEAST_SAMPLED, Overlap
+from corpus.dedup.overlap import LEAST_SHINGLES, Overlap
 from corpus.rules import PartRef
 from corpus.schema import Document, Origin, document_batch
 from corpus.text.buffers import text_buffers
@@ -28,7 +28,7 @@ def sets(texts: list[str], n: int) -> list[set[int]]:
 
 def reference(docs: list[Document], rule: Overlap) -> set[str]:
     """Ids that go, by comparing all pairs of whole sets."""
-    shingles = [s if len(s) >= LEAST_SAMPLED else set() for s in sets([d.text for d in docs], rule.ngram)]
+    shingles = [s if len(s) >= LEAST_SHINGLES else set() for s in sets([d.text for d in docs], rule.ngram)]
     common = {h for s in shingles for h in s if sum(h in other for other in shingles) > rule.max_documents}
     cluster = {d.id: {d.id} for d in docs}
     for (a, x), (b, y) in combinations(zip(docs, shingles, strict=True), 2):
@@ -72,11 +72,31 @@ def test_pairs_are_counted_alike_in_small_portions(monkeypatch: pytest.MonkeyPat
     assert gone(docs, rule) == expected
 
 
-def test_short_documents_are_left_alone() -> None:
-    words = " ".join(f"w{i}" for i in range(LEAST_SAMPLED + 4))
-    assert len(gone(documents([words, words]), Overlap(sample=1))) == 1
+def numbered(count: int, first: int = 0) -> str:
+    return " ".join(f"w{i}" for i in range(first, first + count))
+
+
+def test_a_few_words_are_left_alone() -> None:
+    words = numbered(LEAST_SHINGLES + 4)
     shorter = words.rsplit(" ", 1)[0]
-    assert not gone(documents([shorter, shorter, words]), Overlap(sample=1))
+    for rule in (Overlap(sample=1), Overlap()):
+        assert len(gone(documents([words, words]), rule)) == 1
+        assert not gone(documents([shorter, shorter, words]), rule)
+
+
+@pytest.mark.parametrize("words", [30, 300, 640, 1280, 1300, 3000])
+def test_documents_of_any_length_are_compared_with_those_like_them(words: int) -> None:
+    text = numbered(words)
+    docs = documents([text, text, numbered(words - 3, 3), numbered(words, words)])
+    expected = reference(docs, Overlap(sample=1))
+    assert len(expected) == 2
+    for shape in SHAPES:
+        assert gone(docs, Overlap(), shape) == expected
+
+
+def test_a_short_document_is_not_compared_with_a_long_one() -> None:
+    docs = documents([numbered(300), numbered(5000)])
+    assert gone(docs, Overlap(sample=1)) != gone(docs, Overlap()) == set()
 
 
 def gutenberg(folder: Path, pattern: str) -> list[Document]:

@@ -1,16 +1,18 @@
 """Shingle hashes against plain Python."""
 
 import re
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.text.buffers import text_buffers
-from corpus.text.shingles import shingle_rows
-from corpus.text.unicode import ALPHANUMERIC, classes, lower_case
+from corpus.text.shingles import SPACELESS, shingle_rows
+from corpus.text.unicode import ALPHANUMERIC, MARK, classes, lower_case
 
 FULL = 2**64 - 1
 
@@ -21,19 +23,31 @@ def mix(h: int) -> int:
     return h ^ h >> 33
 
 
-def words(text: str) -> list[list[int]]:
-    found: list[list[int]] = [[]]
-    for c in map(ord, text):
-        if classes()[c] & ALPHANUMERIC:
-            found[-1].append(c)
-        elif found[-1]:
-            found.append([])
-    return [word for word in found if word]
+def is_a(c: str, bit: int) -> bool:
+    return bool(classes()[ord(c)] & bit)
+
+
+def tokens(text: str) -> list[list[int]]:
+    """Character by character: whether a token is open, and whether it may go on with a letter."""
+    found: list[list[int]] = []
+    is_open = is_word = False
+    for c in text:
+        if is_a(c, ALPHANUMERIC):
+            alone = any(first <= ord(c) <= last for first, last in SPACELESS)
+            if alone or not (is_open and is_word):
+                found.append([])
+            found[-1].append(ord(c))
+            is_open, is_word = True, not alone
+        elif is_open and is_a(c, MARK):
+            found[-1].append(ord(c))
+        else:
+            is_open = False
+    return found
 
 
 def reference(text: str, n: int) -> list[int]:
     hashes = []
-    for word in words(text):
+    for word in tokens(text):
         h = 0xCBF29CE484222325
         ascii = max(word) < 128
         word = [int(lower_case()[c]) for c in word]
@@ -52,10 +66,12 @@ def shingles(texts: list[str], n: int) -> list[list[int]]:
     return [hashes[a:b].tolist() for a, b in pairwise(ends)]
 
 
-texts = st.text(st.one_of(st.sampled_from("azAZ09@[`{/:é”\x7f "), st.characters(exclude_categories=["Cs"])))
+texts = st.text(
+    st.one_of(st.sampled_from("azAZ09@[`{/:é”\x7f  中カํก가ि\u0301\U00020000"), st.characters(exclude_categories=["Cs"]))
+)
 
 
-@given(st.lists(texts | st.text("aZ9é .", min_size=15), max_size=8), st.integers(1, 6))
+@given(st.lists(texts | st.text("aZ9é .中\u0301", min_size=15), max_size=8), st.integers(1, 6))
 def test_equals_reference(values: list[str], n: int) -> None:
     assert shingles(values, n) == [reference(v, n) for v in values]
 
@@ -71,8 +87,36 @@ def test_short_and_empty_texts() -> None:
     assert [len(row) for row in shingles(["", " .,; ", "one", "one two", "one two three"], 2)] == [0, 0, 1, 1, 2]
 
 
+def spelled(text: str) -> list[str]:
+    return ["".join(map(chr, token)) for token in tokens(text)]
+
+
+def test_tokens_by_script() -> None:
+    assert spelled("iPhone 15发布了，好！") == ["iPhone", "15", "发", "布", "了", "好"]
+    assert spelled("หนังสือ カップ한국어 말") == ["ห", "นั", "ง", "สื", "อ", "カ", "ッ", "プ", "한국어", "말"]
+    assert spelled("हिन्दी की किताब") == ["हिन्दी", "की", "किताब"]
+    assert spelled("re\u0301sume\u0301 \u0301x_y") == ["re\u0301sume\u0301", "x", "y"]
+    for text in ("iPhone 15发布了，好！", "re\u0301sume\u0301 \u0301x_y", "नमस्ते दुनिया"):
+        assert shingles([text], 1) == [reference(text, 1)]
+        assert len(shingles([text], 1)[0]) == len(spelled(text))
+
+
+@pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="Python of another Unicode version")
+def test_the_blocks_hold_the_characters_that_are_named_after_the_scripts() -> None:
+    """Blocks by hand against the names of the characters; CJK unified and compatibility ideographs are Han's."""
+    scripts = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "BOPOMOFO")
+    scripts += ("YI SYLLABLE", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "TAI ", "NEW TAI", "JAVANESE", "BALINESE")
+    named = {chr(p) for p in range(0x110000) if unicodedata.name(chr(p), "").startswith(scripts)}
+    ours = {chr(p) for first, last in SPACELESS for p in range(first, last + 1)}
+    named, ours = ({c for c in some if c.isalnum()} for some in (named, ours))
+    assert named <= ours
+    # 々〆〇 and ー, which are of no one script; archaic kana of another name
+    assert {unicodedata.name(c).split()[0] for c in ours - named} <= {"IDEOGRAPHIC", "HENTAIGANA", "YI", "HALFWIDTH"}
+
+
 def test_words_are_those_of_a_regular_expression_on_real_text(shared_data: Path) -> None:
     for path in shared_data.glob("labelled/LASER/**/*.*"):
         text = path.read_text("utf-8")
-        assert ["".join(map(chr, w)) for w in words(text)] == [*re.findall(r"[^\W_]+", text)]
+        if not any(is_a(c, MARK) or any(a <= ord(c) <= b for a, b in SPACELESS) for c in text):
+            assert spelled(text) == [*re.findall(r"[^\W_]+", text)]
         assert shingles([text], 5) == [reference(text, 5)]

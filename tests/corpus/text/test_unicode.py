@@ -22,6 +22,7 @@ def test_classes_of_known_characters() -> None:
     for c in "aZßǅⒶ9٣½ \u3000\u00a0\x1c\u200b，１'é中":
         for bit, method in BY_METHOD.items():
             assert bool(bits[ord(c)] & bit) == method(c), (c, bit)
+    assert [bool(bits[ord(c)] & u.MARK) for c in "\u0301\u093f\u0e31\u20dd\u200daक"] == [True] * 4 + [False] * 3
     assert [c for c in "，１►-'‘" if bits[ord(c)] & u.CCNET_PUNCT] == ["，", "１", "►"]
 
 
