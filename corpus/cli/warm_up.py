@@ -65,6 +65,7 @@ def use_kernels(rules: Iterable[str]) -> None:
     normalize_for_dedup(batch.column("text"))
     html_text(text)
     _read_pages()
+    _look_up_urls(batch)
     _tokenize(batch.column("text"))
 
 
@@ -93,6 +94,17 @@ def _read_pages() -> None:
     )
     room, place = np.frombuffer(record, np.uint8), np.zeros(1, np.int64)
     wet.plain_batch(room, wet.scan(room, np.array([0, len(record)])), place, place, place, "file", "snapshot", "web")
+
+
+def _look_up_urls(batch: "pa.RecordBatch") -> None:
+    import tempfile
+
+    from corpus.filters.url_blocklist import UrlBlocklist
+
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("example.org\n")
+        file.flush()
+        UrlBlocklist(domains=(file.name,)).score(batch)
 
 
 def _tokenize(texts: "pa.Array") -> None:
