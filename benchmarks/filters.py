@@ -21,6 +21,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from benchmarks.timing import best
+from corpus.filters.decontaminate import Decontaminate
 from corpus.filters.url_blocklist import UrlBlocklist
 from corpus.registry import find_rule
 from corpus.schema import Document, Origin, document_batch
@@ -30,7 +31,7 @@ from tests.corpus.filters_page import compared
 
 OURS_BYTES = 32_000_000
 PEER_BYTES = 2_000_000
-ENTRIES, URLS = 5_000_000, 1_000_000
+ENTRIES, URLS, ITEMS = 5_000_000, 1_000_000, 60_000
 RULES = (
     *("gopher_quality", "gopher_repetition", "fineweb_quality", "c4_lines", "refinedweb_lines", "madlad_quality"),
     *("pii", "characters", "stats", "compression", "code", "starcoder", "length"),
@@ -110,6 +111,23 @@ def rules(texts: list[str]) -> None:
         )
 
 
+def items(texts: list[str]) -> None:
+    """Test items of 9 to 60 words: as many as the paper's benchmarks have, of words of the documents, so that hardly one
+    is there by chance."""
+    rng = random.Random(0)
+    words = [word for text in texts[:1000] for word in text.split()]
+    batch = document_batch([Document("", text, Origin("file")) for text in texts], "pages")
+    size = sum(len(text.encode()) for text in texts)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "items.jsonl"
+        made = [{"text": " ".join(rng.choices(words, k=rng.randint(9, 60)))} for _ in range(ITEMS)]
+        path.write_text("".join(json.dumps(item) + "\n" for item in made))
+        rule = Decontaminate(items=(str(path),))
+        found = len(texts) - rule.score(batch)["item"].null_count
+        [(seconds, _)] = best(lambda: rule.score(batch))
+        print(f"{'decontaminate':28}{size / seconds / 1e6:10.1f} MB/s, {ITEMS:,} items, found in {found:,} documents")
+
+
 def first(texts: list[str], size: int) -> list[str]:
     some = []
     for text in texts:
@@ -127,6 +145,7 @@ def main(paths: list[str]) -> None:
         while sum(map(len, texts)) < OURS_BYTES:
             texts += pages
         rules(texts)
+        items(texts)
     urls()
 
 

@@ -47,13 +47,15 @@ RULES: dict[str, dict[str, Any]] = {
     "madlad_quality": {},
     "characters": {},
     "compression": {"min_ratio": 0.3},
+    "decontaminate": {"items": ["ITEMS"]},
     "pii": {"phones": True, "max_replaced": 5},
     "regex_lines": {"drop": ["All Records Of"]},
     "code": {},
     "starcoder": {},
     "stats": {},
 }
-"""With what the example is made. The model and the list are put in when it is: a list of one domain."""
+"""With what the example is made. The model, the list (of one domain) and the test items (a passage of a page) are put
+in when it is."""
 OF_CODE = ("code", "starcoder")
 DOMAIN = "iheart.com"
 MODELS = """
@@ -108,8 +110,11 @@ def page(shared_data: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "list"
         listed.write_text(DOMAIN + "\n")
+        items = Path(folder) / "items.jsonl"
+        passage = " ".join(pages[3].document.text.split()[1000:1030])
+        items.write_text(json.dumps({"id": "made", "text": passage}) + "\n")
         model = next(shared_data.glob("models-wordlists/**/lid.176.ftz"))
-        places = {"LIST": str(listed), "MODEL": str(model)}
+        places = {"LIST": str(listed), "MODEL": str(model), "ITEMS": str(items)}
         for name, settings in RULES.items():
             sections.append(_section(name, settings, files if name in OF_CODE else pages, places))
     sections.append(MODELS)
