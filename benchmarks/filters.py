@@ -112,8 +112,7 @@ def rules(texts: list[str]) -> None:
 
 
 def items(texts: list[str]) -> None:
-    """Test items of 9 to 60 words: as many as the paper's benchmarks have, of words of the documents, so that hardly one
-    is there by chance."""
+    """Test items of 9 to 60 words of the documents in any order, so that hardly one is there by chance."""
     rng = random.Random(0)
     words = [word for text in texts[:1000] for word in text.split()]
     batch = document_batch([Document("", text, Origin("file")) for text in texts], "pages")
