@@ -1,10 +1,8 @@
 """Drops documents that hold items of benchmarks: overlap of word n-grams with test sets."""
 
 import json
-import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -20,11 +18,11 @@ from corpus.settings import WordLists
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 from corpus.text.shingles import mix, shingle_rows
+from corpus.text.unicode import ALPHANUMERIC, classes
 from corpus.text.word_lists import FileState, list_bytes, state_of
 from corpus.thresholds import AtMost
 
 _BASE = np.uint64(0x2545F4914F6CDD1D)
-_WORD = re.compile(r"[^\W_]+")
 
 
 class Decontaminate(Filter):
@@ -146,8 +144,9 @@ def _best(length: _Length, index: _Index, hashes: Hashes, places: npt.NDArray[np
 
 def _span(text: str, found: _Found) -> tuple[int, int]:
     """Characters of words."""
-    words = list(islice(_WORD.finditer(text), found.start, found.end))
-    return words[0].start(), words[-1].end()
+    points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    edges = np.flatnonzero(np.diff(classes()[points] & ALPHANUMERIC != 0, prepend=False, append=False))
+    return int(edges[2 * found.start]), int(edges[2 * found.end - 1])
 
 
 @lru_cache(maxsize=2)
