@@ -15,16 +15,27 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from benchmarks.timing import best
+from corpus.filters.decontaminate import Decontaminate
 from corpus.filters.url_blocklist import UrlBlocklist
+from corpus.registry import find_rule
+from corpus.schema import Document, Origin, document_batch
+from corpus.steps.chain import apply_rule
+from corpus.steps.rule import NamedRule
+from tests.corpus.filters_page import compared
 
 OURS_BYTES = 32_000_000
 PEER_BYTES = 2_000_000
-ENTRIES, URLS = 5_000_000, 1_000_000
+ENTRIES, URLS, ITEMS = 5_000_000, 1_000_000, 60_000
+RULES = (
+    *("gopher_quality", "gopher_repetition", "fineweb_quality", "c4_lines", "refinedweb_lines", "madlad_quality"),
+    *("pii", "characters", "stats", "compression", "code", "starcoder", "length"),
+)
 
 
 def documents(paths: list[str]) -> Iterator[str]:
@@ -75,7 +86,65 @@ def urls() -> None:
             print(f"{name:52}{URLS / seconds / 1e6:8.2f} million URLs/s, {ENTRIES:,} entries")
 
 
+def rules(texts: list[str]) -> None:
+    """MB/s of each rule for web text on the whole, and of datatrove's of the same name on the first part."""
+    batch = document_batch([Document("", text, Origin("file")) for text in texts], "pages")
+    size = sum(len(text.encode()) for text in texts)
+    ours = {name: NamedRule(name, find_rule(name)()) for name in RULES}
+    print(f"{len(texts):,} documents, {size / 1e6:.0f} MB")
+    for name, named in ours.items():
+        apply_rule(named, batch)
+        [(seconds, _)] = best(partial(apply_rule, named, batch))
+        print(f"{name:28}{size / seconds / 1e6:10.1f} MB/s")
+    few = first(texts, PEER_BYTES)
+    few_size = sum(len(text.encode()) for text in few)
+    few_batch = document_batch([Document("", text, Origin("file")) for text in few], "pages")
+    for one in compared():
+        named = NamedRule(one.rule, find_rule(one.rule)(**one.settings))
+        results = best(partial(apply_rule, named, few_batch), lambda one=one: [one.theirs(text) for text in few])
+        (our_seconds, applied), (their_seconds, reasons) = results
+        ours_keep = [reason is None for reason in applied.reasons.to_pylist()]
+        equal = sum(a == (reason is None) for a, reason in zip(ours_keep, reasons, strict=True))
+        print(
+            f"{one.title:48}{few_size / our_seconds / 1e6:8.1f} MB/s, datatrove {few_size / their_seconds / 1e6:6.2f}: "
+            f"{their_seconds / our_seconds:6.1f} times; {equal:,} of {len(few):,} decided alike"
+        )
+
+
+def items(texts: list[str]) -> None:
+    """Test items of 9 to 60 words of the documents in any order, so that hardly one is there by chance."""
+    rng = random.Random(0)
+    words = [word for text in texts[:1000] for word in text.split()]
+    batch = document_batch([Document("", text, Origin("file")) for text in texts], "pages")
+    size = sum(len(text.encode()) for text in texts)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "items.jsonl"
+        made = [{"text": " ".join(rng.choices(words, k=rng.randint(9, 60)))} for _ in range(ITEMS)]
+        path.write_text("".join(json.dumps(item) + "\n" for item in made))
+        rule = Decontaminate(items=(str(path),))
+        found = len(texts) - rule.score(batch)["item"].null_count
+        [(seconds, _)] = best(lambda: rule.score(batch))
+        print(f"{'decontaminate':28}{size / seconds / 1e6:10.1f} MB/s, {ITEMS:,} items, found in {found:,} documents")
+
+
+def first(texts: list[str], size: int) -> list[str]:
+    some = []
+    for text in texts:
+        if size <= 0:
+            break
+        some.append(text)
+        size -= len(text.encode())
+    return some
+
+
 def main(paths: list[str]) -> None:
+    texts: list[str] = []
+    if paths:
+        pages = list(documents(paths))
+        while sum(map(len, texts)) < OURS_BYTES:
+            texts += pages
+        rules(texts)
+        items(texts)
     urls()
 
 

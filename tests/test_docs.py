@@ -28,6 +28,7 @@ from typer.main import get_command
 from corpus import models
 from corpus.cli import app
 from corpus.demo import arxiv, books, c4, commoncrawl, prose, stackexchange, wikipedia
+from corpus.describe import LONGEST, WIDEST
 from corpus.download.listing import read_listing
 from corpus.errors import UserError
 from corpus.recipe.load import bundled, load
@@ -305,7 +306,8 @@ def stated(text: str, default: Any, required: bool) -> None:
     """Checks what a table says of a default: its YAML, or words where it has none, or one too long for a table."""
     code = re.fullmatch(r"`(.*)`", text)
     if code is None:
-        long = isinstance(default, BaseModel) or (isinstance(default, tuple | list | dict) and len(default) > 6)
+        many = isinstance(default, tuple | list | dict) and (len(default) > LONGEST or len(str(default)) >= WIDEST)
+        long = isinstance(default, BaseModel) or many
         assert required or long, (text, default)
     else:
         assert not required

@@ -66,6 +66,7 @@ def use_kernels(rules: Iterable[str]) -> None:
     html_text(text)
     _classify(batch)
     _read_pages()
+    _look_up(batch)
     _tokenize(batch.column("text"))
 
 
@@ -120,6 +121,20 @@ def _read_pages() -> None:
     )
     room, place = np.frombuffer(record, np.uint8), np.zeros(1, np.int64)
     wet.plain_batch(room, wet.scan(room, np.array([0, len(record)])), place, place, place, "file", "snapshot", "web")
+
+
+def _look_up(batch: "pa.RecordBatch") -> None:
+    """URLs and test items, in files of one."""
+    import tempfile
+
+    from corpus.filters.decontaminate import Decontaminate
+    from corpus.filters.url_blocklist import UrlBlocklist
+
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        file.write('{"text": "example.org"}')
+        file.flush()
+        UrlBlocklist(domains=(file.name,)).score(batch)
+        Decontaminate(items=(file.name,), min_words=1).score(batch)
 
 
 def _tokenize(texts: "pa.Array") -> None:

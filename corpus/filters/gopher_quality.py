@@ -13,9 +13,8 @@ from corpus.text.unicode import ALPHABETIC, SPACE, classes, decode
 from corpus.thresholds import AtLeast, AtMost
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
-"""Rae et al. 2021, appendix A.1.1. None is longer than four bytes: the kernel packs a word into 32 bits."""
+"""Rae et al. 2021, appendix A.1.1."""
 
-_STOP_WORDS = np.array([int.from_bytes(word.encode(), "big") for word in STOP_WORDS], np.uint32)
 _HASH, _DOT, _HYPHEN, _LINE_FEED = ord("#"), ord("."), ord("-"), ord("\n")
 _ELLIPSIS, _BULLET = ord("…"), ord("•")
 # columns of the counts
@@ -30,7 +29,7 @@ class GopherQuality(Filter):
 
     Score columns: `words` (int64), `mean_word_length`, `hash_ratio` and `ellipsis_ratio` ("#" and ellipses per word),
     `bullet_lines` and `ellipsis_lines` (shares of lines that start with a bullet, end with an ellipsis), `alpha_words`
-    (share of words with at least one alphabetic character) and `stop_words` (how many of `STOP_WORDS` occur, in exactly
+    (share of words with at least one alphabetic character) and `stop_words` (how many of the list occur, in exactly
     this spelling; int64). Ratios and shares have four decimals and are 0 for a document without words.
 
     Reasons: `too_few_words`, `too_many_words`, `short_words`, `long_words`, `too_many_hashes`, `too_many_ellipses`,
@@ -46,7 +45,9 @@ class GopherQuality(Filter):
         max_bullet_lines: 0.9.
         max_ellipsis_lines: 0.3.
         min_alpha_words: 0.8.
-        min_stop_words: 2, of English.
+        min_stop_words: 2.
+        stop_words: the paper's, of English. Those of 1,800 languages, with thresholds, are FineWeb-2's
+            (huggingface/fineweb-2, configs/).
     """
 
     version: ClassVar[int] = 1
@@ -62,21 +63,23 @@ class GopherQuality(Filter):
     max_ellipsis_lines: Annotated[float, AtMost("ellipsis_lines")] = 0.3
     min_alpha_words: Annotated[float, AtLeast("alpha_words", "few_alphabetic_words")] = 0.8
     min_stop_words: Annotated[int, AtLeast("stop_words", "few_stop_words")] = 2
+    stop_words: tuple[str, ...] = STOP_WORDS
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         data, offsets = text_buffers(batch.column("text"))
         counts = np.zeros((batch.num_rows, _COUNTS), np.int64)
-        _count_rows(data, offsets, classes(), _STOP_WORDS, counts)
-        words, lines = counts[:, _WORDS], counts[:, _LINES]
+        words, starts = text_buffers(pa.array(sorted(set(self.stop_words)), pa.large_string()))
+        _count_rows(data, offsets, classes(), words, starts, counts)
+        total, lines = counts[:, _WORDS], counts[:, _LINES]
         return pa.RecordBatch.from_pydict(
             {
-                "words": pa.array(words),
-                "mean_word_length": _ratio(counts[:, _CHARS], words),
-                "hash_ratio": _ratio(counts[:, _HASHES], words),
-                "ellipsis_ratio": _ratio(counts[:, _ELLIPSES], words),
+                "words": pa.array(total),
+                "mean_word_length": _ratio(counts[:, _CHARS], total),
+                "hash_ratio": _ratio(counts[:, _HASHES], total),
+                "ellipsis_ratio": _ratio(counts[:, _ELLIPSES], total),
                 "bullet_lines": _ratio(counts[:, _BULLETS], lines),
                 "ellipsis_lines": _ratio(counts[:, _TRAILING], lines),
-                "alpha_words": _ratio(counts[:, _ALPHABETIC], words),
+                "alpha_words": _ratio(counts[:, _ALPHABETIC], total),
                 "stop_words": pa.array(counts[:, _STOPS]),
             }
         )
@@ -87,13 +90,21 @@ def _ratio(count: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> pa.Arr
 
 
 @kernel
-def _count_rows(data: Any, offsets: Any, classes: Any, stop_words: Any, counts: Any) -> None:
+def _count_rows(data: Any, offsets: Any, classes: Any, stop_words: Any, starts: Any, counts: Any) -> None:
+    begins = np.zeros(256, np.bool_)  # the bytes that stop words begin with
+    for k in range(len(starts) - 1):
+        if starts[k] < starts[k + 1]:
+            begins[stop_words[starts[k]]] = True
+    seen = np.zeros(len(starts) - 1, np.bool_)
     for row in range(len(offsets) - 1):
-        _count(data, offsets[row], offsets[row + 1], classes, stop_words, counts[row])
+        seen[:] = False
+        _count(data, offsets[row], offsets[row + 1], classes, stop_words, starts, begins, seen, counts[row])
 
 
 @kernel
-def _count(data: Any, start: Any, end: Any, classes: Any, stop_words: Any, counts: Any) -> None:
+def _count(
+    data: Any, start: Any, end: Any, classes: Any, stop_words: Any, starts: Any, begins: Any, seen: Any, counts: Any
+) -> None:
     words = chars = hashes = ellipses = alphabetic = lines = bullets = trailing = stops = 0
     new_line, ends_in_ellipsis = True, False
     i = start
@@ -111,13 +122,11 @@ def _count(data: Any, start: Any, end: Any, classes: Any, stop_words: Any, count
             new_line = False
         begin = i
         word_chars = word_classes = dots = 0
-        packed = np.uint32(0)
         while i < end:
             point, size = decode(data, i)
             if classes[point] & SPACE:
                 break
             word_classes |= classes[point]
-            packed = packed << np.uint32(8) | np.uint32(point)
             hashes += point == _HASH
             ellipses += point == _ELLIPSIS
             dots = dots + 1 if point == _DOT else 0
@@ -128,9 +137,8 @@ def _count(data: Any, start: Any, end: Any, classes: Any, stop_words: Any, count
         words += 1
         chars += word_chars
         alphabetic += word_classes & ALPHABETIC != 0
-        if word_chars == i - begin and word_chars <= 4:  # ASCII, and nothing was shifted out of `packed`
-            for k in range(len(stop_words)):
-                stops |= (packed == stop_words[k]) << k
+        if begins[data[begin]]:
+            stops += _first_of_its_kind(data, begin, i, stop_words, starts, seen)
     trailing += ends_in_ellipsis
     counts[_WORDS] = words
     counts[_CHARS] = chars
@@ -140,6 +148,19 @@ def _count(data: Any, start: Any, end: Any, classes: Any, stop_words: Any, count
     counts[_LINES] = lines
     counts[_BULLETS] = bullets
     counts[_TRAILING] = trailing
-    while stops:
-        counts[_STOPS] += stops & 1
-        stops >>= 1
+    counts[_STOPS] = stops
+
+
+@kernel
+def _first_of_its_kind(data: Any, begin: Any, end: Any, stop_words: Any, starts: Any, seen: Any) -> Any:
+    """Whether a word is a stop word that was not seen before; it is seen then."""
+    for k in range(len(seen)):
+        if seen[k] or starts[k + 1] - starts[k] != end - begin:
+            continue
+        i = 0
+        while begin + i < end and data[begin + i] == stop_words[starts[k] + i]:
+            i += 1
+        if begin + i == end:
+            seen[k] = True
+            return True
+    return False

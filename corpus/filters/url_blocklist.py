@@ -22,11 +22,13 @@ _LISTS = ("domains", "hosts", "pages", "words", "subwords", "soft_words")
 _DOMAINS, _HOSTS, _PAGES, _WORDS, _SUBWORDS, _SOFT_WORDS = range(6)
 _PREFIX, _PAGE_HOST = 6, 7
 """Kinds of keys beside those of the lists: a beginning of a subword, and the host of a page."""
+_LEAST_PREFIX = 3
+"""Letters of a beginning that are worth looking up: most of one or two letters begin some subword."""
 _REASONS = pa.array([None, "listed_domain", "listed_host", "listed_page", "listed_word", "listed_subword"], pa.string())
 _DOT, _STAR, _AMPERSAND, _FEED, _NUMBER_SIGN = ord("."), ord("*"), ord("&"), 10, ord("#")
 
-_MOST_DOTS = 127
-"""That a host can have (RFC 1035: 255 bytes); what has more counts as having so many."""
+_MOST = 127
+"""Dots of a host (RFC 1035 allows 255 bytes), and letters of a subword, that are told apart; more count as so many."""
 
 Table = npt.NDArray[np.uint64]
 
@@ -92,17 +94,18 @@ def _table(lists: tuple[tuple[FileState, ...], ...], first: int) -> tuple[Table,
     """Hashes of the entries of lists, which are the kinds from `first` on, each at the slot of its low bits or behind
     it; 0 = free. At most half is taken. Words are apart from the rest, so that they stay in the processor's cache.
 
-    And of how many dots some domain has so many: looking into a table of this size takes longer than all else.
+    And of numbers whether there is a domain with so many dots, or a subword of so many letters: looking into a table
+    takes longer than all else.
     """
     entries = 0
     for kind, data in _read(lists, first):
         lines = int(np.count_nonzero(data == _FEED)) + 1
         entries += len(data) if kind == _SUBWORDS else 2 * lines if kind == _PAGES else lines
     table = np.zeros(1 << (2 * entries + 7).bit_length(), np.uint64)
-    dots = np.zeros(_MOST_DOTS + 1, np.bool_)
+    sizes = np.zeros(_MOST + 1, np.bool_)
     for kind, data in _read(lists, first):
-        _add_list(data, kind, table, dots)
-    return table, dots
+        _add_list(data, kind, table, sizes)
+    return table, sizes
 
 
 def _read(lists: tuple[tuple[FileState, ...], ...], first: int) -> Iterator[tuple[int, Bytes]]:
@@ -146,7 +149,7 @@ def _step(h: Any, byte: Any) -> Any:
 
 
 @kernel
-def _add_list(data: Any, kind: Any, table: Any, dots: Any) -> None:
+def _add_list(data: Any, kind: Any, table: Any, sizes: Any) -> None:
     start = 0
     while start < len(data):
         stop = start
@@ -169,7 +172,7 @@ def _add_list(data: Any, kind: Any, table: Any, dots: Any) -> None:
             for i in range(behind - 1, first - 1, -1):
                 inner += data[i] == _DOT
                 h = _step(h, data[i])
-            dots[min(inner, _MOST_DOTS)] |= kind == _DOMAINS
+            sizes[min(inner, _MOST)] |= kind == _DOMAINS
         elif kind == _PAGES:
             first, behind, rest = find_host(data, begin, end)
             while end > rest and data[end - 1] == 0x2F:
@@ -180,11 +183,14 @@ def _add_list(data: Any, kind: Any, table: Any, dots: Any) -> None:
             for i in range(rest, end):
                 h = _step(h, data[i])
         else:
+            letters = 0
             for i in range(begin, end):
                 if is_alphanumeric(data[i]):
                     h = _step(h, data[i])
-                    if kind == _SUBWORDS:
+                    letters += 1
+                    if kind == _SUBWORDS and letters >= _LEAST_PREFIX:
                         _add(table, h, _PREFIX)
+            sizes[min(letters, _MOST)] |= kind == _SUBWORDS
         if h != FNV_BASIS:
             _add(table, h, kind)
 
@@ -202,7 +208,7 @@ def _behind_www(data: Any, start: Any, end: Any) -> Any:
 
 @kernel
 def _match_rows(
-    data: Any, offsets: Any, places: Any, dots: Any, words: Any, _: Any, used: Any, codes: Any, soft: Any
+    data: Any, offsets: Any, places: Any, dots: Any, words: Any, letters: Any, used: Any, codes: Any, soft: Any
 ) -> None:
     seen = np.zeros(64, np.uint64)
     for row in range(len(offsets) - 1):
@@ -212,7 +218,7 @@ def _match_rows(
             found = _find_place(data, start, end, places, dots, used)
         if found < 0 and (used[_WORDS] or used[_SOFT_WORDS]):
             found, count = _find_words(data, start, end, words, seen)
-        if found < 0 and used[_SUBWORDS] and _has_subword(data, start, end, words):
+        if found < 0 and used[_SUBWORDS] and _has_subword(data, start, end, words, letters):
             found = _SUBWORDS
         codes[row] = found + 1
         soft[row] = count if found < 0 else 0
@@ -229,11 +235,11 @@ def _find_place(data: Any, start: Any, end: Any, table: Any, dots: Any, used: An
         inner = 0
         for i in range(stop - 1, begin - 1, -1):
             if data[i] == _DOT:
-                if dots[min(inner, _MOST_DOTS)] and _has(table, h, _DOMAINS):
+                if dots[min(inner, _MOST)] and _has(table, h, _DOMAINS):
                     return _DOMAINS
                 inner += 1
             h = _step(h, data[i])
-        if dots[min(inner, _MOST_DOTS)] and _has(table, h, _DOMAINS):
+        if dots[min(inner, _MOST)] and _has(table, h, _DOMAINS):
             return _DOMAINS
         if used[_HOSTS] and _has(table, h, _HOSTS):
             return _HOSTS
@@ -276,18 +282,20 @@ def _find_words(data: Any, start: Any, end: Any, table: Any, seen: Any) -> Any:
 
 
 @kernel
-def _has_subword(data: Any, start: Any, end: Any, table: Any) -> Any:
+def _has_subword(data: Any, start: Any, end: Any, table: Any, sizes: Any) -> Any:
     """From each letter or digit on, goes along as long as the beginning of a subword stands there."""
     for first in range(start, end):
         if not is_alphanumeric(data[first]):
             continue
         h = FNV_BASIS
+        letters = 0
         for i in range(first, end):
             if not is_alphanumeric(data[i]):
                 continue
             h = _step(h, data[i])
-            if not _has(table, h, _PREFIX):
+            letters += 1
+            if letters >= _LEAST_PREFIX and not _has(table, h, _PREFIX):
                 break
-            if _has(table, h, _SUBWORDS):
+            if sizes[min(letters, _MOST)] and _has(table, h, _SUBWORDS):
                 return True
     return False

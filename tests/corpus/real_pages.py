@@ -18,7 +18,13 @@ def wet_pages(shared_data: Path) -> list[Document]:
     return [record for record in found if isinstance(record, Document)]
 
 
-def judged_pages(shared_data: Path) -> list[str]:
-    """Some 370 English pages that passed the rules of DCLM and were judged good or bad by people."""
+def judgements(shared_data: Path) -> list[tuple[str, bool]]:
+    """(text, whether most judges found it good) of some 370 English pages that had passed the rules of DCLM."""
     paths = sorted((shared_data / "labelled").glob("quality-dclm/*.jsonl"))
-    return [json.loads(line)["text"] for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    return [(row["text"], row["label"] == 1) for row in rows]
+
+
+def judged_pages(shared_data: Path) -> list[str]:
+    """Those pages alone."""
+    return [text for text, _ in judgements(shared_data)]

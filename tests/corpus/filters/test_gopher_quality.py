@@ -140,10 +140,18 @@ def test_thresholds_are_those_of_the_paper_and_inclusive() -> None:
             for key, (low, high) in edge.items()
         }
         assert rule.decide(pa.RecordBatch.from_pydict(beyond)).null_count < 2
-    assert GopherQuality.threshold_fields() == set(GopherQuality.model_fields)
+    assert GopherQuality.threshold_fields() == set(GopherQuality.model_fields) - {"stop_words"}
 
 
 def test_a_slice_and_no_documents() -> None:
     rule = GopherQuality()
     assert rule.score(batch("a b", PROSE, "c").slice(1, 1)).to_pylist() == [reference(PROSE)]
     assert rule.decide(rule.score(batch())).to_pylist() == []
+
+
+@given(st.lists(st.sampled_from(["und", "der", "für", "fü", "l'", "über", "Über", "の", "x", "und,"]), max_size=12))
+def test_stop_words_of_another_language(words: list[str]) -> None:
+    rule = GopherQuality(stop_words=("und", "der", "für", "l'", "の", "und", "überhaupt"))
+    expected = len({"und", "der", "für", "l'", "の"} & set(words))
+    assert rule.score(batch(" ".join(words))).column("stop_words").to_pylist() == [expected]
+    assert GopherQuality(stop_words=()).score(batch(" ".join(words))).column("stop_words").to_pylist() == [0]

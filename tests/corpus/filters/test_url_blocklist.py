@@ -19,7 +19,7 @@ LISTS = {
     "hosts": "www.only.example\n[2001:db8::1]\n",
     "pages": "blog.example/bad\nhttps://www.pages.example/a/b/\nshop.example/?cat=1\n",
     "words": "forbidden\nHas-Dash\n",
-    "subwords": "casino\nrout\nroulette\n",
+    "subwords": "casino\nrout\nroulette\nq-z\n",
     "soft_words": "escort\nwebcam\nbabes\n",
 }
 

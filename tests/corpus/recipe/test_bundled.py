@@ -11,7 +11,7 @@ from corpus.schema import document_batch
 from corpus.steps.chain import apply_chain
 from tests.corpus.real_pages import wet_pages
 
-WEB = ["c4", "dclm", "dolma", "dolma3", "fineweb", "gopher", "refinedweb"]
+WEB = ["c4", "dclm", "dolma", "dolma3", "fineweb", "fineweb2", "gopher", "refinedweb"]
 FINEWEB = ("domains", "urls", "banned_words", "banned_subwords", "soft_banned_words")
 GUESSED = "refinedweb_banned_words_{}_reverse_engineered.txt"
 LISTS = {
@@ -110,6 +110,15 @@ EXPECTED: dict[str, dict[str, int]] = {
         "gopher_repetition.duplicate_line_chars": 1,
         "kept": 5,
         "language.language_unwanted": 1,
+        "url_blocklist.listed_domain": 1,
+        "url_blocklist.listed_page": 1,
+        "url_blocklist.listed_subword": 1,
+        "url_blocklist.listed_word": 1,
+        "url_blocklist.soft_words": 1,
+    },
+    "fineweb2": {
+        "language.language_uncertain": 4,
+        "language.language_unwanted": 16,
         "url_blocklist.listed_domain": 1,
         "url_blocklist.listed_page": 1,
         "url_blocklist.listed_subword": 1,

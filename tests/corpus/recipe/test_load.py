@@ -303,6 +303,6 @@ def test_a_recipe_is_read_where_runs_are(tmp_path: Path) -> None:
 
 def test_a_recipe_that_is_not_there() -> None:
     with pytest.raises(
-        UserError, match="bundled are c4, dclm, demo, dolma, dolma3, fineweb, gopher, llama, redpajama, "
+        UserError, match="bundled are c4, dclm, demo, dolma, dolma3, fineweb, fineweb2, gopher, llama, redpajama, "
     ):
         load("nothing")
