@@ -44,6 +44,7 @@ def use_kernels(rules: Iterable[str]) -> None:
     from corpus.errors import UserError
     from corpus.recipe.load import parse_rules
     from corpus.schema import Document, Origin, document_batch
+    from corpus.text.ccnet import normalize_for_lm
     from corpus.text.html_blocks import html_text
     from corpus.text.normalize import normalize_for_dedup
 
@@ -61,8 +62,9 @@ def use_kernels(rules: Iterable[str]) -> None:
             named.filter.score(batch)
         else:
             _dedup(named.dedup, batch)
-    # No rule calls these.
+    # No rule without a model calls these.
     normalize_for_dedup(batch.column("text"))
+    normalize_for_lm(batch.column("text"))
     html_text(text)
     _classify(batch)
     _read_pages()

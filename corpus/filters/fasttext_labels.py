@@ -25,7 +25,7 @@ _UNIT = 2.0**-24
 _SLACK = 1.02
 """On bounds, for products of errors that are left out."""
 _TINY = 1e-30
-"""Under which float32 has fewer digits."""
+"""More than all that float32 can lose among its smallest numbers."""
 _LEAST = 1e-5
 """fastText adds it to every probability before it takes its logarithm."""
 

@@ -108,7 +108,8 @@ class Classifier:
         return labels, probabilities.round(digits)
 
     def probability(self, texts: pa.Array, label: str, digits: int) -> npt.NDArray[np.float64]:
-        """The probability of one label for each text, rounded as `best` does; 0 where fastText does not give it."""
+        """The probability of one label for each text, rounded as `best` does, to at most four digits: a tree of labels
+        gives none below 0.00001."""
         probabilities, unsure = np.zeros(len(texts)), np.ones(len(texts), np.bool_)
         if not self.reason:
             errors = np.zeros(len(texts))

@@ -127,7 +127,7 @@ def _perplexities(model: LanguageModel, texts: pa.Array) -> Iterator[float]:
     encoder = _load_sentencepiece(models.locate(model.sentencepiece))
     lm = _load_lm(models.locate(model.lm))
     for start in range(0, len(texts), _ENCODE_ROWS):
-        normalized = [normalize_for_lm(text) for text in texts[start : start + _ENCODE_ROWS].to_pylist()]
+        normalized = normalize_for_lm(texts[start : start + _ENCODE_ROWS]).to_pylist()
         for pieces in encoder.encode(normalized, out_type=str, num_threads=1):
             line = " ".join(pieces)
             # counted as CCNet counts, which differs from len(pieces) where a piece holds a space of its own

@@ -31,7 +31,7 @@ GROWTH = 3
 
 
 @kernel
-def _ends_word(data: Any, start: Any, end: Any, at: Any, classes: Any) -> Any:
+def ends_word(data: Any, start: Any, end: Any, at: Any, classes: Any) -> Any:
     """Whether the sigma at byte `at` of data[start:end] is final: Final_Sigma of the Unicode standard, table 3-17."""
     i = at
     before = False
@@ -86,7 +86,7 @@ def normalize_line(data: Any, start: Any, end: Any, out: Any, at: Any, ascii: An
             out[at] = 0x30
             at += 1
         elif point == CAPITAL_SIGMA:
-            at = encode(0x3C2 if _ends_word(data, start, end, i, classes) else 0x3C3, out, at)
+            at = encode(0x3C2 if ends_word(data, start, end, i, classes) else 0x3C3, out, at)
         elif point == CAPITAL_I_WITH_DOT:
             out[at] = 0x69
             at = encode(0x307, out, at + 1)
