@@ -6,8 +6,8 @@ from corpus.registry import rules
 from corpus.rules import Dedup
 from tests.corpus.filters_page import PAGE, RULES, page
 
-ELSEWHERE = {"perplexity", "reference", "remove", "gutenberg", "latex", "license_header", "wikitext"}
-"""Rules that need models, ids, or one kind of source."""
+ELSEWHERE = {"perplexity", "reference", "remove", "robots", "gutenberg", "latex", "license_header", "wikitext"}
+"""Rules that need models, ids, an index, or one kind of source."""
 
 
 def test_the_page_is_what_the_rules_do(shared_data: Path) -> None:
