@@ -48,9 +48,11 @@ def use_kernels(rules: Iterable[str]) -> None:
     from corpus.text.html_blocks import html_text
     from corpus.text.normalize import normalize_for_dedup
 
-    # A text and its copy: enough words for `overlap`, and something to find for every dedup.
-    text = "\n".join(f"Line {n} of {n * n} says: word{n} follows word{n - 1}." for n in range(500))
-    batch = document_batch([Document(f"warm-up:{n}", text, Origin("file")) for n in range(2)], "warm-up")
+    # A text, its copy, and one with other lines: enough words for `overlap`, and something to find for every dedup.
+    lines = [f"Line {n} of {n * n} says: word{n} follows word{n - 1}." for n in range(500)]
+    text, edited = "\n".join(lines), "\n".join(lines[:470] + lines[:1])
+    texts = enumerate((text, text, edited))
+    batch = document_batch([Document(f"warm-up:{n}", each, Origin("file")) for n, each in texts], "warm-up")
     for name in rules:
         try:
             (named,) = parse_rules([name])

@@ -155,8 +155,11 @@ class Verifier:
         left = ~candidates["asked"]
         for batch in self._compared(part, batches, candidates, blocks):
             left[batch.pair] = np.isnan(batch.similarity)
-            tables.append(batch.verified(self.threshold))
+            like = batch.verified(self.threshold)
+            tables.append(like)
             hidden = candidates["crowded"][batch.pair] & (batch.similarity < self.threshold)
+            if self.keep == "neighbours":
+                hidden &= ~np.isin(candidates["row"][batch.pair], like["row"][like["settled"]])
             for place in np.flatnonzero(hidden):
                 new = batch.difference(place)
                 hashes.append(new)

@@ -1,6 +1,7 @@
 import pytest
 
-from corpus.steps.dedupe import partitions_for
+from corpus.rules import Reread, Round
+from corpus.steps.dedupe import partitions_for, widths
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,10 @@ from corpus.steps.dedupe import partitions_for
 )
 def test_partitions_are_of_16_mib_and_many_of_up_to_256(signature_bytes: int, partitions: int) -> None:
     assert partitions_for(signature_bytes) == partitions
+
+
+def test_a_reread_gets_a_block_for_each_part() -> None:
+    def nothing(*given: object) -> None: ...
+
+    some = [Round(nothing), Reread(nothing), Round(nothing, partitions=1), Reread(nothing)]  # type: ignore[arg-type]
+    assert widths(some, 33 << 20, 7) == [3, 7, 1, 7, 7]
