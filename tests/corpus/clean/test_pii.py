@@ -111,8 +111,8 @@ def test_any_text(text: str) -> None:
 
 def real_texts(shared_data: Path) -> list[str]:
     path = shared_data / "c4" / "LLaMA-Factory" / "c4_demo.jsonl"
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    pages = [*judged_pages(shared_data), *(page.text for page in wet_pages(shared_data))]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()][:100]
+    pages = [*judged_pages(shared_data)[:200], *(page.text for page in wet_pages(shared_data))]
     return [*pages, *(row["text"] for row in rows)]
 
 
@@ -198,7 +198,7 @@ def test_documents_with_many_are_dropped_if_asked() -> None:
 
 
 def test_counts_slices_and_long_runs() -> None:
-    long = ["a@" * 500_000, "1." * 500_000, ":" * 500_000, "1@1." * 200_000, "0 " * 500_000, "\ufffd\0" * 100_000]
+    long = ["a@" * 50_000, "1." * 50_000, ":" * 50_000, "1@1." * 20_000, "0 " * 50_000, "\ufffd\0" * 20_000]
     made = Pii(phones=True).clean(batch("x", "a@b.co", "8.8.8.8 9.9.9.9", "", *long).slice(1))
     assert made.counts is not None
     assert made.counts.to_pydict() == {

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from corpus.errors import UserError
 from corpus.filters.url_blocklist import UrlBlocklist
 from corpus.steps.rule import NamedRule
+from tests.corpus.text.test_urls import lower, parts
 
 PAGES = "snapshot-wayback-topic-02.warc.gz"
 LISTS = {
@@ -30,21 +31,6 @@ def rule(tmp_path_factory: pytest.TempPathFactory) -> UrlBlocklist:
     for name, text in LISTS.items():
         (folder / name).write_text(text, encoding="utf-8")
     return UrlBlocklist(**{name: (str(folder / name),) for name in LISTS})
-
-
-def lower(text: str) -> str:
-    """Of ASCII letters alone."""
-    return re.sub("[A-Z]+", lambda capitals: capitals[0].lower(), text)
-
-
-def parts(url: str) -> tuple[str, str]:
-    """(host, the rest)"""
-    behind = re.sub(r"\A(?:[A-Za-z0-9+.-]*://|//)", "", url)
-    place, rest = re.fullmatch(r"([^/?#]*)(.*)", behind, re.DOTALL).groups()  # type: ignore[union-attr]
-    host = place.rpartition("@")[2]
-    port = re.search(r":[^:\]]*\Z", host) if not host.startswith("[") else re.search(r"(?<=\]):[^:\]]*\Z", host)
-    host = host[: port.start()] if port else host
-    return lower(host[:-1] if host.endswith(".") else host), lower(rest)
 
 
 def entries(name: str) -> list[str]:
