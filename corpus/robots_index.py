@@ -5,6 +5,7 @@ that have them. Memory for making one: about three times its size.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -26,6 +27,8 @@ MAX_BYTES = 500 << 10
 """Of a robots.txt file that are read (RFC 9309, section 2.5: at least so many)."""
 
 _LONGEST_RECORD = 16 << 20
+_VERSION = re.compile(r"^([ \t]*user-agent[ \t]*:[ \t]*[\w.-]+)/[^\r\n#]*", re.IGNORECASE | re.MULTILINE)
+"""What sites copy of a robot's full name, as in "CCBot/2.0", where RFC 9309 (2.2.1) has its token alone."""
 _FILES = ("**.warc.gz", "**.warc")
 _SCHEMA = pa.schema([("host", pa.uint64()), ("rules", pa.large_string())])
 _PARSED = 4096  # files of hosts that are kept parsed
@@ -135,7 +138,7 @@ class RobotsIndex:
         at = int(np.searchsorted(self._hosts, np.uint64(host)))
         if at == len(self._hosts) or int(self._hosts[at]) != host:
             return None
-        return Protego.parse(self._rules[at].as_py())
+        return Protego.parse(_VERSION.sub(r"\1", self._rules[at].as_py()))
 
 
 @lru_cache(maxsize=4)

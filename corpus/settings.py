@@ -1,6 +1,7 @@
 """The base of everything a recipe can set: typed, frozen, and closed to unknown keys."""
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,12 @@ class Settings(BaseModel):
     """Settings of a source, a rule or a stage. Fields are the settings; equal settings are equal objects."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def unset_variable(path: str) -> str | None:
+    """The first `$NAME` (or `${NAME}`) in a path that the variables which are set were put into; None without one."""
+    found = re.search(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", path)
+    return f"${found[1] or found[2]}" if found else None
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,12 @@ class FileMark:
             UserError: there is no such file.
         """
         if not os.path.isfile(path):
-            raise UserError(f"there is no {self.what} {path}: give the path of a file")
+            remedy = (
+                f"{unset} is not set in the environment"
+                if (unset := unset_variable(path))
+                else "give the path of a file"
+            )
+            raise UserError(f"there is no {self.what} {path}: {remedy}")
         return path
 
 

@@ -10,8 +10,6 @@ from corpus.robots_index import index_of
 from corpus.rules import Filter
 from corpus.settings import FileMark
 
-RobotsFile = Annotated[str, FileMark("index of robots.txt files")]
-
 
 class Robots(Filter):
     """Honours the robots.txt files that the crawl found, as HPLT does (hplt-project/monotextor-slurm,
@@ -34,7 +32,7 @@ class Robots(Filter):
     reasons: ClassVar[tuple[str, ...]] = ("robots_mark", "robots_txt")
     other_scores: ClassVar[tuple[str, ...]] = ("mark", "disallowed")
 
-    index: RobotsFile | None = None
+    index: Annotated[str | None, FileMark("index of robots.txt files")] = None
     agents: tuple[str, ...] = ("ia_archiver", "CCBot", "*")
     marks: tuple[str, ...] = ("noai", "noindex")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
-from string import Template
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -16,8 +15,10 @@ from corpus.errors import UserError
 from corpus.recipe.document import RecipeDocument, Where, parse_yaml, read_document
 from corpus.recipe.sections import MixtureSection, SourceSection, TokenizerSection, Top
 from corpus.registry import find_rule, find_source, short_name
+from corpus.rules import Rule
+from corpus.settings import unset_variable
 from corpus.sources.source import Source
-from corpus.steps.rule import NamedRule, model_digests
+from corpus.steps.rule import NamedRule, locate, named_files
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -117,9 +118,8 @@ def load(
         _override(document, key, value)
     document.typed((), Top)
     output = document.body.get("output")
-    for name in Template(output).get_identifiers() if isinstance(output, str) else ():
-        if f"${name}" in output or f"${{{name}}}" in output:
-            document.mistake(("output",), f"output: ${name} is not set in the environment: set it, or give a path")
+    if isinstance(output, str) and (unset := unset_variable(output)):
+        document.mistake(("output",), f"output: {unset} is not set in the environment: set it, or give a path")
     sources = tuple(_sources(document, needs_models))
     across = tuple(_rules(document, ("across",), needs_models))
     tokenizer = _section(document, "tokenizer", TokenizerSection)
@@ -223,14 +223,26 @@ def _rules(document: RecipeDocument, where: Where, needs_models: bool = True) ->
             rule = document.typed((*here, name), rule_class, settings, other_keys=("optional",))
             if rule is None:
                 continue
-            if needs_models:
-                list(model_digests(rule))
         except UserError as error:
             document.mistake(here, str(error))
+            continue
+        if needs_models and _misses_files(document, here, rule):
             continue
         short = short_name(name)
         counts[short] = counts.get(short, 0) + 1
         yield NamedRule(short if counts[short] == 1 else f"{short}-{counts[short]}", rule, optional)
+
+
+def _misses_files(document: RecipeDocument, where: Where, rule: Rule) -> bool:
+    """Whether files that a rule names are missing, each of which is a mistake."""
+    missing = False
+    for _, path, mark in named_files(rule):
+        try:
+            locate(path, mark)
+        except UserError as error:
+            document.mistake(where, str(error))
+            missing = True
+    return missing
 
 
 def _check_sources(document: RecipeDocument, mixture: MixtureSection | None) -> None:

@@ -12,6 +12,7 @@ import xxhash
 from fsspec.implementations.local import LocalFileSystem
 
 from corpus.errors import UserError
+from corpus.settings import unset_variable
 from corpus.storage import filesystem
 
 SPLIT_BYTES = 1 << 30
@@ -73,7 +74,11 @@ def file_sizes(root: str, include: Sequence[str] = ("**",)) -> dict[str, int]:
     """
     fs, base = filesystem(root)
     if not fs.exists(base):
-        raise UserError(f"input {root} does not exist: set `input` to the folder that holds the raw files")
+        unset = unset_variable(root)
+        remedy = (
+            f"{unset} is not set in the environment" if unset else "set `input` to the folder that holds the raw files"
+        )
+        raise UserError(f"input {root} does not exist: {remedy}")
     base = base.rstrip("/")
     if isinstance(fs, LocalFileSystem) and fs.isdir(base):
         for _ in os.walk(base, onerror=_refuse):  # fsspec leaves out a folder that cannot be read, without a word
@@ -138,8 +143,10 @@ def _refuse(error: OSError) -> None:
 
 
 def _matches(path: str, pattern: str) -> bool:
-    """Shell pattern against the whole relative path; "**" also matches nothing, and a bare name any folder."""
-    return fnmatchcase(path, pattern) or fnmatchcase("/" + path, "*/" + pattern)
+    """Shell pattern against the whole relative path; "**" also matches nothing, "/**/" also one folder's border, and a
+    bare name any folder."""
+    patterns = {pattern, pattern.replace("/**/", "/")}
+    return any(fnmatchcase(path, one) or fnmatchcase("/" + path, "*/" + one) for one in patterns)
 
 
 def _edge_digest(fs: Any, path: str, size: int) -> str:

@@ -100,25 +100,40 @@ def rule_of(identity: dict[str, Any]) -> NamedRule:
     return NamedRule(key, find_rule(identity.get("class", key.partition("-")[0]))(**identity["settings"]))
 
 
-def model_digests(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, str]]:
+def model_digests(settings: BaseModel) -> Iterator[tuple[str, str]]:
     """(field, SHA-256) of every file that the settings name, nested ones included.
 
     Raises:
         UserError: there is no such file.
     """
+    for name, path, mark in named_files(settings):
+        yield name, models.sha256(locate(path, mark))
+
+
+def named_files(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, FileMark]]:
+    """(field, what it says, what kind of file that is)."""
     for name, field in type(settings).model_fields.items():
         mark = next((mark for mark in field.metadata if isinstance(mark, FileMark)), None)
-        yield from _digests(getattr(settings, name), prefix + name, mark)
+        yield from _named_files(getattr(settings, name), prefix + name, mark)
 
 
-def _digests(value: Any, name: str, mark: FileMark | None) -> Iterator[tuple[str, str]]:
+def locate(path: str, mark: FileMark) -> str:
+    """The path of a file, or of a model that is named.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    return models.locate(path) if isinstance(mark, ModelMark) else mark.locate(path)
+
+
+def _named_files(value: Any, name: str, mark: FileMark | None) -> Iterator[tuple[str, str, FileMark]]:
     if isinstance(value, BaseModel):
-        yield from model_digests(value, name + ".")
+        yield from named_files(value, name + ".")
     elif isinstance(value, dict):
         for key in sorted(value):
-            yield from _digests(value[key], f"{name}.{key}", mark)
+            yield from _named_files(value[key], f"{name}.{key}", mark)
     elif isinstance(value, tuple):
         for place, each in enumerate(value):
-            yield from _digests(each, f"{name}.{place}", mark)
+            yield from _named_files(each, f"{name}.{place}", mark)
     elif mark is not None and isinstance(value, str):
-        yield name, models.sha256(models.locate(value) if isinstance(mark, ModelMark) else mark.locate(value))
+        yield name, value, mark

@@ -70,7 +70,7 @@ class Tables(NamedTuple):
     places: npt.NDArray[np.uint32]
     becomes: Bytes
     orders: Bytes
-    classes: Bytes
+    classes: npt.NDArray[np.uint16]
 
 
 @cache

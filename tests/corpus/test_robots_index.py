@@ -24,6 +24,7 @@ RECORDS = [
     record("https://c.org/robots.txt", "\ufeffUser-agent: ccbot\nDisallow: /\n"),
     record("https://d.org/robots.txt", "User-agent: *\nAllow: /\n"),
     record("https://e.org/robots.txt", "User-agent: *\nDisallow: /\n", status="404 Not Found"),
+    record("https://h.org/robots.txt", "User-agent: CCBot/2.0 (https://commoncrawl.org/faq/)\nDisallow: /x\n"),
     record("https://f.org/page", "User-agent: *\nDisallow: /\n"),
     record("https://g.org/robots.txt", "User-agent: *\nDisallow: /\n", kind="request"),
 ]
@@ -39,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_record_is_counted_and_hosts_keep_what_they_say(folder: Path) -> None:
     counts = build(str(folder / "in"), str(folder / "robots.arrow"))
-    assert counts == {"kept": 4, "forbids_nothing": 1, "status": 1, "not_robots_txt": 2}
+    assert counts == {"kept": 5, "forbids_nothing": 1, "status": 1, "not_robots_txt": 2}
     index = RobotsIndex(str(folder / "robots.arrow"))
     forbidden = {
         "https://a.org/private/x": True,
@@ -53,6 +54,8 @@ def test_every_record_is_counted_and_hosts_keep_what_they_say(folder: Path) -> N
         "https://e.org/x": False,
         "https://f.org/x": False,
         "https://g.org/x": False,
+        "https://h.org/x": True,
+        "https://h.org/y": False,
         "no url": False,
         "http://[bad/": False,
     }
@@ -70,7 +73,7 @@ def test_the_index_does_not_depend_on_the_order_of_files(folder: Path, tmp_path:
 
 
 def test_a_folder_without_robots_txt_and_a_file_that_is_no_index(tmp_path: Path) -> None:
-    (tmp_path / "x.warc.gz").write_bytes(RECORDS[6])
+    (tmp_path / "x.warc.gz").write_bytes(RECORDS[7])
     with pytest.raises(UserError, match=r"holds no robots.txt file that forbids anything \(not_robots_txt 1\)"):
         build(str(tmp_path), str(tmp_path / "out"))
     with pytest.raises(UserError, match=r"is no index of robots.txt files"):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from corpus.clean.wiki.locale import iso_date, number, plain_number
+from corpus.clean.wiki.repair import GONE, HOLE
 
 _LONGEST = 300
 """Characters of an expression that is worked out."""
@@ -119,6 +120,8 @@ def parser_function(name: str, p: list[str], language: str) -> str | None:
         case "switch":
             return _switch(x, p[1:])
         case "formatnum":
+            if not x.strip(f"{GONE}{HOLE}"):  # of a template that nobody knows
+                return None
             return plain_number(x, language) if y in ("R", "NOSEP") else number(x, language, exact=True)
         case "dateformat":
             return iso_date(x, language, y == "dmy")

@@ -146,6 +146,32 @@ def _chemistry(rule: str, call: Call) -> str:
     return text
 
 
+def _uncertain(rule: str, call: Call) -> str:
+    """A measured value. `{{val|5|0.2}}`: 5 ± 0.2; `{{val|5|0.3|0.2}}`: 5 +0.3 −0.2; `{{val|5|(2)}}`, an uncertainty of
+    the last digit: 5(2). The rule says what stands behind (documentation of Template:Val)."""
+    value, above, below = (call.first(key) for key in "123")
+    text = number(value, call.language)
+    signs = "+-−±"
+    if above and below:
+        text += f" +{above.lstrip(signs)} −{below.lstrip(signs)}"
+    elif above:
+        text += above if above.startswith("(") else f" ± {above.lstrip(signs)}"
+    if " " in text and call.first("e"):
+        text = f"({text})"
+    return text + _format_behind(rule, call, text)
+
+
+def _cited_author(rule: str, call: Call) -> str:
+    """`{{harvtxt|Jones|Brown|2001|p=3}}`: Jones & Brown (2001, p. 3), part of a sentence (documentation of
+    Template:Harvtxt: of four names and more the first and "et al.")."""
+    *names, year = call.positional or ("",)
+    pages = f", p. {page}" if (page := call.first("p|page")) else f", pp. {some}" if (some := call.first("pp")) else ""
+    if len(names) > 3:
+        names = [f"{names[0]} et al."]
+    who = " & ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    return f"{who} ({year}{pages})" if who else year
+
+
 def _fraction(rule: str, call: Call) -> str:
     """`{{frac|1|2}}`: 1/2; `{{frac|3|1|2}}`: 3 1/2; `{{frac|2}}`: 1/2."""
     numbers = [f"({value})" if re.search(r"\w\s*[-−+]\s*\w", value) else value for value in call.positional if value]
@@ -341,6 +367,11 @@ def _filled(pieces: tuple[_Piece, ...], call: Call, before: str) -> tuple[str, b
     return text, got or not fields, lacks
 
 
+def _format_behind(rule: str, call: Call, before: str) -> str:
+    """What a rule of optional groups adds to a text."""
+    return _filled(_compiled(rule), call, before)[0]
+
+
 def _format(rule: str, call: Call) -> str:
     pieces = _compiled(rule)
     text, got, _ = _filled(pieces, call, "")
@@ -358,7 +389,7 @@ KINDS: dict[str, Kind] = {
     **{"rest": _rest, "join": _join, "music": _music, "langname": _language_name, "ordinal": _ordinal},
     **{"ipac": _ipa_parts, "ship": _ship, "shipx": _ship_with_prefix, "chem": _chemistry, "fraction": _fraction},
     **{"percent": _percent, "country": _country, "date": _date, "asof": _as_of, "age": _age, "convert": _convert},
-    "density": _density,
+    **{"density": _density, "uncertain": _uncertain, "author": _cited_author},
     **{"bio": _biography, "function": _function, "format": _format},
 }
 """Every kind of the table but `drop`, which has no text."""

@@ -96,6 +96,7 @@ def test_reasons() -> None:
 @pytest.mark.parametrize(
     ("markup", "plain", "dropped"),
     [
+        ("A town of {{formatnum:{{Population|X}}}} people. More.", "More.", 1),
         ("It is old. Some {{CURRENTYEAR}} live here. It is big.", "It is old. It is big.", 1),
         ("It has {{unknown|1|2}} inhabitants (of {{unknown|3|4}}) and a port", "", 2),
         ("Born in 1990 (aged {{age|1990|1|1}}), he ran.", "Born in 1990, he ran.", 1),

@@ -6,6 +6,7 @@ from corpus.errors import UserError
 from corpus.filters.robots import Robots
 from corpus.robots_index import build
 from corpus.schema import Document, Origin, document_batch
+from corpus.steps.rule import model_digests
 from tests.corpus.test_robots_index import record
 
 MARKS = [["nofollow"], ["noindex"], ["noai", "noimageai"], ["none"], None]
@@ -41,3 +42,10 @@ def test_an_index_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "index").write_bytes(b"ARROW")
     with pytest.raises(UserError, match=r"is no index of robots.txt files: make one with `corpus models robots`"):
         decide(Robots(index=str(tmp_path / "index")))
+
+
+def test_the_index_is_part_of_the_steps_identity(tmp_path: Path) -> None:
+    (tmp_path / "index").write_bytes(b"x")
+    assert [name for name, _ in model_digests(Robots(index=str(tmp_path / "index")))] == ["index"]
+    with pytest.raises(UserError, match=r"there is no index of robots.txt files \S+nosuch: give the path of a file"):
+        list(model_digests(Robots(index=str(tmp_path / "nosuch"))))

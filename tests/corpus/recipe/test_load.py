@@ -130,6 +130,18 @@ def test_all_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
     ]
 
 
+def test_every_missing_file_of_a_rule_is_told(tmp_path: Path) -> None:
+    lists = "- url_blocklist: {domains: [/nowhere/a, /nowhere/b], words: [$NO_SUCH/c]}"
+    path = write(tmp_path, GOOD.replace("- exact", lists))
+    with pytest.raises(UserErrors) as caught:
+        load(path)
+    assert str(caught.value).split("\n") == [
+        f"{path}:9: there is no word list $NO_SUCH/c: $NO_SUCH is not set in the environment",
+        f"{path}:9: there is no word list /nowhere/a: give the path of a file",
+        f"{path}:9: there is no word list /nowhere/b: give the path of a file",
+    ]
+
+
 ORDERS = {
     "lines after a filter": "[length, lines]",
     "a cleaner after a filter": "[length, gutenberg]",

@@ -20,11 +20,14 @@ def test_files_are_sorted_matched_and_named_below_the_root(tmp_path: Path) -> No
         path.write_bytes(name.encode())
     assert [file.path for file in list_files(str(tmp_path))] == ["a.gz", "b/1.gz", "b/2.gz", "c.txt"]
     assert [file.path for file in list_files(str(tmp_path), ["*.gz"])] == ["a.gz", "b/1.gz", "b/2.gz"]
+    assert [file.path for file in list_files(str(tmp_path), ["b/**/*.gz"])] == ["b/1.gz", "b/2.gz"]
     assert [file.path for file in list_files(str(tmp_path / "c.txt"))] == ["c.txt"]
     with pytest.raises(UserError, match="holds no file that matches"):
         list_files(str(tmp_path), ["*.xml"])
     with pytest.raises(UserError, match="does not exist"):
         list_files(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"input \$DATA/x does not exist: \$DATA is not set in the environment"):
+        list_files("$DATA/x")
 
 
 def test_what_cannot_be_read_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,12 @@ from corpus.text.mediawiki import LANGUAGES
         ("en", "He wrote: {{quote|All happy families are alike.}} {{cquote|text=So.}}",
          "He wrote: All happy families are alike. So."),
         ("en", "{{convert|{{formatnum:5|R}}|km}} {{lang|de|a{{!}}b}} {{nowrap|1=a=b}}", "5 kilometres a|b a=b"),
+        ("en", "{{val|5|0.2|ul=kg}} {{val|1.23|+0.45|-0.67}} {{val|9.109|(40)|e=-31|u=kg}} {{val|3|u=km}}",
+         "5 ± 0.2 kg 1.23 +0.45 −0.67 9.109(40) × 10^-31 kg 3 km"),
+        ("en", "{{val|5|0.2|e=3|u=m}}", "(5 ± 0.2) × 10^3 m"),
+        ("en", "{{harvtxt|Jones|2001}} and {{harvtxt|A|B|C|1999|pp=2–3}} and {{harvtxt|A|B|C|D|1999}}",
+         "Jones (2001) and A, B & C (1999, pp. 2–3) and A et al. (1999)"),
+        ("fr", "{{citation étrangère|en|hello}} {{citation étrangère|langue=en|hello}}", "« hello » « hello »"),
         # one name, another meaning
         ("en", "{{PHI}} {{phi}}", "PHI φ"),
         ("de", "{{lang|en|pier}} ({{enS|pier}})", "pier (pier)"),
