@@ -7,8 +7,10 @@ comes from. Everything else about it is said by the class too, and has a default
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.schema import SCHEMA
@@ -111,8 +113,10 @@ class PartRef:
     group: str = ""
 
 
-Block = tuple[int, pa.RecordBatch]
-"""(partition, narrow columnar block). Partitions count from 0. All blocks of one exchange share one schema."""
+Block = tuple[int | npt.NDArray[np.integer[Any]], pa.RecordBatch]
+"""(partition of all its rows, or of each row; narrow columnar block). Partitions count from 0. All blocks of one
+exchange share one schema. Rows that are not yet cut by partition cost least: `Exchange` cuts those of many parts at
+once, and a block for each part and partition would cost by their number, not by bytes."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,9 @@ class Round:
 
     Attributes:
         decide: called once for each partition that got a block, as `decide(blocks, partitions)` with all blocks
-            of the partition in no particular order, and the number of partitions of the next round; gives blocks
-            for the next round. The last round gives decisions keyed by part index.
+            of the partition in no particular order, each with rows of one part or of several, and the number of
+            partitions of the next round; gives blocks for the next round. The last round gives decisions keyed by
+            part index.
         partitions: how many partitions this round regroups into; None = from the estimated bytes.
     """
 

@@ -32,7 +32,7 @@ STRETCH_BYTES = 128 << 20
 """Of sequences that one stretch of a source gives, over all epochs; a worker holds them, and the tokens they are of."""
 
 WRITTEN_AT_ONCE = 4096
-"""Sequences copied at a time when a shard is written: 16 MiB of 2,049 tokens."""
+"""Sequences copied at a time, on their way and when a shard is written: 16 MiB of 2,049 tokens."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Place:
     layout: Layout
 
     def __call__(self, stretch: Stretch) -> Iterator[Block]:
-        """One block for each shard: row (uint32), tokens (a list of sequence_length + 1), ascending by row.
+        """Blocks of row (uint32), tokens (a list of sequence_length + 1), ascending by shard and row.
 
         Raises:
             UserError, DamagedFile: a shard of the source is missing or damaged.
@@ -146,15 +146,11 @@ class Place:
         length = mixture.sequence_length
         tokens = Concatenation(source.folder, source.index.header, source.index.shards, OpenShards())
         found = windows(tokens.read(stretch.first * length, stretch.count * length + 1), length)
-        starts = np.flatnonzero(np.diff(shard, prepend=-1))
-        for start, stop in zip(starts, [*starts[1:], len(shard)], strict=True):
-            number = int(shard[start])
-            rows = (k[start:stop] - number * self.layout.per_shard).astype(np.uint32)
-            flat = pa.array(found[place[start:stop]].ravel())
-            yield (
-                number,
-                pa.record_batch({"row": rows, "tokens": pa.FixedSizeListArray.from_arrays(flat, length + 1)}),
-            )
+        rows = (k - shard * self.layout.per_shard).astype(np.uint32)
+        for start in range(0, len(k), WRITTEN_AT_ONCE):
+            some = slice(start, start + WRITTEN_AT_ONCE)
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(found[place[some]].ravel()), length + 1)
+            yield shard[some], pa.record_batch({"row": rows[some], "tokens": lists})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the dedups share: cutting columns into blocks, and rows to drop."""
+"""What the dedups share: columns as blocks, and rows to drop."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,9 +12,6 @@ from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes, hash_rows
 
 Ints = npt.NDArray[np.int64]
-
-HOLD_BYTES = 64 << 20
-"""Signatures of one part held before they are cut by partition: fewer, longer blocks for this much memory."""
 
 
 def document_columns(part: PartRef, batch: pa.RecordBatch, first_row: int) -> dict[str, Any]:
@@ -41,36 +38,16 @@ def partition_of(hashes: Hashes, partitions: int) -> Ints:
     return (((hashes >> np.uint64(32)) * np.uint64(partitions)) >> np.uint64(32)).astype(np.int64)
 
 
-def cut(keys: npt.NDArray[Any], batch: pa.RecordBatch) -> Iterator[Block]:
-    """One block for each distinct key, with its rows in their order."""
-    if not len(keys):
-        return
-    if keys.max() < 1 << 16:
-        keys = keys.astype(np.uint16)  # a radix sort
-    order = np.argsort(keys, kind="stable")
-    keys, batch = keys[order], batch.take(pa.array(order))
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-    for start, end in zip(starts, np.r_[starts[1:], len(keys)], strict=True):
-        yield int(keys[start]), batch.slice(int(start), int(end - start))
+def keyed(keys: npt.NDArray[Any], batch: pa.RecordBatch) -> Iterator[Block]:
+    """The rows with the partition of each, as one block; none where there is no row."""
+    if len(keys):
+        yield keys, batch
 
 
 def partitioned(signatures: Iterable[tuple[Hashes, pa.RecordBatch]], partitions: int) -> Iterator[Block]:
-    """Blocks by the partition of the hash that stands beside each row, about `HOLD_BYTES` of them at a time."""
-    held: list[tuple[Hashes, pa.RecordBatch]] = []
-    size = 0
+    """Blocks by the partition of the hash that stands beside each row."""
     for hashes, batch in signatures:
-        held.append((hashes, batch))
-        size += batch.nbytes
-        if size >= HOLD_BYTES:
-            yield from _cut_held(held, partitions)
-            held, size = [], 0
-    if held:
-        yield from _cut_held(held, partitions)
-
-
-def _cut_held(held: list[tuple[Hashes, pa.RecordBatch]], partitions: int) -> Iterator[Block]:
-    keys = partition_of(np.concatenate([hashes for hashes, _ in held]), partitions)
-    yield from cut(keys, pa.concat_batches([batch for _, batch in held]))
+        yield from keyed(partition_of(hashes, partitions), batch)
 
 
 def columns(blocks: Sequence[pa.RecordBatch]) -> dict[str, npt.NDArray[Any]]:
@@ -94,7 +71,7 @@ def group_starts(*keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 def drops(part: npt.NDArray[np.int32], row: npt.NDArray[np.uint32]) -> Iterator[Block]:
     """Decisions that drop these rows, by part."""
-    yield from cut(part, record_batch({"row": row}))
+    yield from keyed(part, record_batch({"row": row}))
 
 
 def drop_rows(batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None, reason: str) -> Cleaned:

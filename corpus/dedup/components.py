@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dedup.blocks import columns, cut, group_starts, numbered, partition_of, record_batch
+from corpus.dedup.blocks import columns, group_starts, keyed, numbered, partition_of, record_batch
 from corpus.kernel import kernel
 from corpus.rules import Block, PartRef
 
@@ -46,8 +46,8 @@ def pairs(
 
 
 def pairs_by_partition(found: pa.RecordBatch, partitions: int) -> Iterator[Block]:
-    """Pairs cut so that equal pairs meet in one partition."""
-    yield from cut(partition_of(found.column("id_hash").to_numpy(), partitions), found)
+    """Pairs keyed so that equal pairs meet in one partition."""
+    yield from keyed(partition_of(found.column("id_hash").to_numpy(), partitions), found)
 
 
 def decide(blocks: Sequence[pa.RecordBatch], partitions: int, keep: Keep) -> Iterator[Block]:
@@ -80,7 +80,7 @@ def decide(blocks: Sequence[pa.RecordBatch], partitions: int, keep: Keep) -> Ite
     order = np.lexsort((better, -score, other))
     chosen = order[group_starts(other[order])]
     partner, loser = nodes[by_rank[better[chosen]]], nodes[by_rank[other[chosen]]]
-    yield from cut(part_of(partner), record_batch({"row": row_of(partner), "loser": loser, "score": score[chosen]}))
+    yield from keyed(part_of(partner), record_batch({"row": row_of(partner), "loser": loser, "score": score[chosen]}))
 
 
 def name_partners(
@@ -98,7 +98,7 @@ def name_partners(
             "partner_row": losers["row"][here],
             "score": losers["score"][here],
         }
-        yield from cut(part_of(losers["loser"][here]), record_batch(body))
+        yield from keyed(part_of(losers["loser"][here]), record_batch(body))
 
 
 @kernel

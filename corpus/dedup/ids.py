@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from corpus.dedup.blocks import columns, cut, group_starts, numbered, partitioned, record_batch
+from corpus.dedup.blocks import columns, group_starts, keyed, numbered, partitioned, record_batch
 from corpus.rules import Block
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes, hash_rows
@@ -51,4 +51,4 @@ def decide_ids(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Bl
     first = np.zeros(len(drop), np.bool_)
     first[by_place] = group_starts(entries["low"][by_place], entries["high"][by_place])
     again = np.flatnonzero(~first)
-    yield from cut(entries["part"][again], record_batch({"row": entries["row"][again], "drop": drop[again]}))
+    yield from keyed(entries["part"][again], record_batch({"row": entries["row"][again], "drop": drop[again]}))

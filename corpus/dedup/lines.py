@@ -1,7 +1,6 @@
 """CCNet's removal of lines that more than one document has."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 import xxhash
 from pydantic import Field
 
-from corpus.dedup.blocks import group_starts, partition_of
+from corpus.dedup.blocks import group_starts, keyed, partition_of, record_batch
 from corpus.kernel import kernel
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
 from corpus.text import normalize
@@ -59,7 +58,7 @@ class Lines(Dedup):
         return text_bytes // 8  # 8 bytes for each distinct line of a part; the lines of web text average 60 bytes
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
-        """One row for each partition: the part, its group, its distinct hashes, and which two documents have."""
+        """One row a partition: the part, its group, its distinct hashes there, and which of them two documents have."""
         held = []
         for batch in batches:
             hashes, first = _line_hashes(batch.column("text"))
@@ -71,9 +70,9 @@ class Lines(Dedup):
         twice = np.diff(starts, append=len(hashes)) > 1
         distinct = hashes[starts]
         bounds = np.searchsorted(partition_of(distinct, partitions), np.arange(partitions + 1))
-        for partition in np.flatnonzero(np.diff(bounds)):
-            some = slice(bounds[partition], bounds[partition + 1])
-            yield int(partition), _block(part.index, self._group(part), distinct[some], twice[some])
+        filled = np.flatnonzero(np.diff(bounds))
+        ends = np.append(bounds[filled], len(distinct))
+        yield from keyed(filled, _block(part.index, self._group(part), distinct, twice, ends))
 
     def rounds(self) -> Sequence[Round]:
         return [Round(_decide)]
@@ -100,15 +99,17 @@ class Lines(Dedup):
         return xxhash.xxh64_intdigest(f"{part.group}\n{window}".encode())
 
 
-def _block(part: int, group: int, hashes: Hashes, twice: npt.NDArray[np.bool_]) -> pa.RecordBatch:
-    """One row, so that part and group cost nothing beside the hashes."""
-    ends = pa.array([0, len(hashes)], pa.int64())
+def _block(
+    part: int, group: int, hashes: Hashes, twice: npt.NDArray[np.bool_], ends: npt.NDArray[np.int64]
+) -> pa.RecordBatch:
+    """One row for each stretch ends[i]:ends[i + 1] of the hashes, so that part and group cost little beside them."""
+    rows = len(ends) - 1
     return pa.RecordBatch.from_arrays(
         [
-            pa.array([part], pa.int32()),
-            pa.array([group], pa.uint64()),
-            pa.LargeListArray.from_arrays(ends, pa.array(hashes)),
-            pa.LargeListArray.from_arrays(ends, pa.array(twice)),
+            pa.array(np.full(rows, part, np.int32)),
+            pa.array(np.full(rows, group, np.uint64)),
+            pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), pa.array(hashes)),
+            pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), pa.array(twice)),
         ],
         names=["part", "group", "hashes", "twice"],
     )
@@ -116,21 +117,20 @@ def _block(part: int, group: int, hashes: Hashes, twice: npt.NDArray[np.bool_]) 
 
 def _decide(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
     """For each part, which of its hashes two or more documents of its group have, sorted."""
-    by_group = sorted(blocks, key=lambda block: block["group"][0].as_py())
-    for _, group in groupby(by_group, key=lambda block: block["group"][0].as_py()):
-        parts = [
-            (b["part"][0].as_py(), b["hashes"].flatten().to_numpy(), b["twice"].flatten().to_numpy(False))
-            for b in group
-        ]
-        every = np.sort(np.concatenate([h for _, hashes, twice in parts for h in (hashes, hashes[twice])]))
+    batch = pa.concat_batches(blocks)
+    groups = batch.column("group").to_numpy()
+    for group in np.unique(groups):
+        some = batch.take(pa.array(np.flatnonzero(groups == group))) if (groups != group).any() else batch
+        lists = some.column("hashes")
+        hashes = lists.flatten().to_numpy()
+        twice = some.column("twice").flatten().to_numpy(zero_copy_only=False)
+        every = np.sort(np.concatenate([hashes, hashes[twice]]))
         again = every[~group_starts(every)]
         if not len(again):
             continue
-        for part, hashes, _ in parts:
-            at = np.minimum(np.searchsorted(again, hashes), len(again) - 1)
-            drop = hashes[again[at] == hashes]
-            if len(drop):
-                yield part, pa.RecordBatch.from_arrays([pa.array(drop)], names=["hash"])
+        parts = np.repeat(some.column("part").to_numpy(), lists.value_lengths().to_numpy())
+        drop = again[np.minimum(np.searchsorted(again, hashes), len(again) - 1)] == hashes
+        yield from keyed(parts[drop], record_batch({"hash": hashes[drop]}))
 
 
 def _line_hashes(text: pa.Array) -> tuple[Hashes, Offsets]:

@@ -35,8 +35,7 @@ def send(sender: int, tables: Mapping[str, tuple[npt.NDArray[Any], pa.RecordBatc
         ends = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=len(partitions)))])
         columns.append(pa.LargeListArray.from_arrays(ends, rows.take(pa.array(order)).to_struct_array()))
     batch = pa.RecordBatch.from_arrays(columns, names=[SENDER, *tables])
-    for number, partition in enumerate(partitions):
-        yield int(partition), batch.slice(number, 1)
+    yield partitions, batch
 
 
 def receive(blocks: Sequence[pa.RecordBatch], kind: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from corpus.dedup.blocks import drop_rows, numbered, partitioned
+from corpus.dedup.blocks import drop_rows, numbered, partition_of
 from corpus.dedup.components import Keep, decide, name_partners
 from corpus.dedup.messages import send
 from corpus.dedup.minhash import band_keys, bands_for, signatures
@@ -17,6 +17,9 @@ from corpus.dedup.winners import Prefer, competitors, reads
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
+
+HOLD_BYTES = 64 << 20
+"""Entries of one part that are sent together."""
 
 
 class Near(Dedup):
@@ -81,8 +84,15 @@ class Near(Dedup):
         return documents * (self.banding()[0] * 12 + 30) + int((1 - self.keeps) * 0.55 * text_bytes)
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
-        for partition, some in partitioned(self._entries(part, batches), partitions):
-            yield from send(part.index, {"entry": (np.full(some.num_rows, partition), some)})
+        """A message for each partition of many documents: of few it would be longer than its rows."""
+        held: list[tuple[Hashes, pa.RecordBatch]] = []
+        for entry in self._entries(part, batches):
+            held.append(entry)
+            if sum(some.nbytes for _, some in held) >= HOLD_BYTES:
+                yield from _send(part, held, partitions)
+                held = []
+        if held:
+            yield from _send(part, held, partitions)
 
     def _entries(self, part: PartRef, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[Hashes, pa.RecordBatch]]:
         """One row for each band of each document that has shingles: 12 bytes."""
@@ -112,3 +122,8 @@ class Near(Dedup):
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "near_duplicate")
+
+
+def _send(part: PartRef, held: Sequence[tuple[Hashes, pa.RecordBatch]], partitions: int) -> Iterator[Block]:
+    to = partition_of(np.concatenate([keys for keys, _ in held]), partitions)
+    yield from send(part.index, {"entry": (to, pa.concat_batches([some for _, some in held]))})

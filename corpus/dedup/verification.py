@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dedup.blocks import Ints, columns, cut, group_starts, numbered, partition_of, record_batch
+from corpus.dedup.blocks import Ints, columns, group_starts, keyed, numbered, partition_of, record_batch
 from corpus.dedup.buckets import bucket_pairs
 from corpus.dedup.components import Keep, Nodes, node_of, pairs, part_of, row_of
 from corpus.dedup.messages import SENDER, receive, send
@@ -80,7 +80,7 @@ def pair_buckets(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[
     node = node_of(found[SENDER], found["row"])
     better, other, crowded = bucket_pairs(found["key"], found["order"], node)
     body = {"row": found["row"][other], "node": node[better], "order": found["order"][better], "crowded": crowded}
-    yield from cut(part_of(node[other]), record_batch(body))
+    yield from keyed(part_of(node[other]), record_batch(body))
 
 
 def choose(

@@ -1,30 +1,20 @@
-"""Spill files: one part's blocks for every partition of a regrouping, in one file with an index (docs/format.md).
+"""Regrouping through run files: the blocks of many tasks are gathered, cut by partition, and read by partition."""
 
-Layout, little-endian: the header (8 bytes magic, u32 format, u32 number of partitions); for each partition that got
-a block, in order, one Arrow IPC stream of one batch; the index, for each partition (u64 offset, u64 length, u64
-XXH3-64 of these bytes), zeros where it got none; the trailer (u64 XXH3-64 of header and index, 8 bytes magic). A
-reader of one partition touches its own entry and its own bytes only.
-"""
-
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import xxhash
 
-from corpus.errors import DamagedFile
 from corpus.rules import Block
-from corpus.schema import FORMAT
-from corpus.storage import commit, exists, join, open_read
+from corpus.steps.grouping import RUN_BYTES, Group
+from corpus.steps.runfile import Head, Run, piece_path, read_run, read_slice, run_path, run_paths, write_run
 
-_MAGIC = b"crpspill"
-_HEADER = struct.Struct("<8sII")
-_ENTRY = struct.Struct("<QQQ")
-_TRAILER = struct.Struct("<Q8s")
+Counts = npt.NDArray[np.int64]
+
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"  # of Arrow IPC: a message of no bytes
 
 
 class _Task(Protocol):
@@ -36,99 +26,306 @@ T_contra = TypeVar("T_contra", bound=_Task, contravariant=True)
 
 
 class Produce(Protocol[T_contra]):
-    """A picklable function from a task to its blocks, each with the partition it is for."""
+    """A picklable function from a task to its blocks, each with the partition it is for, or that of each row."""
 
     def __call__(self, task: T_contra, /) -> Iterator[Block]: ...
 
 
-def gather(blocks: Iterator[Block], partitions: int) -> Iterator[Block]:
-    """The blocks of one task combined: one for each partition that got a row, in order of partition.
+class GroupFailed(Exception):
+    """Tasks of a group that failed, each with its error; the runs of all others are there."""
+
+    def __init__(self, failures: list[tuple[str, Exception]]) -> None:
+        super().__init__("; ".join(f"{name}: {error}" for name, error in failures))
+        self.failures = failures
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Blocks that make one run file.
+
+    Attributes:
+        parts: the tasks that they are of.
+        pieces: files before this one that hold blocks of the same task.
+        last: whether the tasks end with it.
+    """
+
+    parts: tuple[int, ...]
+    pieces: int
+    last: bool
+    blocks: list[Block]
+
+
+def gathered(
+    tasks: Iterable[_Task], produce: Produce[Any], partitions: int, failed: Callable[[_Task, Exception], None]
+) -> Iterator[Gathered]:
+    """The blocks of all tasks, `RUN_BYTES` of them at a time and of whole tasks, or of a piece of one that gives more.
+    A task that raises is told to `failed`, and the next ones are gathered without it.
+
+    Raises:
+        ValueError (to `failed`): a block is for a partition that does not exist.
+    """
+    parts: list[int] = []
+    held: list[Block] = []
+    size = 0
+    for task in tasks:
+        own: list[Block] = []
+        own_size, pieces = 0, 0
+        try:
+            for block in produce(task):
+                if not block[1].num_rows:
+                    continue
+                _check(block, partitions)
+                own.append(block)
+                own_size += block[1].nbytes
+                if parts and size + own_size > RUN_BYTES:
+                    yield Gathered(tuple(parts), 0, True, held)
+                    parts, held, size = [], [], 0
+                if own_size > RUN_BYTES:
+                    yield Gathered((task.part,), pieces, False, own)
+                    pieces += 1
+                    own, own_size = [], 0
+        except Exception as error:
+            failed(task, error)
+            if parts:  # a run is of neighbours: the next ones are not to be told from a group without this one
+                yield Gathered(tuple(parts), 0, True, held)
+                parts, held, size = [], [], 0
+            continue
+        if pieces:
+            yield Gathered((task.part,), pieces, True, own)
+        else:
+            parts.append(task.part)
+            held += own
+            size += own_size
+    if parts:
+        yield Gathered(tuple(parts), 0, True, held)
+
+
+def _check(block: Block, partitions: int) -> None:
+    for partition in (np.min(block[0]), np.max(block[0])):
+        if not 0 <= partition < partitions:
+            raise ValueError(f"a block is for partition {partition}, and there are {partitions}")
+
+
+def sort_rows(blocks: list[Block], partitions: int) -> tuple[pa.RecordBatch, Counts]:
+    """All rows by partition, those of one partition as they came; and how many each has, shape (partitions,). Empties
+    the list, so that the rows do not stay in memory twice."""
+    rows = [batch.num_rows for _, batch in blocks]
+    if all(np.ndim(key) == 0 for key, _ in blocks):
+        keys = np.array([key for key, _ in blocks], np.int64)
+        counts = np.bincount(keys, rows, partitions).astype(np.int64)
+        batch = pa.concat_batches([blocks[i][1] for i in np.argsort(keys, kind="stable")])
+        blocks.clear()
+        return batch, counts
+    keys = np.concatenate([np.broadcast_to(key, count) for (key, _), count in zip(blocks, rows, strict=True)])
+    keys = keys.astype(np.int64, copy=False)
+    batch = pa.concat_batches([batch for _, batch in blocks])
+    blocks.clear()
+    if (keys[1:] < keys[:-1]).any():
+        batch = batch.take(pa.array(_order(keys)))
+    return batch, np.bincount(keys, minlength=partitions)
+
+
+def _order(keys: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """What sorts numbers below 2^32, equal ones as they came: NumPy's radix sort takes 16 bits."""
+    order = np.argsort((keys & 0xFFFF).astype(np.uint16), kind="stable")
+    if keys.max() < 1 << 16:
+        return order
+    return order[np.argsort((keys[order] >> 16).astype(np.uint16), kind="stable")]
+
+
+def gather(blocks: Iterable[Block], partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Blocks combined: one for each partition that got a row, in order of partition.
 
     Raises:
         ValueError: a block is for a partition that does not exist.
     """
-    held: dict[int, list[pa.RecordBatch]] = {}
-    for partition, block in blocks:
-        if not 0 <= partition < partitions:
-            raise ValueError(f"a block is for partition {partition}, and there are {partitions}")
-        if block.num_rows:
-            held.setdefault(int(partition), []).append(block)
-    for partition in sorted(held):
-        some = held.pop(partition)
-        yield partition, some[0] if len(some) == 1 else pa.concat_batches(some)
+    some = [block for block in blocks if block[1].num_rows]
+    for block in some:
+        _check(block, partitions)
+    for partition, batch, _ in cut(some, partitions, 1):
+        yield partition, batch
 
 
-def encode_block(block: pa.RecordBatch) -> pa.Buffer:
+def cut(blocks: list[Block], partitions: int, width: int) -> Iterator[tuple[int, pa.RecordBatch, Counts]]:
+    """(number, rows, how many of them are of each of its partitions) of each slice that has rows: partitions number x
+    width up to, and without, (number + 1) x width. Empties the list, as `sort_rows` does."""
+    if not blocks:
+        return
+    batch, counts = sort_rows(blocks, partitions)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    bounds = np.append(ends[::width], ends[-1]) if partitions % width else ends[::width]
+    for number in np.flatnonzero(np.diff(bounds)):
+        start, end = int(bounds[number]), int(bounds[number + 1])
+        yield int(number), batch.slice(start, end - start), counts[number * width : (number + 1) * width]
+
+
+def encode_block(block: pa.RecordBatch) -> bytes:
     """The batch as an Arrow IPC stream. A slice is cut out of its parent's buffers (pickle writes all of them)."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, block.schema) as writer:
-        writer.write_batch(block)
-    return sink.getvalue()
+    return b"".join([block.schema.serialize(), block.serialize(), _END_OF_STREAM])
 
 
-def decode_block(data: bytes | pa.Buffer) -> pa.RecordBatch:
+def decode_block(data: bytes) -> pa.RecordBatch:
     """The batch of an encoded block, over the bytes given."""
     return pa.ipc.open_stream(data).read_next_batch()
 
 
+def encode_slice(batch: pa.RecordBatch, counts: Counts) -> bytes:
+    """A slice of a run: the block, and where it is of several partitions the u32 count of rows of each of them."""
+    block = encode_block(batch)
+    return block if len(counts) == 1 else block + counts.astype("<u4").tobytes()
+
+
+def decode_counts(data: bytes, count: int) -> Counts:
+    """How many rows each of the `count` partitions of an encoded slice has."""
+    return np.frombuffer(data[len(data) - 4 * count :], "<u4").astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Spilled:
-    """What one task spilled: counts only.
+    """What a group spilled: counts only.
 
     Attributes:
-        size: bytes of its file.
-        filled: which partitions got a block, one bit each (numpy.packbits).
-        reused: the file was there, whole, from a run before.
+        reused: how many tasks whose run was there, whole, from before.
+        runs: (first task, pieces before the last file) of each run.
+        size: bytes of all files.
+        filled: which slices got a row, one bit each (numpy.packbits).
     """
 
     part: int
+    reused: int
+    runs: tuple[tuple[int, int], ...]
     size: int
     filled: bytes
-    reused: bool = False
+
+    @property
+    def files(self) -> int:
+        return sum(1 + pieces for _, pieces in self.runs)
 
 
 @dataclass(frozen=True)
 class WriteSpill:
-    """Runs `produce` on a task and commits its spill file below `folder`; a whole file already there is kept."""
+    """Runs `produce` on the tasks of a group and commits their runs below `folder`; whole ones already there are kept.
+
+    Attributes:
+        width: neighbouring partitions that share a slice.
+    """
 
     produce: Produce[Any]
     partitions: int
     folder: str
+    width: int = 1
 
-    def __call__(self, task: _Task) -> Spilled:
-        path = spill_path(self.folder, task.part)
-        reused = _whole(path, self.partitions)
-        if not reused:
-            commit(path, lambda sink: _write(sink, gather(self.produce(task), self.partitions), self.partitions))
-        with open_read(path) as file:
-            index, size = _read_index(file, path)
-        return Spilled(task.part, size, np.packbits(index[:, 1] > 0).tobytes(), reused)
+    def __call__(self, group: Group) -> Spilled:
+        """Raises GroupFailed after the runs of all other tasks are written."""
+        runs: list[Run] = []
+        failures: list[tuple[str, Exception]] = []
+        missing: list[_Task] = []
+        reused = at = 0
+        while at < group.parts:
+            there = self._there(group.tasks[at:])
+            if there is None:
+                missing.append(group.tasks[at])
+                at += 1
+                continue
+            runs += [*self._write(missing, failures), there]
+            missing = []
+            reused += len(there.head.parts)
+            at += len(there.head.parts)
+        runs += self._write(missing, failures)
+        if failures:
+            raise GroupFailed(failures)
+        return Spilled(
+            group.part,
+            reused,
+            tuple((run.head.parts[0], run.head.pieces) for run in runs),
+            sum(run.size for run in runs),
+            np.packbits(np.logical_or.reduce([run.filled for run in runs])).tobytes(),
+        )
+
+    def _there(self, tasks: Sequence[_Task]) -> Run | None:
+        """The run that holds the first of the tasks, where it holds these alone and is cut as it would be now."""
+        run = read_run(self.folder, tasks[0].part)
+        parts = tuple(task.part for task in tasks[: len(run.head.parts)]) if run else ()
+        return run if run and run.head == Head(self.partitions, self.width, parts, run.head.pieces) else None
+
+    def _write(self, tasks: Sequence[_Task], failures: list[tuple[str, Exception]]) -> Iterator[Run]:
+        def failed(task: _Task, error: Exception) -> None:
+            failures.append((str(task), error))
+
+        filled = np.zeros(-(-self.partitions // self.width), np.bool_)
+        size = 0
+        for some in gathered(tasks, self.produce, self.partitions, failed):
+            head = Head(self.partitions, self.width, some.parts, some.pieces)
+            first = some.parts[0]
+            path = run_path(self.folder, first) if some.last else piece_path(self.folder, first, some.pieces)
+            slices = cut(some.blocks, self.partitions, self.width)
+            own, own_size = write_run(path, head, ((number, encode_slice(*of)) for number, *of in slices))
+            filled, size = filled | own, size + own_size
+            if some.last:
+                yield Run(head, filled, size)
+                filled, size = np.zeros_like(filled), 0
 
 
 @dataclass(frozen=True)
 class SpilledPartition:
-    """One partition of a regrouping whose blocks lie in spill files.
+    """Partitions of a regrouping whose blocks lie in run files.
 
     Attributes:
-        part: number of the partition.
-        parts: the tasks that spilled, as ranges of their part numbers.
+        part: number of the partition; of a slice of several, of the slice.
+        slice: its number in the files.
+        runs: (first task, pieces before the last file) of each run.
+        width: partitions in the slice.
     """
 
     part: int
     folder: str
-    parts: tuple[range, ...]
+    slice: int
+    runs: tuple[tuple[int, int], ...]
+    width: int = 1
 
     def __str__(self) -> str:
-        return f"partition {self.part:05d}"
+        if self.width == 1:
+            return f"partition {self.part:05d}"
+        return f"partitions {self.part * self.width:05d} to {(self.part + 1) * self.width - 1:05d}"
 
-    def blocks(self) -> Iterator[pa.RecordBatch]:
-        """The blocks of the partition, in order of the parts they come from, each read when it is asked for.
+    def encoded(self) -> Iterator[bytes]:
+        """The bytes of the slice in each run, in order of the tasks they come from, each read when it is asked for.
 
         Raises:
-            DamagedFile: a spill file is cut short, altered, or of a format this version does not know.
+            DamagedFile: a run file is cut short, altered, or of a format this version does not know.
         """
-        found = (read_slice(spill_path(self.folder, part), self.part) for some in self.parts for part in some)
-        return (block for block in found if block is not None)
+        for part, pieces in self.runs:
+            for path in run_paths(self.folder, part, pieces):
+                if (data := read_slice(path, self.slice)) is not None:
+                    yield data
+
+    def blocks(self) -> Iterator[pa.RecordBatch]:
+        """The blocks of the partition, in order of the tasks they come from; raises as `encoded` does."""
+        return map(decode_block, self.encoded())
+
+
+@dataclass(frozen=True)
+class CutAgain:
+    """Blocks of the partitions of a slice: the second pass, where slices of single partitions would be thin.
+
+    Attributes:
+        partitions: of the whole exchange.
+        width: partitions in a slice.
+    """
+
+    partitions: int
+    width: int
+
+    def __call__(self, slices: SpilledPartition) -> Iterator[Block]:
+        for data in slices.encoded():
+            yield self.block(slices.part, data)
+
+    def block(self, number: int, data: bytes) -> Block:
+        """The rows of slice `number`, each with the partition it is for, counted from the first of the slice."""
+        count = min(self.width, self.partitions - number * self.width)
+        # The last slice of a number of partitions that the width does not divide may be of one alone.
+        counts = decode_counts(data, count) if count > 1 else [decode_block(data).num_rows]
+        return np.repeat(np.arange(count), counts), decode_block(data)
 
 
 @dataclass(frozen=True)
@@ -146,108 +343,24 @@ class GroupedPartition:
         return (decode_block(data) for data in self.encoded)
 
 
-def spilled_partitions(spills: list[Spilled], folder: str, partitions: int) -> Iterator[SpilledPartition]:
-    """The partitions that got a block, in order."""
-    filled = np.zeros(-(-partitions // 8), np.uint8)
+def spilled_partitions(
+    spills: Sequence[Spilled], folder: str, partitions: int, width: int = 1
+) -> Iterator[SpilledPartition]:
+    """The partitions, or slices of `width` of them, that got a block, in order."""
+    runs = tuple(sorted(run for spill in spills for run in spill.runs))
+    for number in _filled(spills, -(-partitions // width)):
+        yield SpilledPartition(number, folder, number, runs, width)
+
+
+def cut_partitions(spills: Sequence[Spilled], folder: str, partitions: int, width: int) -> Iterator[SpilledPartition]:
+    """The partitions that got a block, in order, from runs that `CutAgain` made of one slice each."""
+    for spill in sorted(spills, key=lambda spill: spill.part):
+        for number in _filled([spill], width):
+            yield SpilledPartition(spill.part * width + number, folder, number, spill.runs)
+
+
+def _filled(spills: Sequence[Spilled], slices: int) -> list[int]:
+    filled = np.zeros(-(-slices // 8), np.uint8)
     for spill in spills:
         filled |= np.frombuffer(spill.filled, np.uint8)
-    parts = _ranges(sorted(spill.part for spill in spills))
-    for partition in np.flatnonzero(np.unpackbits(filled, count=partitions)):
-        yield SpilledPartition(int(partition), folder, parts)
-
-
-def spill_path(folder: str, part: int) -> str:
-    return join(folder, f"part-{part:05d}.spill")
-
-
-def read_slice(path: str, partition: int) -> pa.RecordBatch | None:
-    """The block of one partition in a spill file, or None when it got none.
-
-    Raises:
-        DamagedFile: the file is cut short, altered, or of a format this version does not know.
-    """
-    with open_read(path) as file:
-        start, partitions = _check_ends(file, path)
-        if not 0 <= partition < partitions:
-            raise ValueError(f"{path} has {partitions} partitions, not {partition}")
-        file.seek(start + partition * _ENTRY.size)
-        offset, length, checksum = _ENTRY.unpack(file.read(_ENTRY.size))
-        if not length:
-            return None
-        file.seek(offset)
-        data = file.read(length) if offset + length <= start else b""
-    if xxhash.xxh3_64_intdigest(data) != checksum:
-        raise _damaged(path, f"the bytes of partition {partition} do not match their checksum")
-    return decode_block(data)
-
-
-def _write(sink: Any, blocks: Iterator[Block], partitions: int) -> None:
-    header = _HEADER.pack(_MAGIC, FORMAT, partitions)
-    sink.write(header)
-    index = np.zeros((partitions, 3), "<u8")
-    offset = len(header)
-    for partition, block in blocks:
-        data = encode_block(block)
-        index[partition] = offset, data.size, xxhash.xxh3_64_intdigest(data)
-        sink.write(data)
-        offset += data.size
-    body = index.tobytes()
-    sink.write(body)
-    sink.write(_TRAILER.pack(xxhash.xxh3_64_intdigest(header + body), _MAGIC))
-
-
-def _whole(path: str, partitions: int) -> bool:
-    """Whether a spill file of so many partitions is there, with both ends and a sound index."""
-    if not exists(path):
-        return False
-    try:
-        with open_read(path) as file:
-            index, _ = _read_index(file, path)
-    except DamagedFile:
-        return False
-    return len(index) == partitions
-
-
-def _read_index(file: IO[bytes], path: str) -> tuple[npt.NDArray[np.uint64], int]:
-    """The whole index, shape (partitions, 3), and the size of the file."""
-    start, partitions = _check_ends(file, path)
-    file.seek(start)
-    body = file.read(partitions * _ENTRY.size)
-    checksum, _ = _TRAILER.unpack(file.read(_TRAILER.size))
-    if xxhash.xxh3_64_intdigest(_HEADER.pack(_MAGIC, FORMAT, partitions) + body) != checksum:
-        raise _damaged(path, "its index does not match its checksum")
-    return np.frombuffer(body, "<u8").reshape(partitions, 3), start + len(body) + _TRAILER.size
-
-
-def _check_ends(file: IO[bytes], path: str) -> tuple[int, int]:
-    """Where the index starts, and the number of partitions."""
-    size = file.seek(0, 2)
-    if size < _HEADER.size + _TRAILER.size:
-        raise _damaged(path, "it is cut short")
-    file.seek(0)
-    magic, number, partitions = _HEADER.unpack(file.read(_HEADER.size))
-    if magic != _MAGIC:
-        raise _damaged(path, "it is not a spill file")
-    if number != FORMAT:
-        raise _damaged(path, f"it has format {number}, and this version reads format {FORMAT}")
-    file.seek(size - _TRAILER.size)
-    _, magic = _TRAILER.unpack(file.read(_TRAILER.size))
-    start = size - _TRAILER.size - partitions * _ENTRY.size
-    if magic != _MAGIC or start < _HEADER.size:
-        raise _damaged(path, "it is cut short")
-    return start, partitions
-
-
-def _damaged(path: str, what: str) -> DamagedFile:
-    return DamagedFile(f"{path} is damaged, {what}: remove it and run the step again")
-
-
-def _ranges(numbers: list[int]) -> tuple[range, ...]:
-    """Sorted numbers as runs, so that a partition of thousands of files stays a few bytes."""
-    runs: list[range] = []
-    for number in numbers:
-        if runs and runs[-1].stop == number:
-            runs[-1] = range(runs[-1].start, number + 1)
-        else:
-            runs.append(range(number, number + 1))
-    return tuple(runs)
+    return np.flatnonzero(np.unpackbits(filled, count=slices)).tolist()

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from corpus.steps.spill import GroupedPartition
 from pipelines.engine.pool import PartsFailed, Task, one_line, run_parts
 from pipelines.engine.runner import Runner
 
-__all__ = ["PartMap", "PartsFailed", "each_part", "spread"]
+__all__ = ["PartMap", "PartsFailed", "each_part", "part_failed", "spread"]
 
 T = TypeVar("T", bound=Task)
 R = TypeVar("R")
@@ -53,22 +54,27 @@ def spread(tasks: beam.PCollection) -> beam.PCollection:
     return tasks if tasks.element_type is GroupedPartition else tasks | "Spread" >> beam.Reshuffle()
 
 
-def each_part(label: str, task: Task, work: Callable[[], R]) -> R:
-    """Runs `work` of one part on a cluster, with a log line before and after.
+@contextmanager
+def each_part(label: str, task: Task) -> Iterator[None]:
+    """Around the work on one part on a cluster: a log line before and after.
 
     Raises:
-        PartsFailed: naming the part, whatever `work` raised.
+        PartsFailed: naming the part, whatever the work raised.
     """
     log.info("%s: %s started", label, task)
     started = time.monotonic()
     try:
-        result = work()
+        yield
     except Exception as error:
-        if not isinstance(error, UserError):
-            log.exception("%s: %s failed", label, task)
-        raise PartsFailed(f"{label}: {task} failed: {one_line(error)}") from error
+        raise part_failed(label, task, error) from error
     log.info("%s: %s done in %.1f s", label, task, time.monotonic() - started)
-    return result
+
+
+def part_failed(label: str, task: Task, error: Exception) -> PartsFailed:
+    """What a cluster is told of a part that failed, once the log has the traceback of a bug."""
+    if not isinstance(error, UserError):
+        log.error("%s: %s failed", label, task, exc_info=error)
+    return PartsFailed(f"{label}: {task} failed: {one_line(error)}")
 
 
 @dataclass(frozen=True)
@@ -93,4 +99,5 @@ class _Logged:
     label: str
 
     def __call__(self, task: Any) -> Any:
-        return each_part(self.label, task, lambda: self.function(task))
+        with each_part(self.label, task):
+            return self.function(task)

@@ -24,6 +24,8 @@ from pebble import ProcessExpired, ProcessPool
 from corpus import compiling
 from corpus.errors import UserError
 from corpus.lifeline import end_with
+from corpus.steps.grouping import Group
+from corpus.steps.spill import GroupFailed
 from pipelines.engine.progress import Progress
 
 PRELOADED = ("numba", "numpy", "pyarrow.compute", "pyarrow.parquet", "fsspec.implementations.local")
@@ -70,12 +72,16 @@ class Failed:
     """What a worker sends for a part whose function raised.
 
     Attributes:
+        name: of the part.
         reason: one line.
         trace: the traceback, or "" where the user's mistake needs none.
+        parts: how many failed of it, where a whole task was lost that stands for several.
     """
 
+    name: str
     reason: str
-    trace: str
+    trace: str = ""
+    parts: int = 1
 
 
 def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, label: str, quiet: bool = False) -> list[R]:
@@ -83,7 +89,8 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
 
     The function must be picklable by name (a function of a module, or an instance of a class of one). A worker that
     dies is reported at once with the part it held, which is tried once more, alone in a new process. Workers stay for
-    the next call, with the modules, kernels and models they have loaded.
+    the next call, with the modules, kernels and models they have loaded. A task may be a group of
+    several parts: then those of them that fail are told apart (`GroupFailed`).
 
     Raises:
         PartsFailed: after all other parts are finished.
@@ -93,8 +100,9 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
     interrupts = _interrupts
     payload = pickle.dumps(function)
     results: dict[int, R] = {}
-    failed: dict[int, str] = {}
-    ended: queue.SimpleQueue[tuple[int, Future[Done | Failed], bool]] = queue.SimpleQueue()
+    failed: dict[int, list[Failed]] = {}
+    parts = [task.parts if isinstance(task, Group) else 1 for task in tasks]
+    ended: queue.SimpleQueue[tuple[int, Future[Done | list[Failed]], bool]] = queue.SimpleQueue()
     pool = _kept_pool(workers)
     # Pebble's pools start their processes when the first task comes: without a death this one has none.
     alone = _pool(1, tasks_per_worker=1)
@@ -105,7 +113,7 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
         future.add_done_callback(lambda done: ended.put((number, done, second)))
 
     try:
-        with Progress(label, len(tasks), quiet) as progress:
+        with Progress(label, sum(parts), quiet) as progress:
             for number in range(len(tasks)):
                 start(number, second=False)
             while len(results) + len(failed) < len(tasks):
@@ -127,17 +135,18 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
                     outcome = future.result()
                     if isinstance(outcome, Done):
                         results[number] = pickle.loads(outcome.result)
-                        progress.add(results[number])
+                        progress.add(results[number], parts[number])
                         continue
-                    if outcome.trace:
-                        progress.say(outcome.trace.rstrip())
-                    failed[number] = outcome.reason
-                elif isinstance(error, ProcessExpired):
-                    failed[number] = f"{death(error)}, twice"
+                    failed[number] = outcome
+                    progress.add(None, parts[number] - len(outcome))
                 else:
-                    failed[number] = one_line(error)
-                progress.say(f"{label}: {tasks[number]} failed: {failed[number]}")
-                progress.fail()
+                    reason = f"{death(error)}, twice" if isinstance(error, ProcessExpired) else one_line(error)
+                    failed[number] = [Failed(str(tasks[number]), reason, parts=parts[number])]
+                for one in failed[number]:
+                    if one.trace:
+                        progress.say(one.trace.rstrip())
+                    progress.say(f"{label}: {one.name} failed: {one.reason}")
+                    progress.fail(one.parts)
         whole = True
     finally:
         if not whole:
@@ -146,10 +155,11 @@ def run_parts(function: Callable[[T], R], tasks: Sequence[T], workers: int, labe
         alone.stop()
         alone.join()
     if failed:
-        listed = "; ".join(f"{tasks[number]}: {failed[number]}" for number in sorted(failed)[:LISTED])
-        more = f"; and {len(failed) - LISTED} more" if len(failed) > LISTED else ""
+        told = [one for number in sorted(failed) for one in failed[number]]
+        listed = "; ".join(f"{one.name}: {one.reason}" for one in told[:LISTED])
+        more = f"; and {len(told) - LISTED} more" if len(told) > LISTED else ""
         raise PartsFailed(
-            f"{label}: {len(failed)} of {len(tasks)} parts failed, the others are finished; "
+            f"{label}: {sum(one.parts for one in told)} of {sum(parts)} parts failed, the others are finished; "
             f"mend the cause and run again to do only what is missing: {listed}{more}"
         )
     return [results[number] for number in range(len(tasks))]
@@ -240,15 +250,21 @@ def _start_worker(compiles: Any) -> None:
     pyarrow.set_cpu_count(1)
 
 
-def _work(function: bytes, task: bytes) -> Done | Failed:
+def _work(function: bytes, pickled: bytes) -> Done | list[Failed]:
     """Runs in a worker. Only bytes and text go back, so that an error that cannot be pickled stops nothing."""
+    task: Any = "a part that cannot be unpickled"
     try:
-        return Done(pickle.dumps(_function(function)(pickle.loads(task))))
-    except UserError as error:
-        return Failed(one_line(error), "")
+        task = pickle.loads(pickled)
+        return Done(pickle.dumps(_function(function)(task)))
+    except GroupFailed as group:
+        return [_failed(name, error) for name, error in group.failures]
     except Exception as error:
-        own = isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
-        return Failed(one_line(error), "" if own else traceback.format_exc())
+        return [_failed(str(task), error)]
+
+
+def _failed(name: str, error: Exception) -> Failed:
+    own = isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in _OF_THE_MACHINE)
+    return Failed(name, one_line(error), "" if own else "".join(traceback.format_exception(error)))
 
 
 @lru_cache(maxsize=1)

@@ -20,8 +20,9 @@ writes about two hundred lines."""
 class Progress:
     """Parts done of all, MB/s, documents kept and time left, on standard error.
 
-    Results may carry `bytes_in`, `documents_in`, `documents_out` and `reused`; a result without them counts as a
-    part and nothing else. Parts reused from an earlier run do not enter the speed nor the time left.
+    Results may carry `bytes_in`, `documents_in`, `documents_out` and `reused`; a result without them counts as its
+    parts and nothing else. `reused` says whether, or of several parts how many. Parts reused from an earlier run do not
+    enter the speed nor the time left.
 
     Args:
         label: what is being done.
@@ -66,20 +67,20 @@ class Progress:
         elif not self._quiet:
             self._line()
 
-    def add(self, result: Any) -> None:
-        """One part is finished."""
-        self._done += 1
-        if getattr(result, "reused", False):
-            self._reused += 1
-        else:
+    def add(self, result: Any, parts: int = 1) -> None:
+        """A part is finished, or several with one result."""
+        self._done += parts
+        reused = int(getattr(result, "reused", False))
+        self._reused += reused
+        if not reused:
             self._bytes += getattr(result, "bytes_in", 0)
         self._documents_in += getattr(result, "documents_in", 0)
         self._documents_out += getattr(result, "documents_out", 0)
         self.tick()
 
-    def fail(self) -> None:
-        """One part has failed for good."""
-        self._failed += 1
+    def fail(self, parts: int = 1) -> None:
+        """A part has failed for good, or several together."""
+        self._failed += parts
         self.tick()
 
     def tick(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.dataset import StepFolder
+from corpus.dedup.ids import BYTES_PER_DOCUMENT
 from corpus.demo.raw import make
 from corpus.errors import UserError
 from corpus.parts import read_part, text_bytes
@@ -21,7 +22,8 @@ from corpus.rules import PartRef
 from corpus.sources.raw import Split
 from corpus.steps.chain import apply_rule, with_column
 from corpus.steps.dedupe import SignInput, SignTask, sign, turn, widths
-from corpus.steps.extract import ExtractTask, extract_part
+from corpus.steps.extract import DecideIds, ExtractTask, SignIds, extract_part
+from corpus.steps.grouping import Group
 from corpus.steps.process import ProcessTask, process_part
 from corpus.steps.result import PartResult
 from corpus.steps.rule import NamedRule
@@ -131,7 +133,16 @@ class _Measure:
         times = max(1, PART_BYTES // max(1, once.bytes))
         many = run(times)
         self._record(f"extract {entry.type}", many.bytes, lambda: run(times))
+        size = many.result.documents_out * BYTES_PER_DOCUMENT
+        self._record("ids of extract", size, lambda: self._ids(many))
         return once, many
+
+    def _ids(self, documents: _Documents) -> None:
+        """The search for duplicate ids in one part."""
+        folder, again = self._folder(), self._folder()
+        spills = [WriteSpill(SignIds(documents.folder, 1), 1, folder)(Group((documents.result,)))]
+        for partition in spilled_partitions(spills, folder, 1):
+            WriteSpill(DecideIds(1), 1, again)(Group((partition,)))
 
     def parts(self, documents: _Documents) -> None:
         """Reading a part and writing it again, with its sidecar: what every step does besides its rules."""
@@ -168,14 +179,14 @@ class _Measure:
 
         def signed() -> tuple[str, list[Spilled]]:
             folder = self._folder()
-            return folder, [WriteSpill(sign, partitions[0], folder)(task)]
+            return folder, [WriteSpill(sign, partitions[0], folder)(Group((task,)))]
 
         def decided(folder: str, spills: list[Spilled]) -> tuple[str, list[Spilled]]:
             for given, width, following in zip(rounds, partitions[:-1], partitions[1:], strict=True):
                 tasks = spilled_partitions(spills, folder, width)
                 folder = self._folder()
                 write = WriteSpill(turn(given, inputs, following), following, folder)
-                spills = [write(task) for task in tasks]
+                spills = [write(Group((task,))) for task in tasks]
             return folder, spills
 
         first = signed()

@@ -156,7 +156,8 @@ def disk(plan: DataPlan) -> list[tuple[str, float, str]]:
                 )
             )
     return rows + [
-        (f".work and shuffle: {spill.source}, {spill.name}", spill.bytes, spill.formula) for spill in plan.spills
+        (f".work and shuffle: {one.source}, {one.name}", one.grouping.disk, f"{one.formula}; {one.grouping}")
+        for one in plan.spills
     ]
 
 
@@ -187,7 +188,7 @@ def _source(graph: Graph, entry: SourceEntry, total: float | None) -> tuple[Sour
         max(1, ceil(text / entry.split_bytes)),
         bytes_per_token,
     )
-    return data, Flow(text, source.document_bytes)
+    return data, Flow(text, source.document_bytes, data.parts)
 
 
 def _kept(graph: Graph, entry: SourceEntry) -> float:

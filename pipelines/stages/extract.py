@@ -24,6 +24,7 @@ from corpus.steps.extract import (
     write_splits,
 )
 from corpus.steps.finish import finish_step
+from corpus.steps.grouping import Grouping
 from corpus.steps.identity import EXTRACT_NUMBER, extract_digest, folder_name, named_source, versions
 from corpus.storage import join, remove
 from pipelines.stages.stage import Cost, Flow, Spill, Stage, Work, documents_said, is_finished
@@ -101,7 +102,8 @@ class Extract:
         spill = join(work, digest[:8])
         parts = len(self._splits)
         expected = sum(file.size for file in self._files) // DOCUMENT_BYTES
-        partitions = partitions_for(expected * BYTES_PER_DOCUMENT)
+        size = expected * BYTES_PER_DOCUMENT
+        partitions = partitions_for(size)
         tasks = ExtractTasks(entry.name, entry.source, entry.input, output, digest)
         sign = SignIds(output, partitions, entry.source.ids_from_rows)
         path = write_splits(output, self._files, self._splits)
@@ -110,14 +112,16 @@ class Extract:
             label = f"extract {entry.name}"
             if not entry.source.hands_over:
                 return splits | "Extract" >> PartMap(extract_part, runner, label)
-            hand_over = Exchange(HandOver(tasks, path), parts, join(spill, "handed"), runner, f"hand over {entry.name}")
+            name = f"hand over {entry.name}"
+            hand_over = Exchange(HandOver(tasks, path), parts, join(spill, "handed"), runner, name, tasks=parts)
             return splits | "Hand over" >> hand_over | "Extract" >> PartMap(ExtractHanded(tasks, path), runner, label)
 
+        again = Exchange(DecideIds(parts), parts, join(spill, "again"), runner, "again", tasks=partitions)
         runner.run(
             lambda pipeline: (
                 extracted(pipeline | beam.Create([path]) | "Read splits" >> beam.FlatMap(tasks))
-                | "Ids" >> Exchange(sign, partitions, join(spill, "ids"), runner, "ids")
-                | "Duplicates" >> Exchange(DecideIds(parts), parts, join(spill, "again"), runner, "again")
+                | "Ids" >> Exchange(sign, partitions, join(spill, "ids"), runner, "ids", size, parts)
+                | "Duplicates" >> again
                 | "Drop" >> PartMap(DropDuplicateIds(output, entry.source), runner, "duplicate ids")
             )
         )
@@ -142,9 +146,13 @@ class Extract:
     def cost(self, flows: Mapping[str, Flow]) -> Cost:
         name = self.entry.name
         flow = flows[name]
-        size = flow.documents * BYTES_PER_DOCUMENT
+        size = int(flow.documents) * BYTES_PER_DOCUMENT
+        grouping = Grouping(flow.parts, partitions_for(size), size)
         return Cost(
-            [Work(name, f"extract {self.entry.type}", flow.text, "text extracted")],
-            [Spill(name, "ids of extract", size, f"{BYTES_PER_DOCUMENT} B x documents")],
+            [
+                Work(name, f"extract {self.entry.type}", flow.text, "text extracted"),
+                Work(name, "ids of extract", size, "hashes of ids"),
+            ],
+            [Spill(name, "ids of extract", grouping, f"{BYTES_PER_DOCUMENT} B x documents")],
             {name: flow},
         )

@@ -42,7 +42,8 @@ def materialize(
     layout = layout_of(manifest, shard_bytes)
     mixture = read_manifest(manifest)
     # The position of a sequence takes four bytes on the way.
-    size = mixture.sequences * (sequence_bytes(mixture) + 4) * len(layout.missing) // layout.shards
+    whole = mixture.sequences * (sequence_bytes(mixture) + 4)
+    size = whole * len(layout.missing) // layout.shards
     say(
         f"materialize: {mixture.sequences:,} sequences into {layout.shards:,} shards, {len(layout.missing):,} missing: "
         f"{size:,} bytes to regroup"
@@ -54,12 +55,15 @@ def materialize(
         from pipelines.engine.exchange import Exchange
         from pipelines.engine.partmap import PartMap
 
+        tasks = sum(1 for _ in Stretches(stretch_bytes)(manifest))
+        # Of the whole, also where shards are there: so a restart gathers the stretches as before.
+        place = Exchange(Place(layout), layout.shards, work, runner, "materialize: place", whole, tasks)
         runner.run(
             lambda pipeline: (
                 pipeline
                 | beam.Create([manifest])
                 | "Read manifest" >> beam.FlatMap(Stretches(stretch_bytes))
-                | "Place" >> Exchange(Place(layout), layout.shards, work, runner, "materialize: place")
+                | "Place" >> place
                 | "Write" >> PartMap(WriteShard(layout), runner, "materialize: write")
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from corpus.steps.dedupe import (
     would_drop,
 )
 from corpus.steps.finish import finish_step
+from corpus.steps.grouping import Grouping
 from corpus.steps.identity import Step, folder_name, score_keys, step_digest, versions
 from corpus.steps.process import ProcessTasks, process_part
 from corpus.steps.rule import NamedRule
@@ -153,12 +154,14 @@ class Process:
                 cost.work.append(Work(source, named.name, left, "text in"))
                 left *= named.rule.keeps
             cost.work.append(Work(source, "read and write parts", flow.text, "text in"))
-            cost.flows[source] = Flow(flow.text * self.keeps(home), flow.document_bytes)
+            cost.flows[source] = replace(flow, text=flow.text * self.keeps(home))
         if dedup is not None:
             documents, text = _all([flows[source] for source in self.sources])
-            size = float(dedup.dedup.shipped(documents, text))
+            parts = sum(flows[source].parts for source in self.sources)
+            partitions = widths(dedup.dedup.rounds(), dedup.dedup.estimate(documents, text), parts)[0]
+            grouping = Grouping(parts, partitions, dedup.dedup.shipped(documents, text))
             where = self.sources[0] if len(self.sources) == 1 else "across"
-            cost.spills.append(Spill(where, dedup.key, size, dedup.dedup.spills))
+            cost.spills.append(Spill(where, dedup.key, grouping, dedup.dedup.spills))
         return cost
 
     def keeps(self, home: str) -> float:
@@ -210,12 +213,13 @@ def _decide(
             pipeline
             | beam.Create(signed)
             | "Read manifests" >> beam.FlatMap(SignTasks(named, partitions[0]))
-            | "Sign" >> Exchange(sign, partitions[0], join(work, "sign"), runner, f"{named.key}: sign")
+            | "Sign"
+            >> Exchange(sign, partitions[0], join(work, "sign"), runner, f"{named.key}: sign", size, len(parts))
         )
-        for number, (given, width) in enumerate(zip(rounds, partitions[1:], strict=True), 1):
+        for number, (given, tasks, width) in enumerate(zip(rounds, partitions, partitions[1:], strict=False), 1):
             name = f"decide-{number}"
             blocks = blocks | f"Decide {number}" >> Exchange(
-                turn(given, signed, width), width, join(work, name), runner, f"{named.key}: {name}"
+                turn(given, signed, width), width, join(work, name), runner, f"{named.key}: {name}", size, tasks
             )
         return blocks | "Write decisions" >> PartMap(WriteDecisions(tuple(signed)), runner, f"{named.key}: decisions")
 

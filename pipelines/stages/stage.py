@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from corpus.dataset import StepFolder
 from corpus.steps.extract import ID_WITH_OTHER_TEXT, SECOND_ID
+from corpus.steps.grouping import Grouping
 
 if TYPE_CHECKING:
     from pipelines.engine.runner import Runner
@@ -20,10 +21,12 @@ class Flow:
     Attributes:
         text: bytes of UTF-8.
         document_bytes: of one document.
+        parts: that they are in.
     """
 
     text: float
     document_bytes: float
+    parts: int
 
     @property
     def documents(self) -> float:
@@ -48,11 +51,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Spill:
-    """Bytes that lie in `.work`, or go through a cluster's shuffle, while a stage is under way."""
+    """Bytes that lie in `.work`, or go through a cluster's shuffle, while a stage is under way.
+
+    Attributes:
+        grouping: of the exchange that they go through; its `size` is without framing, and of one pass.
+        formula: of that size.
+    """
 
     source: str
     name: str
-    bytes: float
+    grouping: Grouping
     formula: str
 
 

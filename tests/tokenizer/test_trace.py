@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
-from corpus.steps.spill import GroupedPartition, encode_block
+from corpus.steps.spill import GroupedPartition, encode_block, gather
 from tests.tokenizer.folders import STEP, run, texts, write_parts
 from tests.tokenizer.token_folders import flip
 from tokenizer.index import write_index
@@ -107,10 +107,10 @@ def test_a_token_of_a_materialised_shard_leads_to_its_document(home: Path) -> No
     plan = layout_of(manifest, 3000)
     blocks: dict[int, list[pa.RecordBatch]] = {}
     for stretch in Stretches()(manifest):
-        for number, block in Place(plan)(stretch):
+        for number, block in gather(Place(plan)(stretch), plan.shards):
             blocks.setdefault(number, []).append(block)
     for number, some in blocks.items():
-        WriteShard(plan)(GroupedPartition(number, tuple(encode_block(block).to_pybytes() for block in some)))
+        WriteShard(plan)(GroupedPartition(number, tuple(encode_block(block) for block in some)))
     write_index(plan.folder, plan.shards)
     assert plan.shards > 2
     for row, offset in ((0, 0), (7, 5), (9, 16)):

@@ -3,13 +3,18 @@
 import random
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread
 from corpus.schema import Document, Origin, document_batch
+from corpus.steps.spill import gather
 
 Shape = tuple[int, int, int, int]
 """Number of parts, rows in a batch, partitions, seed of the order of blocks."""
+
+MANY = 1000
+"""More partitions, and parts, than a test has."""
 
 SHAPES: list[Shape] = [(1, 4000, 1, 0), (3, 7, 5, 1), (13, 2, 64, 2)]
 
@@ -20,9 +25,10 @@ def documents(texts: Iterable[str], url: str | None = None) -> list[Document]:
 
 def regroup(blocks: Iterable[Block], order: random.Random) -> dict[int, list[pa.RecordBatch]]:
     held: dict[int, list[pa.RecordBatch]] = {}
-    for key, batch in sorted(blocks, key=lambda _: order.random()):
-        assert batch.num_rows
-        held.setdefault(key, []).append(batch)
+    for block in sorted(blocks, key=lambda _: order.random()):
+        assert block[1].num_rows
+        for key, batch in gather([block], MANY):
+            held.setdefault(key, []).append(batch)
     return held
 
 
@@ -39,7 +45,7 @@ def decide(
     sizes = [len(parts) if isinstance(r, Reread) else r.partitions or shape[2] for r in rounds]
     blocks = [b for ref, part in zip(refs, parts, strict=True) for b in rule.sign(ref, iter(part), sizes[0])]
     for number, step in enumerate(rounds):
-        assert all(0 <= key < sizes[number] for key, _ in blocks)
+        assert all(0 <= np.min(key) <= np.max(key) < sizes[number] for key, _ in blocks)
         after = sizes[number + 1] if number + 1 < len(rounds) else len(parts)
         if shipped is not None:
             shipped.append(sum(block.nbytes for _, block in blocks))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from corpus.dedup.components import Keep, components, decide, name_partners, node_of, pairs, part_of, row_of
 from corpus.rules import PartRef
+from corpus.steps.spill import gather
 
 
 def spread(nodes: int, edges: list[tuple[int, int]]) -> list[int]:
@@ -47,12 +48,12 @@ def decided(documents: dict[str, Any], edges: list[tuple[int, int]], score: list
     """(part, row) of each document that goes -> (partner, score)."""
     one, two = ({name: column[list(side)] for name, column in documents.items()} for side in zip(*edges, strict=True))
     found = {}
-    for partner_part, block in decide([pairs(one, two, score=np.array(score, np.float32))], 6, keep):
+    for partner_part, block in gather(decide([pairs(one, two, score=np.array(score, np.float32))], 6, keep), 6):
         ids = [
             pa.RecordBatch.from_pydict({"id": [f"{partner_part}:{r}" for r in rows]})
             for rows in ([0, 1, 2], range(3, 8))
         ]
-        for part, named in name_partners(PartRef(partner_part), iter(ids), [block], 6):
+        for part, named in gather(name_partners(PartRef(partner_part), iter(ids), [block], 6), 6):
             for row in named.to_pylist():
                 assert (part, row["row"]) not in found
                 assert row["partner"] == f"{row['partner_part']}:{row['partner_row']}"

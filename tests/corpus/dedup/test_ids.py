@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.dedup.ids import BYTES_PER_DOCUMENT, decide_ids, sign_ids
 from corpus.schema import Document, Origin, document_batch
+from corpus.steps.spill import gather
 
 Decided = dict[tuple[int, int], bool]
 """(part, row) -> whether it is dropped, of those whose id an earlier one has."""
@@ -23,13 +24,15 @@ def batches(rows: list[tuple[str, str]], size: int) -> Iterator[pa.RecordBatch]:
 
 def decide(parts: list[list[tuple[str, str]]], partitions: int, and_text: bool, seed: int) -> Decided:
     blocks = [
-        block for part, rows in enumerate(parts) for block in sign_ids(part, batches(rows, 3), partitions, and_text)
+        block
+        for part, rows in enumerate(parts)
+        for block in gather(sign_ids(part, batches(rows, 3), partitions, and_text), partitions)
     ]
     random.Random(seed).shuffle(blocks)
     found: Decided = {}
     for partition in range(partitions):
         held = [block for key, block in blocks if key == partition]
-        for part, block in decide_ids(held, len(parts)) if held else ():
+        for part, block in gather(decide_ids(held, len(parts)) if held else (), len(parts)):
             assert block.schema.names == ["row", "drop"]
             for row in block.to_pylist():
                 assert (part, row["row"]) not in found

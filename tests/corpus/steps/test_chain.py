@@ -17,6 +17,7 @@ from corpus.rules import Cleaned, Cleaner, Filter, PartRef
 from corpus.schema import SCHEMA, Document, Origin, document_batch
 from corpus.steps.chain import Applied, Rows, apply_chain, apply_rule, compose_lines, with_column
 from corpus.steps.rule import NamedRule
+from corpus.steps.spill import gather
 from corpus.thresholds import AtMost, OneOf
 
 TEXTS = ["aaa", "b", "", "cc", "dddd", "e", "ff"]
@@ -227,7 +228,7 @@ def test_line_dedup_composes_with_a_removal_before_it() -> None:
     )
     for given_round in rule.rounds():
         blocks = list(given_round.decide([block for _, block in blocks], 2))
-    decisions = pa.Table.from_batches([block for part, block in blocks if part == 0])
+    decisions = pa.Table.from_batches([block for part, block in gather(blocks, 2) if part == 0])
     (deduped,) = apply_chain(removed.after, dedup, [], 0, decisions)
     assert texts(deduped.after) == ["a\nb", "c"]
     assert kept(deduped.after) == [[0, 3], [0]]

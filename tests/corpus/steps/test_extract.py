@@ -51,7 +51,7 @@ def decisions(results: list[PartResult], output: StepFolder, and_text: bool = Fa
             signed.setdefault(partition, []).append(encode_block(block))
     decided: dict[int, list[bytes]] = {}
     for partition, encoded in signed.items():
-        for part, block in DecideIds(len(results))(GroupedPartition(partition, tuple(encoded))):
+        for part, block in gather(DecideIds(len(results))(GroupedPartition(partition, tuple(encoded))), len(results)):
             decided.setdefault(part, []).append(encode_block(block))
     return [GroupedPartition(part, tuple(encoded)) for part, encoded in sorted(decided.items())]
 

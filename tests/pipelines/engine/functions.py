@@ -156,6 +156,24 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """`Numbers`, that leave a mark in the job's folder for each attempt, and of some parts fail or are killed once."""
+
+    numbers: Numbers
+    failing: tuple[int, ...] = ()
+    killed: int = -1
+
+    def __call__(self, task: Job) -> Iterator[Block]:
+        first = not list(Path(task.folder).glob(f"{task.part}-*"))
+        (Path(task.folder) / f"{task.part}-{time.monotonic_ns()}").touch()
+        yield from self.numbers(task)
+        if first and task.part in self.failing:
+            raise Unpicklable("of part", str(task.part))
+        if first and task.part == self.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
 class Again:
     """A partition's numbers, sent back to the part that they came from."""
 

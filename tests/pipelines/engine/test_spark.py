@@ -6,6 +6,7 @@ import apache_beam as beam
 import pytest
 
 from corpus.errors import UserError
+from corpus.steps import grouping
 from pipelines.engine.exchange import Exchange
 from pipelines.engine.partmap import PartMap, PartsFailed
 from pipelines.engine.runner import Runner
@@ -20,7 +21,10 @@ pytestmark = [
 ]
 
 
-def test_spark_and_the_pool_write_equal_bytes(spark: Runner, tmp_path: Path) -> None:
+def test_spark_and_the_pool_write_equal_bytes(spark: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts gathered in groups of two or three, and cut in two passes."""
+    monkeypatch.setattr(grouping, "LEAST_GROUPS", 2)
+    monkeypatch.setattr(grouping, "FEW_SLICES", 0)
     written = {}
     for runner in (spark, Runner(workers=2, quiet=True)):
         out = tmp_path / runner.name
@@ -31,8 +35,8 @@ def test_spark_and_the_pool_write_equal_bytes(spark: Runner, tmp_path: Path) -> 
             (
                 pipeline
                 | beam.Create([Job(n) for n in range(5)])
-                | "Sign" >> Exchange(Numbers(1000, 7), 7, f"{work}/sign", runner, "sign")
-                | "Decide" >> Exchange(Again(), 5, f"{work}/decide", runner, "decide")
+                | "Sign" >> Exchange(Numbers(1000, 7), 7, f"{work}/sign", runner, "sign", tasks=5)
+                | "Decide" >> Exchange(Again(), 5, f"{work}/decide", runner, "decide", tasks=7)
                 | "Write" >> PartMap(SumUp(str(out)), runner, "write")
             )
 

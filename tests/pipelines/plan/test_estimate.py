@@ -41,12 +41,27 @@ def test_disk_and_shuffle_by_hand() -> None:
     found = {name: size for name, size, _ in disk(plan)}
     assert found["token shards"] == pytest.approx(1.263e12 * 2, rel=0.001)
     assert found["materialised mixture, and as much shuffle"] == pytest.approx(1.4e12 * 2 * 2049 / 2048)
-    crawl = 3.3e12 / (0.3 * 0.45 * 0.6 * 0.5)
-    assert found[".work and shuffle: commoncrawl, lines"] == pytest.approx(crawl / 8)
+    spilled = {(one.source, one.name): one.grouping for one in plan.spills}
+    crawl = spilled["commoncrawl", "lines"]
+    assert crawl.size == pytest.approx(3.3e12 / (0.3 * 0.45 * 0.6 * 0.5) / 8)
+    assert (crawl.partitions, crawl.passes) == (crawl.size // (256 << 20) + 1, 2)
+    assert found[".work and shuffle: commoncrawl, lines"] == 2 * crawl.size + crawl.framing
+    assert 0.001 < crawl.framing / crawl.size < 0.01
     github = 328e9 / 0.7 / find_source("github").document_bytes
-    assert found[".work and shuffle: github, exact"] == pytest.approx(36 * github)
-    ids = 783e9 / find_source("c4").document_bytes
-    assert found[".work and shuffle: c4, ids of extract"] == pytest.approx(24 * ids)
+    assert spilled["github", "exact"].size == pytest.approx(36 * github)
+    ids = spilled["c4", "ids of extract"]
+    assert ids.size == pytest.approx(24 * 783e9 / find_source("c4").document_bytes)
+    (c4,) = [source for source in plan.sources if source.name == "c4"]
+    assert (ids.tasks, ids.partitions) == (c4.parts, ids.size // (16 << 20) + 1)
+
+
+def test_the_search_for_ids_is_work_and_shuffle(tmp_path: Path) -> None:
+    write_book(tmp_path, 900_000)
+    plan = planned(tmp_path)
+    (size,) = [rated.work.bytes for rated in plan.work if rated.work.name == "ids of extract"]
+    assert size == 2 * 24  # of books of 450,000 bytes
+    (row,) = [row for row in disk(plan) if "ids" in row[0]]
+    assert row == (".work and shuffle: books, ids of extract", 2 * 24 + 800, "24 B x documents; 1 partition, 1 reads")
 
 
 def test_a_dedup_across_sources_spills_for_all_of_them(tmp_path: Path) -> None:
@@ -54,7 +69,8 @@ def test_a_dedup_across_sources_spills_for_all_of_them(tmp_path: Path) -> None:
     books = "  books: {{input: {home}/raw}}\n  more: {{type: books, input: {home}/raw}}\n"
     plan = planned(tmp_path, f"format: 1\noutput: {{home}}/run\nsources:\n{books}across: [length, exact]\n")
     found = {name: size for name, size, _ in disk(plan) if "exact" in name}
-    assert found == {".work and shuffle: across, exact": 2 * 2 * 36}  # of books of 450,000 bytes
+    # Of books of 450,000 bytes, in one part each.
+    assert found == {".work and shuffle: across, exact": 2 * 2 * 36 + 2 * 800}
     assert [source.texts for source in plan.sources] == [pytest.approx([9e5, 9e5, 9e5 * 0.7])] * 2
 
 
@@ -107,5 +123,6 @@ def test_core_hours_are_bytes_over_rates(tmp_path: Path) -> None:
     assert (rated["tokenize"].rate, rated["tokenize"].by_reference) == (50e6, True)
     assert rated["length"].rate is None
     assert rated["length"].work.bytes == pytest.approx(source.texts[0] * KEPT)
-    assert list(rated)[:4] == ["extract books", "gutenberg", "length", "read and write parts"]
-    assert list(rated)[4:] == ["overlap: sign", "overlap: decide", "overlap: apply", "train tokenizer", "tokenize"]
+    assert list(rated)[:3] == ["extract books", "ids of extract", "gutenberg"]
+    assert list(rated)[3:5] == ["length", "read and write parts"]
+    assert list(rated)[5:] == ["overlap: sign", "overlap: decide", "overlap: apply", "train tokenizer", "tokenize"]

@@ -30,7 +30,7 @@ def test_small_hours_are_not_all_zero() -> None:
 def test_rates_that_are_not_this_machines_are_marked(tmp_path: Path) -> None:
     text = printed(planned(tmp_path), cores=10)
     assert "tokenize 85.0 50.0* 0.4722 0.0472 text finished" in text
-    assert "Never measured, and so not counted: length, overlap: apply" in text
+    assert "Never measured, and so not counted: ids of extract, length, overlap: apply" in text
     assert "a machine, 2026-01-01" in text
 
 

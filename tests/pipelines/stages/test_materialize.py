@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from corpus.cli import app
 from corpus.errors import DamagedFile, UserError
+from corpus.steps.grouping import Group
 from corpus.steps.spill import WriteSpill
 from pipelines.engine.partmap import PartsFailed
 from pipelines.engine.runner import Runner
@@ -182,7 +183,7 @@ def test_spill_files_of_a_run_that_missed_fewer_shards(copied: str, materialised
     work = work_folder(copied)
     layout = layout_of(copied, SHARD)
     for stretch in Stretches(STRETCH)(copied):  # as one that was killed between spilling and writing
-        WriteSpill(Place(layout), layout.shards, work)(stretch)
+        WriteSpill(Place(layout), layout.shards, work)(Group((stretch,)))
     (folder / "shard-00003.tok").unlink()
     with pytest.raises(UserError, match=r"shard-00003.tok was not written, .*: remove it and run mix --materialize"):
         run(copied)
