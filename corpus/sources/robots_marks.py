@@ -25,8 +25,10 @@ def robots_marks(tags: Iterable[str], html: str) -> list[str]:
             robot, marks = "", tag
         if robot.strip().lower() in ROBOTS:
             found |= _marks(marks)
-    if any(html.find(spelling, 0, _HEAD) >= 0 for spelling in _SPELLINGS):
-        for element in _META.finditer(html, 0, _HEAD):
+    end = html.find("</head", 0, _HEAD)
+    end = _HEAD if end < 0 else end
+    if any(html.find(spelling, 0, end) >= 0 for spelling in _SPELLINGS):
+        for element in _META.finditer(html, 0, end):
             of = {name.lower(): one or other or bare for name, one, other, bare in _ATTRIBUTE.findall(element[0])}
             if of.get("name", "-").strip().lower() in ROBOTS:
                 found |= _marks(of.get("content", ""))
