@@ -21,7 +21,11 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 _NOTICE_NAME = re.compile(
-    r"(?:copyrights?|notice|legal|terms|additional[-_ ]terms)(?:\.(?:txt|md|rst))?", re.IGNORECASE
+    r"""(?: copyrights? | (?:legal[-_\ ])?notices? | legal | additional[-_\ ]terms | restrictions?
+          | (?:non[-_\ ]?)?commercial(?:[-_\ ]us(?:e|age))?
+          | terms(?:[-_\ ]of[-_\ ](?:use|service)|[-_\ ]and[-_\ ]conditions)?
+        ) (?:\.(?:txt|md|rst))?""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _FAMILY: dict[Spdx, str] = {"Apache-2.0": "Apache 2.0", "BSD-2-Clause": "BSD", "BSD-3-Clause": "BSD", "MIT": "MIT"}
 _FAMILY_OF = {"mit": "MIT", "expat": "MIT", "apache": "Apache 2.0", "asl": "Apache 2.0", "bsd": "BSD"}
@@ -75,7 +79,7 @@ def repository_licenses(files: Mapping[str, bytes | None]) -> tuple[list[Spdx], 
     others: dict[str, str] = {}
     for name, text in texts.items():
         if is_notice_file(name):
-            if text is None or takes_back(text):
+            if text is None or takes_back(_outside(text, list(find_licenses(text)))):
                 return [], f"{name} restricts what is licensed"
         elif text is None or (license := license_of(text)) is None:
             others[name] = text or ""
