@@ -93,6 +93,14 @@ _TERM_PHRASES = rf"""
     | \b(?:original|old|custom|extended|enhanced)[\s-]+(?:mit|bsd|apache)\b
 """
 _HOLDERS = re.compile(r"\bcop[yi]+r?i?g?h?t?s?\b|©|\(c\)|\bcopr\.", re.IGNORECASE)
+_OF_A_PART = re.compile(
+    r"""^ (?!\W*(?:(?:portions?|parts?)\s+of\s+)?(?:this|these|the|all)\s+(?:[\w.-]+\s+){0,3}?
+          (?:software|code|work|program|package|project|library|module|source|distribution|file)s?\b(?!\s+in\b))
+        [^\n]* \b(?:is|are|remains?|belongs?)\s [^\n:]{0,20}\n? [^\n:]{0,20} (?:\bcopyright|©|\(c\)|\bcopr\.)
+      | (?:^|\s)[\w.*-]*/[\w./*-]*/?\*?(?<=[/*])(?![\w/]) [^\n]* (?:\bcopyright|©|\(c\)|\bcopr\.)""",
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+"""A sentence or a folder in front of the copyright sign: not the holders of the whole, but of a part."""
 _LIST_HEADING = re.compile(
     r"\W*(?:list\s+of\s+)?(?:the\s+)?(?:contributors|authors|maintainers|developers|copyright\s+holders|credits"
     r"|contributors\s+and\s+authors|authors\s+and\s+contributors)\W*",
@@ -162,8 +170,10 @@ def is_name(text: str) -> bool:
     names = _words()["names"]
     terms = _terms().findall(text)
     unknown = sum(not _is_known(word, names=True) for word in _WORD.findall(text))
-    return unknown <= NICKNAMES and all(
-        term.lower() == "nor" or (not term.islower() and term.title() in names) for term in terms
+    return (
+        unknown <= NICKNAMES
+        and not _OF_A_PART.search(text)
+        and all(term.lower() == "nor" or (not term.islower() and term.title() in names) for term in terms)
     )
 
 
@@ -174,7 +184,10 @@ def adds_nothing(text: str) -> bool:
     text = re.sub(r"[^\S\n]+", " ", "\n".join(text.splitlines()))
     text = _ADDRESS.sub(_address, text)
     text = _EMPTY_LINES.sub(_END, _DECORATION.sub("", text))
-    text = _named().sub(_unless_terms, _remark().sub("\n", text))
+    text = _remark().sub("\n", text)
+    if _OF_A_PART.search(text):
+        return False
+    text = _named().sub(_unless_terms, text)
     in_list = False
     title = True
     for line in text.split("\n"):

@@ -30,6 +30,9 @@ NOTHING_MORE = [
     "Based on the work of Jane Doe. Inspired by foo.js by John Doe.",
     "This software consists of voluntary contributions made by many individuals.",
     "The full list of contributors can be found at https://example.org/people",
+    "This software is copyright (c) 2011 by Ada Lovelace.",
+    "Portions of this software are Copyright (c) 2011 Ada Lovelace",
+    "Copyright (c) 2020 Ada/Charles and/or others",
 ]
 MORE = [
     "Free for personal use.",
@@ -65,6 +68,11 @@ MORE = [
     "商用利用を禁じます。",
     "상업적 이용 금지",
     "Zakaz użytku komercyjnego.",
+    "The images in assets/ are (c) ACME, all rights reserved.",
+    "The icons are\n(c) ACME, all rights reserved.",
+    "Icons remain copyright of ACME",
+    "assets/* (c) ACME, all rights reserved",
+    "Everything in /img/ copyright ACME",
 ]
 
 
