@@ -15,9 +15,9 @@ _FILE_NAME = re.compile(
         (?:[-_.\ (][\w+.\ ()-]*)?""",
     re.IGNORECASE | re.VERBOSE,
 )
-_CODE = re.compile(
-    r"\.(?:c|cc|cfg|conf|cpp|cs|css|csv|el|go|gradle|h|hpp|ini|java|js|json|jsx|kt|lua|m|php|pl|pm|png|properties|ps1"
-    r"|py|rb|rs|scala|sh|sql|svg|swift|tex|toml|ts|tsx|vim|vue|xml|ya?ml)",
+_NO_TEXT = re.compile(
+    r"\.(?:c|cc|cfg|conf|cpp|cs|css|csv|el|go|gradle|h|hpp|ini|java|js|json|jsx|kt|lua|m|meta|php|pl|pm|png|properties|ps1"
+    r"|py|rb|rs|scala|sh|spdx|sql|svg|swift|tex|toml|ts|tsx|vim|vue|xml|ya?ml)",
     re.IGNORECASE,
 )
 _NOTICE_NAME = re.compile(
@@ -37,7 +37,7 @@ def is_license_file(name: str) -> bool:
     """Whether a file is there to state the licence of the folder it lies in: LICENSE, COPYING, LICENSE-MIT,
     GPL-LICENSE.txt, UNLICENSE, EULA.md and the like."""
     stem, dot, ending = name.rpartition(".")
-    return _FILE_NAME.fullmatch(name) is not None and not (stem and _CODE.fullmatch(dot + ending))
+    return _FILE_NAME.fullmatch(name) is not None and not (stem and _NO_TEXT.fullmatch(dot + ending))
 
 
 def is_notice_file(name: str) -> bool:

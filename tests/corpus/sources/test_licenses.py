@@ -179,7 +179,15 @@ def test_apache(apache: str) -> None:
         ),
         *(
             (name, False)
-            for name in ("THIRD-PARTY-LICENSE", "license.py", "license-checker.js", "a" * 5000 + "-licens")
+            for name in (
+                "LICENSE.meta",
+                "LICENSE.md.meta",
+                "LICENSE.spdx",
+                "THIRD-PARTY-LICENSE",
+                "license.py",
+                "license-checker.js",
+                "a" * 5000 + "-licens",
+            )
         ),
     ],
 )
