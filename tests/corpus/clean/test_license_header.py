@@ -35,8 +35,14 @@ def lines(sign: str, text: str = APACHE) -> str:
         (".c", "/* Copyright (c) 2011 */\n/* All rights reserved. */\n"),
         (".rs", "// Distributed under the terms\n// of the MIT license.\n"),
         (".rs", "// Licensed to Ada\n// under agreements.\n"),
+        (".rs", "// Licensed under the MIT license.\n// This file may not be copied except by\n// those terms.\n"),
+        (".py", "# SPDX-License-Identifier: MIT\n# SPDX-FileCopyrightText: 2021 Ada\n"),
+        (".bat", "@REM Licensed under the MIT license.\n@REM\n"),
         (".py", "# This program is free software, under the terms of the GNU General Public\n# License.\n"),
         (".js", "/**\n * @license MIT\n */\n"),
+        (".js", "/**\n * @license\n * Copyright Ada.\n *\n * Use is governed by an MIT-style license.\n */\n"),
+        (".c", "".join(f"/* {line} */\n" for line in APACHE.split("\n") if line)),
+        (".c", "/********/\n" + "".join(f"/* {line:70} */\n" for line in APACHE.split("\n")) + "/********/\n"),
         (".java", lines("//").replace("\n", "\r\n")),
     ],
 )
@@ -233,6 +239,30 @@ def test_headers_in_every_language(name: str, header: str) -> None:
             "// The tide.\nx\n",
         ),
         (".ps1", f"<#\n.SYNOPSIS\nTide.\n\n{APACHE}\n#>\nx\n", "<#\n.SYNOPSIS\nTide.\n#>\nx\n"),
+        (
+            ".sh",
+            "#!/bin/sh\n# Copyright 2020 ACME\n# Licensed under the MIT license\n# Usage: tide [-v] FILE\n"
+            "# Prints the heights of the tide.\nset -e\n",
+            "#!/bin/sh\n# Usage: tide [-v] FILE\n# Prints the heights of the tide.\nset -e\n",
+        ),
+        (
+            ".py",
+            "# Copyright 2020 ACME\n# Licensed under the MIT license.\n# TODO: handle leap years\nx\n",
+            "# TODO: handle leap years\nx\n",
+        ),
+        (
+            ".js",
+            f"/*\n{APACHE}\n*/\n\n/**\n * Computes the tide from the moon.\n * @license MIT\n */\nclass X {{}}\n",
+            "/**\n * Computes the tide from the moon.\n */\nclass X {}\n",
+        ),
+        (".js", "/** Copyright 2011 Ada\n * @license MIT\n * The tide.\n */\nx\n", "/**\n * The tide.\n */\nx\n"),
+        (".js", "/*!\n * @license MIT\n * The tide.\n */\nx\n", "/*!\n * The tide.\n */\nx\n"),
+        (
+            ".c",
+            "/* SPDX-License-Identifier: MIT */\n/* tide.c - tables */\n\n/* Written by Ada */\nx\n",
+            "/* tide.c - tables */\n\n/* Written by Ada */\nx\n",
+        ),
+        (".c", "/* Copyright 2011 Ada */\n/* Computes the tide. */\nx\n", "/* Computes the tide. */\nx\n"),
     ],
 )
 def test_documentation_joined_to_a_header_stays(name: str, text: str, left: str) -> None:
@@ -309,6 +339,9 @@ def test_long_comments_take_linear_time() -> None:
         "# x\n\n",
         "#!",
         "// (c)",
+        "/* Copyright 2011 */\n",
+        "# Licensed under the MIT license.\n# Usage:\n",
+        "/*/",
         '"""Copyright 2011',
         "{-#",
     ):
