@@ -54,6 +54,7 @@ _FINISHED = re.compile(
     re.IGNORECASE,
 )
 """How a line ends that may be the last of a licence."""
+_END_OF_LINE = 100  # characters: enough for an address and the end of a box
 _BEGINS_ANEW = re.compile(r"(?!\W*(?:rem|REM|[cC])\s*$)\W*(?:[A-Z]|(?<=@)[a-z])")
 _OPENER = re.compile(r"[*!=#-]*")  # what belongs to a comment's opening sign: of /** and /*!
 _LOWER_CASE = re.compile(r"[^\w]*[a-z]")
@@ -74,10 +75,10 @@ class LicenseHeader(Cleaner):
     Of the comments at the very top of a file, removes the paragraphs that speak of copyright or a licence, of those
     comments that do so in their first FIRST_LINES lines; a comment of nothing else goes whole. What else such a comment
     says stays (a module's documentation below its copyright line, a sentence on a new line behind the licence's last
-    one, all but the line of a `@license` tag), and so do documentation comments (`//!` and `///` in
-    Rust), strings whose first line is documentation, all other comments, interpreter, encoding, editor and build lines,
-    include guards, and the opening of PHP, XML and HTML. The signs of a comment are those of the language
-    (`corpus.clean.comment_signs`), by the name of the file at the end of the document's id.
+    one, all but the line of a `@license` tag), and so do documentation comments (`//!` and `///` in Rust), strings
+    whose first line is documentation, all other comments, and what `comment_signs.preamble_end` passes over:
+    interpreter and linter lines, include guards, the opening of PHP and the like. The signs of a comment are those of
+    the language (`corpus.clean.comment_signs`), by the name of the file at the end of the document's id.
 
     Reason: `empty`, nothing but a header.
     """
@@ -209,15 +210,25 @@ def _paragraphs(lines: list[str]) -> list[list[str]]:
 
 def _without_rest(paragraph: list[str]) -> list[list[str]]:
     """A paragraph, cut in two where the last sentence of a licence is at its end and something else begins."""
-    pairs = zip(paragraph, [*paragraph[1:], ""], strict=True)
     if _HOLDER_LINE.match(paragraph[0]):
         return [paragraph]
-    last = max((k for k, pair in enumerate(pairs) if _speaks_of_licence("\n".join(pair))), default=len(paragraph))
-    for k in range(last + 1, len(paragraph)):
-        begins = _BEGINS_ANEW.match(paragraph[k]) and _FINISHED.search(paragraph[k - 1])
-        if begins and not _GOES_ON.search(paragraph[k]):
-            return [paragraph[:k], paragraph[k:]]
-    return [paragraph]
+    anew = [k for k in range(1, len(paragraph)) if _begins_anew(paragraph[k - 1], paragraph[k])]
+    if not anew or not _speaks_of_licence("\n".join(paragraph)):
+        return [paragraph]
+    last = len(paragraph) - 1
+    while last >= anew[0] - 1 and not _speaks_of_licence("\n".join(paragraph[last : last + 2])):
+        last -= 1
+    cut = next((k for k in anew if k > last), None)
+    return [paragraph] if cut is None else [paragraph[:cut], paragraph[cut:]]
+
+
+def _begins_anew(line: str, following: str) -> bool:
+    """Whether the next line begins with a sentence that does not go on with a licence."""
+    return (
+        _BEGINS_ANEW.match(following) is not None
+        and _FINISHED.search(line[-_END_OF_LINE:]) is not None
+        and _GOES_ON.search(following) is None
+    )
 
 
 def _goes_on(line: str, following: str) -> bool:
