@@ -41,6 +41,9 @@ _OPENINGS = {  # where more than the sign itself must be right
     "'''": r"[RrUu]?'{3}",
     "long bracket": r"(?:--|\#)\[=*\[",
     "plain /*": r"/\*(?![*!])",
+    # C#: one that is called so and has nothing but comments in it
+    "region": r"\#region\b[^\n]*(?i:licen[cs]e|copyright|header)[^\n]*"
+    r"(?=\n(?:[ \t]*+(?://[^\n]*)?\n)*+[ \t]*\#endregion[ \t\r]*(?:\n|\Z))",
 }
 
 
@@ -61,6 +64,8 @@ class Signs(NamedTuple):
         bracket = re.fullmatch(r"(?:--|#)\[(=*)\[", sign)
         if bracket:
             return f"]{bracket[1]}]"
+        if sign.startswith("#region"):
+            return "#endregion"
         return _PAIRS[sign.lstrip("RrUu")]
 
 
@@ -73,7 +78,8 @@ _LANGUAGES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         _C_BLOCKS,
     ),
     (".go .js .mjs .cjs .jsx .ts .tsx .scss .less .proto .glsl .sv Jenkinsfile", (_SLASHES,), _C_BLOCKS),
-    (".cs .swift .dart", (r"//(?!/)",), _C_BLOCKS),
+    (".cs", (r"//(?!/)",), ("/*", "region")),
+    (".swift .dart", (r"//(?!/)",), _C_BLOCKS),
     (".rs", (r"//(?![/!])",), ("plain /*",)),
     (".zig", (r"//(?![/!])",), ()),
     (".d", (r"//(?!/)",), ("/*", "/+")),
@@ -132,25 +138,32 @@ def signs_of(name: str) -> Signs:
     )
 
 
+_TOOL = r"(?:(?:es|ts|js|style)lint\b|jshint\b|globals?\b|prettier-|istanbul\b|@flow\b|@ts-|@jsx\b|@format\b)"
+"""What a comment begins with that is meant for a tool of JavaScript."""
+_HEADER = r"[^\n]*(?:copyright|licen[cs]|\(c\)|©)"
 _PREAMBLE = re.compile(
-    r"""(?:
+    rf"""(?:
         \#![^\n]*(?:\n|\Z)                                                     # interpreter
-        | [ \t]*(?:\#|//|--|;|%|"|!|'|/\*|<!--)[^\n]{0,200}?
+        | [ \t]*(?:\#|//|--|;|%|"|!|'|/\*|<!--)[^\n]{{0,200}}?
           (?:-\*-|coding[:=]|frozen_string_literal:|\bvim?:)[^\n]*(?:\n|\Z)
-        | (?:<\?php|<\?xml[^\n]{0,200}?\?>|<!doctype[^\n>]{0,200}>)[ \t\r]*(?:\n|\Z)
+        | (?:<\?php|<\?xml[^\n]{{0,200}}?\?>|<!doctype[^\n>]{{0,200}}>)[ \t\r]*(?:\n|\Z)
         | (?://go:build|//[ \t]*\+build)[^\n]*(?:\n|\Z)
         | @echo[ \t]+off[^\n]*(?:\n|\Z)
         | ['"]use[ ]strict['"];?[ \t\r]*(?:\n|\Z)
-        | @charset[ ][^\n;]{1,40};[ \t\r]*(?:\n|\Z)
+        | @charset[ ][^\n;]{{1,40}};[ \t\r]*(?:\n|\Z)
         | \#pragma[ \t]+once[ \t\r]*(?:\n|\Z)
         | \#ifndef[ \t]+(\w+)[ \t\r]*\n[ \t]*\#define[ \t]+\1[ \t\r]*(?:\n|\Z)       # include guard
-        | \{-\#[^\n]{0,400}?\#-\}[ \t\r]*(?:\n|\Z)                              # Haskell's pragmas
+        | \{{-\#[^\n]{{0,400}}?\#-\}}[ \t\r]*(?:\n|\Z)                              # Haskell's pragmas
+        | package[ \t]+[\w.]+[ \t]*;[ \t\r]*(?:\n|\Z)
+        | [ \t]*//[ \t]*{_TOOL}[^\n]*(?:\n|\Z)
+        | [ \t]*/\*[ \t]*(?:{_TOOL}|(?!{_HEADER})[\w+./-]{{1,80}}\.[a-z]{{1,5}}\b)           # its file's name
+          (?:(?!\*/)[^\n]){{0,400}}\*/[ \t\r]*(?:\n|\Z)
         | [ \t\r]*\n
     )*+""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""What stays above a header: interpreter, encoding, editor and build lines, include guards, what opens PHP, XML and
-HTML, empty lines."""
+"""What stays above a header: interpreter, encoding, editor, linter and build lines, include guards, Java's package, a
+comment of one line that names its file, what opens PHP, XML and HTML, empty lines."""
 
 
 def preamble_end(text: str) -> int:

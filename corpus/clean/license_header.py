@@ -35,6 +35,7 @@ _GOES_ON = re.compile(
     r"""\bcopyrigh | \blicen[cs] | \bwarrant | \bliab(?:le|ility) | \bas\s+is\b | \bfree\s+software\b
     | \bpublic\s+domain\b | \bredistribut | \bpermi(?:t|ss) | \bconditions?\b | \bnotices?\b | \breserved\b
     | \bapplicable\s+law\b | \bno\s+event\b | \boriginal\s+code\b | \binitial\s+developer\b
+    | \bmay\s+not\s+be\b | \b(?:these|those)\s+terms\b
     | \bneither\s+the\s+name | \bfoundation,?\s+inc | \bshould\s+have\s+received\b | \btrademark | \bpatent
     | \A\W*(?:https?://\S+|\S+@\S+)\W*\Z""",
     re.VERBOSE | re.IGNORECASE,
@@ -45,15 +46,27 @@ _HOLDER_LINE = re.compile(
     |@copyright\b|<copyright\b|</copyright)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_UNFINISHED = re.compile(r"(?:,|&|\band|\d{4})\s*$", re.IGNORECASE)
+_TAG_LINE = re.compile(r"\W*@licen[cs]e\b", re.IGNORECASE)
+_UNFINISHED = re.compile(r"(?:,|&|\band|\d{4})[\s*/]*$", re.IGNORECASE)
+_FINISHED = re.compile(
+    r"(?:[.!?:;)>]|\blicen[cs]es?|\b(?:MIT|BSD|GPL|LGPL|AGPL|MPL|ISC)|(?<!version )\b(?:v?\d(?:\.\d)?)|\breserved"
+    r"|\bdetails|\binformation|/\S+)[\s*/]*$",
+    re.IGNORECASE,
+)
+"""How a line ends that may be the last of a licence."""
+_END_OF_LINE = 100  # characters: enough for an address and the end of a box
+_BEGINS_ANEW = re.compile(r"(?!\W*(?:rem|REM|[cC])\s*$)\W*(?:[A-Z]|(?<=@)[a-z])")
+_OPENER = re.compile(r"[*!=#-]*")  # what belongs to a comment's opening sign: of /** and /*!
 _LOWER_CASE = re.compile(r"[^\w]*[a-z]")
 _DECORATION = re.compile(
-    r"\n[ \t]*(?:/{2,}|\#+|-{2,}|;+|%+|\*+|!+|'+|\"+|::+|rem\b)?", re.IGNORECASE
+    r"(?:\*/[ \t\r]*)?\n[ \t]*(?:/{2,}|/\*+|\#+|-{2,}|;+|%+|\*+|!+|'+|\"+|::+|rem\b)?", re.IGNORECASE
 )  # inside a sentence
 _LETTER = re.compile(r"[^\W\d_]")
 _QUOTES = ('"""', "'''")
 _REST_OF_LINE = re.compile(r"[ \t\r]*(?:\n|\Z)")
 _EMPTY_LINES = re.compile(r"(?:[ \t\r]*\n)*+")
+_SHORT_COMMENTS = re.compile(r"(?:[ \t]*+/\*(?:(?![*!])(?:(?!\*/)[^\n])*+\*/|\*++/)[ \t\r]*+(?:\n|\Z)){2,}+")
+"""Comments of one line each, one below another: they are read as one."""
 
 
 class LicenseHeader(Cleaner):
@@ -61,15 +74,16 @@ class LicenseHeader(Cleaner):
 
     Of the comments at the very top of a file, removes the paragraphs that speak of copyright or a licence, of those
     comments that do so in their first FIRST_LINES lines; a comment of nothing else goes whole. What else such a comment
-    says stays (a module's documentation below its copyright line), and so do documentation comments (`//!` and `///` in
-    Rust), strings whose first line is documentation, all other comments, interpreter, encoding, editor and build lines,
-    include guards, and the opening of PHP, XML and HTML. The signs of a comment are those of the language
-    (`corpus.clean.comment_signs`), by the name of the file at the end of the document's id.
+    says stays (a module's documentation below its copyright line, a sentence on a new line behind the licence's last
+    one, all but the line of a `@license` tag), and so do documentation comments (`//!` and `///` in Rust), strings
+    whose first line is documentation, all other comments, and what `comment_signs.preamble_end` passes over:
+    interpreter and linter lines, include guards, the opening of PHP and the like. The signs of a comment are those of
+    the language (`corpus.clean.comment_signs`), by the name of the file at the end of the document's id.
 
     Reason: `empty`, nothing but a header.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     keeps: ClassVar[float] = 0.97  # measured on a few MB of real files
     reasons: ClassVar[tuple[str, ...]] = ("empty",)
 
@@ -107,6 +121,8 @@ def _comment_at(text: str, at: int, signs: Signs) -> _Comment | None:
     """The comment or string that begins at `at`, if it is whole."""
     if opened := signs.block.match(text, at):
         sign = next(group for group in opened.groups() if group is not None)
+        if sign == "/*" and (short := _SHORT_COMMENTS.match(text, at)):
+            return _Comment(at, short.end())
         close = signs.closing(sign)
         end = text.find(close, opened.end())
         if end < 0:
@@ -148,7 +164,7 @@ def _without_licence(text: str, comment: _Comment) -> str:
     if not comment.open:
         return "\n".join(kept) + "\n" + (last or "")
     if kept[0] is not lines[0]:  # the line of the opening sign is gone
-        kept.insert(0, "")
+        kept.insert(0, _OPENER.match(lines[0])[0])  # type: ignore[index]  # it may match nothing
     if kept[-1] is not lines[-1]:
         kept.append(lines[-1] if not _LETTER.search(lines[-1]) else "")
     return opening + "\n".join(kept) + closing
@@ -173,12 +189,15 @@ def _kept_lines(lines: list[str]) -> list[str] | None:
 
 
 def _paragraphs(lines: list[str]) -> list[list[str]]:
-    """Runs of lines with letters and of lines without; lines that name holders are a paragraph of their own."""
+    """Runs of lines with letters and of lines without. Paragraphs of their own are lines that name holders, one with
+    `@license`, and what begins anew behind the last sentence of a licence."""
     paragraphs: list[list[str]] = []
     before = ""
     for line in lines:
         kind = "words" if _LETTER.search(line) else "none"
-        if kind == "words" and (
+        if kind == "words" and _TAG_LINE.match(line):
+            kind = "tag"
+        elif kind == "words" and (
             _HOLDER_LINE.match(line) or (before == "holders" and _goes_on(paragraphs[-1][-1], line))
         ):
             kind = "holders"
@@ -186,9 +205,34 @@ def _paragraphs(lines: list[str]) -> list[list[str]]:
             paragraphs.append([])
         paragraphs[-1].append(line)
         before = kind
-    return paragraphs
+    return [part for paragraph in paragraphs for part in _without_rest(paragraph)]
+
+
+def _without_rest(paragraph: list[str]) -> list[list[str]]:
+    """A paragraph, cut in two where the last sentence of a licence is at its end and something else begins."""
+    if _HOLDER_LINE.match(paragraph[0]):
+        return [paragraph]
+    anew = [k for k in range(1, len(paragraph)) if _begins_anew(paragraph[k - 1], paragraph[k])]
+    if not anew or not _speaks_of_licence("\n".join(paragraph)):
+        return [paragraph]
+    last = len(paragraph) - 1
+    while last >= anew[0] - 1 and not _speaks_of_licence("\n".join(paragraph[last : last + 2])):
+        last -= 1
+    cut = next((k for k in anew if k > last), None)
+    return [paragraph] if cut is None else [paragraph[:cut], paragraph[cut:]]
+
+
+def _begins_anew(line: str, following: str) -> bool:
+    """Whether the next line begins with a sentence that does not go on with a licence."""
+    return (
+        _BEGINS_ANEW.match(following) is not None
+        and _FINISHED.search(line[-_END_OF_LINE:]) is not None
+        and _GOES_ON.search(following) is None
+    )
 
 
 def _goes_on(line: str, following: str) -> bool:
     """Whether a sentence that names holders is not at its end with the line."""
+    if "spdx-" in line.lower():
+        return False
     return _UNFINISHED.search(line) is not None or _LOWER_CASE.match(following) is not None

@@ -96,7 +96,7 @@ class Github(Source):
         max_archive_bytes: of one archive, unpacked.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     formats: ClassVar[str] = "archives of repositories (tar, tar.gz, zip), or BigQuery's tables (Parquet, JSON lines)"
     text_per_raw: ClassVar[float] = 2.2  # .tar.gz, measured on a few MB of real files
     document_bytes: ClassVar[int] = 7000  # of the order that RedPajama-v1's counts give

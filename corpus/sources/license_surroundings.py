@@ -93,6 +93,14 @@ _TERM_PHRASES = rf"""
     | \b(?:original|old|custom|extended|enhanced)[\s-]+(?:mit|bsd|apache)\b
 """
 _HOLDERS = re.compile(r"\bcop[yi]+r?i?g?h?t?s?\b|©|\(c\)|\bcopr\.", re.IGNORECASE)
+_OF_A_PART = re.compile(
+    r"""^ (?!\W*(?:(?:portions?|parts?)\s+of\s+)?(?:this|these|the|all)\s+(?:[\w.-]+\s+){0,3}?
+          (?:software|code|work|program|package|project|library|module|source|distribution|file)s?\b(?!\s+in\b))
+        [^\n]* \b(?:is|are|remains?|belongs?)\s [^\n:]{0,20}\n? [^\n:]{0,20} (?:\bcopyright|©|\(c\)|\bcopr\.)
+      | (?:^|\s)[\w.*-]*/[\w./*-]*/?\*?(?<=[/*])(?![\w/]) [^\n]* (?:\bcopyright|©|\(c\)|\bcopr\.)""",
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+"""A sentence or a folder in front of the copyright sign: not the holders of the whole, but of a part."""
 _LIST_HEADING = re.compile(
     r"\W*(?:list\s+of\s+)?(?:the\s+)?(?:contributors|authors|maintainers|developers|copyright\s+holders|credits"
     r"|contributors\s+and\s+authors|authors\s+and\s+contributors)\W*",
@@ -107,14 +115,41 @@ _DECORATION = re.compile(
 _EMPTY_LINES = re.compile(r"\n(?:[^\w\n]*\n)+")
 _END = "\n\0\n"  # no sentence goes on behind it
 
+_USES = r"(?:use[ds]?|using|usage|cop(?:y|ied|ying)|modif(?:y|ied|ication)|(?:re)?distribut\w*|reproduc\w*|sell|sold)"
+_FORBIDDEN = r"(?:prohibited|forbidden|disallowed|not\s(?:allowed|permitted|authori[sz]ed|licensed|granted))"
+_NO_MATTER = (
+    r"\b(?:names?\b|logos?\b|\w*marks?\b|endors|promot|advertis|publicity\b|construe\b|other\sthan\b|but\schanging\b"
+    r"|licen[cs]e\sfees\b|except|unless\b|under\sany\sother\b)"
+)
+_LIMITED_TO = r"(?:research|evaluation|education\w*|personal|academic|internal|private|testing|trial|non-?production)"
+_PAID = r"(?:paid|commercial|proprietary|enterprise|separate)"
 _TAKES_BACK = re.compile(
-    r"""commons\s+clause | non[-\s]?commercial
-    | \b(?:not|no|never|without|prohibit\w*|forbid\w*|only\s+for)\b [^.\n]{0,80}
-      \b(?:commercial|militar|nuclear|weapon|sell\b|sale\b)
-    | commercial\s+(?:use|usage|purposes?)\s+(?:is|are|requires?)\b
-    | \b(?:research|evaluation|education\w*|personal|academic|internal)\s+(?:use|purposes?)\s+only\b""",
+    rf"""commons\sclause | \bcc[-\s]by[-\s](?:nc|nd)\b
+    | (?<!commercial\sand\s)(?<!commercial\sor\s) non[-\s]?commercial(?!ly\sdeveloped)
+      (?!\s(?:use\s|purposes?\s)?(?:and|or)\scommercial)
+    | \bbusiness\ssource\slicen[cs]e | \bbusl\b | \bbsl[-\s]1\.1\b | \bserver\sside\spublic\slicen[cs]e | \bsspl\b
+    | \belastic\slicen[cs]e | \bpolyform\b | \b(?:functional|fair)\ssource\b
+    | \b(?:proprietary\sand\sconfidential|confidential\sand\sproprietary)\b
+    | \b(?:not(?!\slimited) | no(?!\spatent) | never | without(?!\s(?:limitation|restriction|fee|charge|modification))
+        | cannot | can't | prohibit\w* | forbid\w* | only\sfor) \b [^.]{{0,80}}
+      \b(?:commercial(?!\sdamages|[^.]{{0,40}}marks)|militar|nuclear|weapon|sell\b|(?<!promote\sthe\s)sale\b)
+    | (?<!licen[cs]e\s) \b(?:(?:may|must|can|shall|should)\snot | cannot | can't
+        | not\s(?:allowed|permitted|authori[sz]ed|licensed)\sto)
+      \s (?:be\s)? {_USES}\b (?![^.]{{0,200}}{_NO_MATTER})
+    | \b{_USES}\b (?![^.]{{0,200}}{_NO_MATTER}) [^.]{{0,100}} \b(?:is|are)\s(?:\w+ly\s)?{_FORBIDDEN}
+    | \bcommercial\s(?:use|usage|purposes?)\s
+      (?: (?:is|are)\b(?!\s(?:also\s)?(?:allowed|permitted|granted|fine|free|ok|okay|encouraged|welcome)\b)
+        | (?:requires?|needs?|must)\b )
+    | \b{_LIMITED_TO}\s(?:use|purposes?)\sonly\b
+    | \bfor\s(?:\w+\s){{0,2}}{_LIMITED_TO}\sonly\b | \bonly\s(?:\w+\s)?for\s(?:\w+\s){{0,2}}{_LIMITED_TO}\b
+    | (?<!n't\s)(?<!not\s)\b(?:must|needs?|requires?|required|have|has|obliged)\s(?:to\s)?(?:buy|purchase|pay)\b
+      (?!\s\w+\sdamages)
+    | \b(?:under|requires?|needs?|buy|purchase|obtain|acquire|without)\s(?:a|an|our|the)\s{_PAID}\s(?:\w+\s)?licen[cs]e
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
+"""What forbids a use, of a text in one line. What it says of names and marks is no matter of the licence, and what
+begins with "You may not use this except" has its licence behind it."""
 
 
 def plain_text(text: str) -> str:
@@ -126,7 +161,8 @@ def plain_text(text: str) -> str:
 
 def takes_back(text: str) -> bool:
     """Whether a text that need not be a licence forbids a use that each of the four permits."""
-    return _TAKES_BACK.search(text) is not None
+    words = re.sub(r"[\s*_`>#|]+", " ", plain_text(text).replace("’", "'"))
+    return _TAKES_BACK.search(words) is not None
 
 
 def is_name(text: str) -> bool:
@@ -134,8 +170,10 @@ def is_name(text: str) -> bool:
     names = _words()["names"]
     terms = _terms().findall(text)
     unknown = sum(not _is_known(word, names=True) for word in _WORD.findall(text))
-    return unknown <= NICKNAMES and all(
-        term.lower() == "nor" or (not term.islower() and term.title() in names) for term in terms
+    return (
+        unknown <= NICKNAMES
+        and not _OF_A_PART.search(text)
+        and all(term.lower() == "nor" or (not term.islower() and term.title() in names) for term in terms)
     )
 
 
@@ -146,7 +184,10 @@ def adds_nothing(text: str) -> bool:
     text = re.sub(r"[^\S\n]+", " ", "\n".join(text.splitlines()))
     text = _ADDRESS.sub(_address, text)
     text = _EMPTY_LINES.sub(_END, _DECORATION.sub("", text))
-    text = _named().sub(_unless_terms, _remark().sub("\n", text))
+    text = _remark().sub("\n", text)
+    if _OF_A_PART.search(text):
+        return False
+    text = _named().sub(_unless_terms, text)
     in_list = False
     title = True
     for line in text.split("\n"):

@@ -15,13 +15,17 @@ _FILE_NAME = re.compile(
         (?:[-_.\ (][\w+.\ ()-]*)?""",
     re.IGNORECASE | re.VERBOSE,
 )
-_CODE = re.compile(
-    r"\.(?:c|cc|cfg|conf|cpp|cs|css|csv|el|go|gradle|h|hpp|ini|java|js|json|jsx|kt|lua|m|php|pl|pm|png|properties|ps1"
-    r"|py|rb|rs|scala|sh|sql|svg|swift|tex|toml|ts|tsx|vim|vue|xml|ya?ml)",
+_NO_TEXT = re.compile(
+    r"\.(?:c|cc|cfg|conf|cpp|cs|css|csv|el|go|gradle|h|hpp|ini|java|js|json|jsx|kt|lua|m|meta|php|pl|pm|png|properties|ps1"
+    r"|py|rb|rs|scala|sh|spdx|sql|svg|swift|tex|toml|ts|tsx|vim|vue|xml|ya?ml)",
     re.IGNORECASE,
 )
 _NOTICE_NAME = re.compile(
-    r"(?:copyrights?|notice|legal|terms|additional[-_ ]terms)(?:\.(?:txt|md|rst))?", re.IGNORECASE
+    r"""(?: copyrights? | (?:legal[-_\ ])?notices? | legal | additional[-_\ ]terms | restrictions?
+          | (?:non[-_\ ]?)?commercial(?:[-_\ ]us(?:e|age))?
+          | terms(?:[-_\ ]of[-_\ ](?:use|service)|[-_\ ]and[-_\ ]conditions)?
+        ) (?:\.(?:txt|md|rst))?""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _FAMILY: dict[Spdx, str] = {"Apache-2.0": "Apache 2.0", "BSD-2-Clause": "BSD", "BSD-3-Clause": "BSD", "MIT": "MIT"}
 _FAMILY_OF = {"mit": "MIT", "expat": "MIT", "apache": "Apache 2.0", "asl": "Apache 2.0", "bsd": "BSD"}
@@ -33,7 +37,7 @@ def is_license_file(name: str) -> bool:
     """Whether a file is there to state the licence of the folder it lies in: LICENSE, COPYING, LICENSE-MIT,
     GPL-LICENSE.txt, UNLICENSE, EULA.md and the like."""
     stem, dot, ending = name.rpartition(".")
-    return _FILE_NAME.fullmatch(name) is not None and not (stem and _CODE.fullmatch(dot + ending))
+    return _FILE_NAME.fullmatch(name) is not None and not (stem and _NO_TEXT.fullmatch(dot + ending))
 
 
 def is_notice_file(name: str) -> bool:
@@ -75,7 +79,7 @@ def repository_licenses(files: Mapping[str, bytes | None]) -> tuple[list[Spdx], 
     others: dict[str, str] = {}
     for name, text in texts.items():
         if is_notice_file(name):
-            if text is None or takes_back(text):
+            if text is None or takes_back(_outside(text, list(find_licenses(text)))):
                 return [], f"{name} restricts what is licensed"
         elif text is None or (license := license_of(text)) is None:
             others[name] = text or ""

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import IO
 
 import py7zr
-from py7zr.exceptions import DecompressionBombError
+from py7zr.exceptions import DecompressionBombError, PasswordRequired
 from py7zr.io import Py7zIO, WriterFactory
 from py7zr.properties import MAGIC_7Z
 
@@ -20,6 +20,10 @@ _WAITING = 4  # pieces that are unpacked and not yet read
 _PATIENCE = 0.1  # seconds between two looks whether the reader has gone
 
 
+class Encrypted(Damaged):
+    """The archive needs a password."""
+
+
 def read_members(file: IO[bytes], wanted: Callable[[str], bool], limit: int) -> Iterator[tuple[str, Iterator[bytes]]]:
     """The name of each file of an archive that is wanted, in the order of the archive, and its content in pieces of at
     most `PIECE_BYTES`, to be read before the next name is asked for. Empty files are left out.
@@ -28,8 +32,9 @@ def read_members(file: IO[bytes], wanted: Callable[[str], bool], limit: int) -> 
     memory holds some copies of what one MiB unpacks to, at most 128 MB each.
 
     Raises:
-        Damaged: the archive cannot be read, or not from some place on; is encrypted; or is packed by a method that
-            py7zr does not know.
+        Damaged: the archive cannot be read, or not from some place on; or is packed by a method that py7zr does
+            not know.
+        Encrypted: it needs a password.
         TooLarge: more than `limit` bytes were unpacked, of whatever files.
     """
     with closing(_pieces(file, wanted, limit)) as pieces:
@@ -92,6 +97,8 @@ def _named(error: Exception) -> Exception:
         return TooLarge(str(error))
     if isinstance(error, Damaged) or (isinstance(error, OSError) and error.errno is not None):
         return error  # an OSError of damaged data has no number, that of the storage has
+    if isinstance(error, PasswordRequired):
+        return Encrypted("it needs a password")
     return Damaged(f"{type(error).__name__}: {error}")
 
 

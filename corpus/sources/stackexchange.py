@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from shlex import quote
 from typing import IO, Any, ClassVar, NamedTuple
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from corpus.schema import Document, Origin, Rejected
 from corpus.sources.archive import Damaged, TooLarge
 from corpus.sources.posts import NoPost, Post, Row, Rows, encoding_of, id_of, parse, question_of, to_utf8
 from corpus.sources.raw import SPLIT_BYTES, Piece, RawFile, Split, group_files, open_raw
-from corpus.sources.sevenzip import read_members
+from corpus.sources.sevenzip import Encrypted, read_members
 from corpus.sources.sorting import Entry, ExternalSort
 from corpus.sources.source import Source
 from corpus.sources.times import utc_time
@@ -416,9 +417,12 @@ def _cut(chunks: Iterable[bytes], offset: int, length: int) -> bytes:
 
 
 def _broken(origin: Origin, error: Exception) -> Rejected:
+    unpack = f"unpack it yourself: 7z x -o{quote(_site(origin.file))} {quote(posixpath.basename(origin.file))}"
     if isinstance(error, TooLarge):
-        return Rejected(origin, "too_large", f"{error}: if it is sound, unpack it yourself")
-    return Rejected(origin, "damaged", f"{error}: fetch it again, or unpack it yourself")
+        return Rejected(origin, "too_large", f"{error}: if it is sound, {unpack}")
+    if isinstance(error, Encrypted):
+        return Rejected(origin, "damaged", f"{error}: {unpack}")
+    return Rejected(origin, "damaged", f"{error}: fetch it again, or {unpack}")
 
 
 def _is_posts(path: str) -> bool:

@@ -34,9 +34,18 @@ def lines(sign: str, text: str = APACHE) -> str:
         (".go", "// Copyright The Authors. All rights reserved.\n\n// Use is governed by a BSD-style license\n"),
         (".c", "/* Copyright (c) 2011 */\n/* All rights reserved. */\n"),
         (".rs", "// Distributed under the terms\n// of the MIT license.\n"),
+        (".cs", f"#region License\n{lines('//')}\n#endregion\n"),
+        (".cs", f"#region Copyright (c) 2011 Ada\r\n{lines('//')}#endregion\r\n"),
+        (".c", "/* tide.c - Copyright 2011 Ada */\n"),
         (".rs", "// Licensed to Ada\n// under agreements.\n"),
+        (".rs", "// Licensed under the MIT license.\n// This file may not be copied except by\n// those terms.\n"),
+        (".py", "# SPDX-License-Identifier: MIT\n# SPDX-FileCopyrightText: 2021 Ada\n"),
+        (".bat", "@REM Licensed under the MIT license.\n@REM\n"),
         (".py", "# This program is free software, under the terms of the GNU General Public\n# License.\n"),
         (".js", "/**\n * @license MIT\n */\n"),
+        (".js", "/**\n * @license\n * Copyright Ada.\n *\n * Use is governed by an MIT-style license.\n */\n"),
+        (".c", "".join(f"/* {line} */\n" for line in APACHE.split("\n") if line)),
+        (".c", "/********/\n" + "".join(f"/* {line:70} */\n" for line in APACHE.split("\n")) + "/********/\n"),
         (".java", lines("//").replace("\n", "\r\n")),
     ],
 )
@@ -101,10 +110,18 @@ def test_everything_else_stays(ending: str, text: str) -> None:
         (".xml", '<?xml version="1.0"?>\n'),
         (".html", "<!DOCTYPE html>\n"),
         (".c", "// -*- mode: c -*-\n"),
+        (".c", "/* tide.c - computes tides */\n"),
+        (".c", "/* tide.c */\n\n"),
+        (".js", "/* eslint-disable */\n"),
+        (".js", "/* tslint:disable */\n\n"),
+        (".js", "/* eslint-disable no-undef, no-var */\n'use strict';\n"),
+        (".js", "// @flow\n"),
+        (".js", "// eslint-disable-next-line\n"),
+        (".java", "package tide.tables;\n\n"),
     ],
 )
 def test_what_stands_above_a_header_stays(ending: str, preamble: str) -> None:
-    signs = {".c": "//", ".h": "//", ".js": "//", ".go": "//", ".hs": "--", ".bat": "rem"}
+    signs = {".c": "//", ".h": "//", ".js": "//", ".go": "//", ".java": "//", ".hs": "--", ".bat": "rem"}
     header = "/* (c) 2011 Ada */\n" if ending == ".php" else lines(signs.get(ending, "#"))
     if ending in (".xml", ".html"):
         header = f"<!-- {APACHE} -->\n"
@@ -233,6 +250,30 @@ def test_headers_in_every_language(name: str, header: str) -> None:
             "// The tide.\nx\n",
         ),
         (".ps1", f"<#\n.SYNOPSIS\nTide.\n\n{APACHE}\n#>\nx\n", "<#\n.SYNOPSIS\nTide.\n#>\nx\n"),
+        (
+            ".sh",
+            "#!/bin/sh\n# Copyright 2020 ACME\n# Licensed under the MIT license\n# Usage: tide [-v] FILE\n"
+            "# Prints the heights of the tide.\nset -e\n",
+            "#!/bin/sh\n# Usage: tide [-v] FILE\n# Prints the heights of the tide.\nset -e\n",
+        ),
+        (
+            ".py",
+            "# Copyright 2020 ACME\n# Licensed under the MIT license.\n# TODO: handle leap years\nx\n",
+            "# TODO: handle leap years\nx\n",
+        ),
+        (
+            ".js",
+            f"/*\n{APACHE}\n*/\n\n/**\n * Computes the tide from the moon.\n * @license MIT\n */\nclass X {{}}\n",
+            "/**\n * Computes the tide from the moon.\n */\nclass X {}\n",
+        ),
+        (".js", "/** Copyright 2011 Ada\n * @license MIT\n * The tide.\n */\nx\n", "/**\n * The tide.\n */\nx\n"),
+        (".js", "/*!\n * @license MIT\n * The tide.\n */\nx\n", "/*!\n * The tide.\n */\nx\n"),
+        (
+            ".c",
+            "/* SPDX-License-Identifier: MIT */\n/* tide.c - tables */\n\n/* Written by Ada */\nx\n",
+            "/* tide.c - tables */\n\n/* Written by Ada */\nx\n",
+        ),
+        (".c", "/* Copyright 2011 Ada */\n/* Computes the tide. */\nx\n", "/* Computes the tide. */\nx\n"),
     ],
 )
 def test_documentation_joined_to_a_header_stays(name: str, text: str, left: str) -> None:
@@ -247,6 +288,9 @@ def test_documentation_joined_to_a_header_stays(name: str, text: str, left: str)
         (".rs", "/// Copyright 2011 Ada: a constant.\nconst X: u8 = 1;\n"),
         (".rs", "/*! The tide.\nCopyright 2011 Ada */\n"),
         (".cs", "/// <summary>Copyright 2011 Ada</summary>\n"),
+        (".cs", "#region License\n// Copyright 2011 Ada\nvar x = 1;\n#endregion\n"),
+        (".cs", "#region Tides\n// Copyright 2011 Ada\n#endregion\n"),
+        (".c", "/* tide.c - computes tides */\nint x;\n"),
         (".r", "#' Copyright 2011 Ada\nx <- 1\n"),
         (".hs", "-- | Copyright 2011 Ada\nx = 1\n"),
         (".hs", "{-| Copyright 2011 Ada -}\n"),
@@ -309,10 +353,15 @@ def test_long_comments_take_linear_time() -> None:
         "# x\n\n",
         "#!",
         "// (c)",
+        "/* Copyright 2011 */\n",
+        "# Licensed under the MIT license.\n# Usage:\n",
+        "/*/",
+        "/* tide.c */\n",
+        "#region License\n",
         '"""Copyright 2011',
         "{-#",
     ):
-        for name in (".py", ".c", ".hs", ""):
+        for name in (".py", ".c", ".cs", ".hs", ""):
             without_header(unit * 50_000, name)
 
 

@@ -30,6 +30,9 @@ NOTHING_MORE = [
     "Based on the work of Jane Doe. Inspired by foo.js by John Doe.",
     "This software consists of voluntary contributions made by many individuals.",
     "The full list of contributors can be found at https://example.org/people",
+    "This software is copyright (c) 2011 by Ada Lovelace.",
+    "Portions of this software are Copyright (c) 2011 Ada Lovelace",
+    "Copyright (c) 2020 Ada/Charles and/or others",
 ]
 MORE = [
     "Free for personal use.",
@@ -65,6 +68,11 @@ MORE = [
     "商用利用を禁じます。",
     "상업적 이용 금지",
     "Zakaz użytku komercyjnego.",
+    "The images in assets/ are (c) ACME, all rights reserved.",
+    "The icons are\n(c) ACME, all rights reserved.",
+    "Icons remain copyright of ACME",
+    "assets/* (c) ACME, all rights reserved",
+    "Everything in /img/ copyright ACME",
 ]
 
 
@@ -131,9 +139,51 @@ def test_plain_text_is_what_a_page_shows() -> None:
     assert "not for sale" in plain_text("<!-- not for sale -->")
 
 
-def test_what_a_notice_takes_back() -> None:
-    assert takes_back("Commons Clause")
-    assert takes_back("This may not be used for commercial purposes.")
-    assert takes_back("Internal use only")
-    assert not takes_back("Copyrights are kept by the contributors. Licensed under Apache 2.0 or MIT.")
-    assert not takes_back("No copyright assignment is required to contribute to the project.")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Commons Clause",
+        "This may not be used for commercial purposes.",
+        "Internal use only",
+        "You may not use it for profit.",
+        "You may **not** redistribute\n// this file.",
+        "Commercial use needs a paid license.",
+        "The folder ee/ is under a commercial license.",
+        "This software can't be used commercially",
+        "This software can’t be used commercially",
+        "Use in production is prohibited",
+        "Redistribution is not allowed",
+        "Licensed for evaluation only",
+        "Licensed only for academic research",
+        "Unauthorized copying of this file, via any\nmedium, is strictly prohibited",
+        "Companies with revenue above $1M must buy a license",
+        "Business Source License 1.1",
+        "CC-BY-NC-4.0",
+        "Proprietary and confidential",
+    ],
+)
+def test_what_takes_back(text: str) -> None:
+    assert takes_back(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Copyrights are kept by the contributors. Licensed under Apache 2.0 or MIT.",
+        "No copyright assignment is required to contribute to the project.",
+        "You may not use this file except in compliance with the License. Names must not be used to endorse it.",
+        "The name of the X Consortium shall not be used in advertising or otherwise to promote the sale, use or other "
+        "dealings in this Software.",
+        "Permission to use, copy, modify and distribute it for non-commercial or commercial purposes is granted.",
+        "This library is free for commercial and non-commercial use. Commercial use is permitted.",
+        "You can copy and use it in any context without fee, including a commercial application.",
+        "Everyone is permitted to copy this license document, but changing it is not allowed.",
+        "You don't have to pay us. No patent license is granted to make, use, or sell modifications.",
+        "to deal in it without restriction, including without limitation the rights to use, copy, and/or sell copies",
+        "The Font Software must not be distributed under any other license.",
+        "Copyright (c) A not-for-profit foundation. Part of it is under the Boost licence, BSL-1.0.",
+    ],
+)
+def test_what_ordinary_notices_say(text: str) -> None:
+    assert not takes_back(text)
+    assert not takes_back(text.replace(" ", "\n"))

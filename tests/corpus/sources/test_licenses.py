@@ -179,7 +179,15 @@ def test_apache(apache: str) -> None:
         ),
         *(
             (name, False)
-            for name in ("THIRD-PARTY-LICENSE", "license.py", "license-checker.js", "a" * 5000 + "-licens")
+            for name in (
+                "LICENSE.meta",
+                "LICENSE.md.meta",
+                "LICENSE.spdx",
+                "THIRD-PARTY-LICENSE",
+                "license.py",
+                "license-checker.js",
+                "a" * 5000 + "-licens",
+            )
         ),
     ],
 )
@@ -198,8 +206,8 @@ def test_repositories() -> None:
 
 
 def test_names_of_notice_files() -> None:
-    names = ["COPYRIGHT", "NOTICE.txt", "Terms.md", "notice.py", "LICENSE"]
-    assert list(filter(is_notice_file, names)) == names[:3]
+    names = ["COPYRIGHT", "NOTICE.txt", "Terms.md", "COMMERCIAL.md", "TERMS-OF-USE.txt", "notice.py", "LICENSE"]
+    assert list(filter(is_notice_file, names)) == names[:5]
 
 
 def test_encodings_of_licence_files() -> None:
@@ -241,3 +249,14 @@ def test_a_notice_file_may_take_back() -> None:
         licenses, why = repository_licenses({"LICENSE": MIT.encode(), "COPYRIGHT": back})
         assert (licenses, why) == ([], "COPYRIGHT restricts what is licensed")
     assert repository_licenses({"NOTICE": kept}) == ([], "no licence file")
+    for name, words in {
+        "TERMS.md": b"You may not use it for profit.",
+        "COMMERCIAL.md": b"Commercial use needs a paid license.",
+        "NOTICE": b"The folder ee/ is under a commercial license.",
+    }.items():
+        assert repository_licenses({"LICENSE": MIT.encode(), name: words})[0] == []
+
+
+def test_a_notice_file_may_hold_a_licence(apache: str) -> None:
+    for text in (apache, NOTICE, *SOURCES.values()):
+        assert repository_licenses({"LICENSE": MIT.encode(), "NOTICE": text.encode()}) == (["MIT"], "")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.sources.archive import Damaged, TooLarge
-from corpus.sources.sevenzip import PIECE_BYTES, read_members
+from corpus.sources.sevenzip import PIECE_BYTES, Encrypted, read_members
 
 METHODS = {
     "bzip2": py7zr.FILTER_BZIP2,  # archive.org's dumps
@@ -98,8 +98,13 @@ def test_what_is_no_archive_is_damaged(data: bytes) -> None:
 
 
 def test_an_encrypted_archive_says_so() -> None:
-    with pytest.raises(Damaged, match=r"(?i)password"):
+    with pytest.raises(Encrypted, match=r"^it needs a password$"):
         read(packed({"Posts.xml": b"x"}, password="secret"))
+    out = io.BytesIO()
+    with py7zr.SevenZipFile(out, "w", password="secret", header_encryption=True) as archive:  # names too
+        archive.writestr(b"x", "Posts.xml")
+    with pytest.raises(Encrypted):
+        read(out.getvalue())
 
 
 def test_bombs_end_at_the_limit() -> None:

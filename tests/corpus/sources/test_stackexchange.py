@@ -373,20 +373,33 @@ def test_an_archive_of_several_sites(tmp_path: Path) -> None:
     ("name", "data", "reason", "detail"),
     [
         ("a.com.7z", b"7z\xbc\xaf'\x1c\0\4" + bytes(200), "damaged", "invalid header"),
+        (
+            "a.com.7z",
+            b"7z\xbc\xaf'\x1c\0\4" + bytes(200),
+            "damaged",
+            ": fetch it again, or unpack it yourself: 7z x -oa.com a.com.7z",
+        ),
         ("a.com.7z", b"<posts>", "damaged", "not a 7z archive"),
         ("a.com.7z", packed({"Users.xml": b"<users/>"}), "not_posts", "no Posts.xml in it"),
-        ("a.com.7z", packed({"Posts.xml": SITE_XML}, password="secret"), "damaged", "Password"),
+        (
+            "download/a b-Posts.7z",
+            packed({"Posts.xml": SITE_XML}, password="secret"),
+            "damaged",
+            "it needs a password: unpack it yourself: 7z x -o'a b' 'a b-Posts.7z'",
+        ),
         ("a.com.7z.001", packed({"Posts.xml": SITE_XML})[:100], "unsupported_file", "put the volumes together"),
     ],
 )
 def test_an_archive_that_cannot_be_read_says_why(
     tmp_path: Path, name: str, data: bytes, reason: str, detail: str
 ) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(data)
     (found,) = read_all(tmp_path)
     assert isinstance(found, Rejected)
     assert found.reason == reason
     assert detail in found.detail
+    assert "\n" not in found.detail
 
 
 def test_damage_in_an_archive_costs_what_is_behind_it(tmp_path: Path) -> None:
