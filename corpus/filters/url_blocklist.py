@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from corpus.kernel import kernel
 from corpus.rules import Filter
@@ -74,7 +75,7 @@ class UrlBlocklist(Filter):
     words: WordLists = ()
     subwords: WordLists = ()
     soft_words: WordLists = ()
-    max_soft_words: Annotated[int, AtMost("soft_words")] = 1
+    max_soft_words: Annotated[int, AtMost("soft_words")] = Field(default=1, ge=0)
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Raises UserError when a list cannot be read or is no UTF-8 text."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import UserError
 from corpus.filters.url_blocklist import UrlBlocklist
+from corpus.recipe.load import parse_rules
 from corpus.steps.rule import NamedRule
 from tests.corpus.text.test_urls import lower, parts
 
@@ -217,3 +218,8 @@ def test_a_list_that_is_none(tmp_path: Path) -> None:
             UrlBlocklist(words=(str(tmp_path / name),)).score(batch("http://a.example"))
     with pytest.raises(UserError, match=r"cannot read the list .*none: No such file"):
         UrlBlocklist(words=(str(tmp_path / "none"),)).score(batch("http://a.example"))
+
+
+def test_fewer_words_than_none() -> None:
+    with pytest.raises(UserError, match="max_soft_words: input should be greater than or equal to 0"):
+        parse_rules(["url_blocklist: {max_soft_words: -1}"])
