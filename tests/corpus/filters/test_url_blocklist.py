@@ -211,6 +211,19 @@ def test_the_bytes_of_a_list_are_part_of_what_identifies_the_rule(tmp_path: Path
     assert (before["domains.0"] == after["domains.0"], before["domains.1"] == after["domains.1"]) == (True, False)
 
 
+@pytest.mark.parametrize("name", ["domains", "hosts"])
+def test_hosts_outside_ascii(tmp_path: Path, name: str) -> None:
+    entries = "MüNCHEN.example\r\n# größe.example\nhttps://straße.example:80/x\n日本.example\nü..example\nascii.example"
+    (tmp_path / "list").write_text(f"\ufeff{entries}", encoding="utf-8", newline="")
+    rule = UrlBlocklist(**{name: (str(tmp_path / "list"),)})
+    listed = ["xn--mnchen-3ya", "XN--MNCHEN-3YA", "MüNCHEN", "xn--strae-oqa", "xn--wgv71a", "ascii"]
+    others = ["xn--gre-6ka8l", "strasse", "munchen"]
+    found = [why is not None for why, _ in scores(rule, *(f"http://{host}.example/" for host in [*listed, *others]))]
+    assert found == [True] * len(listed) + [False] * len(others)
+    [(below, _)] = scores(rule, "http://a.xn--mnchen-3ya.example")
+    assert below == ("listed_domain" if name == "domains" else None)
+
+
 def test_a_list_that_is_none(tmp_path: Path) -> None:
     for name, data in {"latin": b"a.example\nb\xfccher.example\n", "wide": "a\nb".encode("utf-16-le")}.items():
         (tmp_path / name).write_bytes(data)
