@@ -7,15 +7,16 @@ comes from. Everything else about it is said by the class too, and has a default
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import model_validator
 
 from corpus.schema import SCHEMA
 from corpus.settings import Settings
-from corpus.thresholds import compare, thresholds_of
+from corpus.thresholds import check_order, compare, thresholds_of
 
 
 class Rule(Settings):
@@ -73,6 +74,11 @@ class Filter(Rule):
 
     reads: ClassVar[tuple[str, ...]] = tuple(SCHEMA.names)
     other_scores: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="after")
+    def _can_keep_something(self) -> Self:
+        check_order(self)
+        return self
 
     @abstractmethod
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:

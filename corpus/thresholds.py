@@ -90,6 +90,20 @@ def thresholds_of(settings: type[BaseModel]) -> Iterator[Threshold]:
             yield Threshold(name, place if len(marks) > 1 else None, mark)
 
 
+def check_order(settings: BaseModel) -> None:
+    """
+    Raises:
+        ValueError: the least that is kept of a score is over the most, so that nothing would be kept.
+    """
+    given = [(one, value) for one in thresholds_of(type(settings)) if (value := one.value(settings)) is not None]
+    for low, least in given:
+        for high, most in given:
+            sides = isinstance(low.mark, AtLeast) and isinstance(high.mark, AtMost)
+            if sides and low.mark.score == high.mark.score and least > most:
+                where = f"{low.field} {least} is over {high.field} {most}"
+                raise ValueError(f"{where}, so no document could be kept: lower the one or raise the other")
+
+
 def compare(settings: BaseModel, scores: pa.RecordBatch) -> pa.Array:
     """String array: the reason of the first threshold, in the order of the fields, that a document is on the wrong side
     of, else null. A field that is None compares nothing."""

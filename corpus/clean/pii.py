@@ -17,15 +17,19 @@ from corpus.thresholds import first_reason
 
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+PLAIN = re.compile(r"[A-Za-z0-9._+-]+\Z")
 LOCAL_PART = re.compile(rf"\b{_LOCAL}(?:\.{_LOCAL})*\Z")
 DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?=[0-9-]*[A-Za-z]){_LABEL}")
 VERSION = re.compile(
     r"(?:\b(?:v|ver|vers|versions?|rel|release|build|rev|revision|firmware|driver|patch|update|kernel|python"
     r"|sec|sect|sections?|chapter|clause|article|paragraph|para|rule|fig|figure|table|annex|appendix|item|part|no)"
-    r"|§)[.:#=]?\s*\Z|\w[/-]\Z",
+    r"|§)[.:#=]?\s*\Z"
+    r"|(?:(?<![\w./])(?=\w+/)|\b(?=\w+-))(?!(?:ips?|hosts?|addr|address|server|dns|node|from|to)[/-])"
+    r"\w*[^\W\d]\w*[/-]\Z",
     re.IGNORECASE,
 )
-"""What stands before four numbers that are no address: the word for a version or a section, or a program's name."""
+"""What stands before four numbers that are no address: the word for a version or a section, or a program's name. Behind
+a dot or a slash ("ipinfo.io/8.8.8.8") no name of a program is looked for, and no number is one ("8.8.4.4-8.8.8.8")."""
 PHONE = re.compile(
     r"(?<![\w.+/-])(?:\+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){1,4}"
     r"|(?:1[ .-])?(?:\([2-9]\d{2}\)|[2-9]\d{2})[ .-]?[2-9]\d{2}[ .-]\d{4})(?![\w-]|[.]\d)"
@@ -138,20 +142,33 @@ class _Span(NamedTuple):
 
 
 def _spans(text: bytes, candidates: Any) -> Iterator[_Span]:
-    """Those of a text in order, none over another. `candidates`: rows of start, end, kind."""
-    behind = 0
-    for start, end, kind in candidates.tolist():
-        if start < behind:
-            continue
-        for span in _CHECKS[kind](text, behind, start, end):
+    """Those of a text in order, none over another, e-mail addresses before all else. `candidates`: rows of start, end,
+    kind."""
+    emails: list[_Span] = []
+    for at in candidates[candidates[:, 2] == _EMAIL, 0].tolist():
+        emails += _email(text, emails[-1].end if emails else 0, at)
+    behind = done = 0
+    for start, end, kind in candidates[candidates[:, 2] != _EMAIL].tolist():
+        while done < len(emails) and emails[done].start <= start:
+            yield emails[done]
+            behind = emails[done].end
+            done += 1
+        limit = emails[done].start if done < len(emails) else len(text)
+        for span in _CHECKS[kind](text, behind, start, end, limit):
             yield span
             behind = span.end
+    yield from emails[done:]
 
 
-def _email(text: bytes, behind: int, at: int, _: int) -> Iterator[_Span]:
+def _email(text: bytes, behind: int, at: int) -> Iterator[_Span]:
     first = at
-    while first > max(behind, at - _LONGEST_LOCAL) and _BYTES[text[first - 1]] & _LOCAL_BYTE:
+    while first > max(behind, at - _LONGEST_LOCAL - 1) and _BYTES[text[first - 1]] & _LOCAL_BYTE:
         first -= 1
+    if at - first > _LONGEST_LOCAL:  # what is before it, as in "https://...?email=", is none of it
+        plain = PLAIN.search(text[first:at].decode("ascii"))
+        if plain is None or len(plain[0]) > _LONGEST_LOCAL:
+            return
+        first = at - len(plain[0])
     context = _character_before(text, first)
     local = LOCAL_PART.search(context + text[first:at].decode("ascii"), len(context))
     domain = DOMAIN.match(text[at + 1 : at + 1 + _LONGEST_DOMAIN].decode("ascii", "replace"))
@@ -159,29 +176,31 @@ def _email(text: bytes, behind: int, at: int, _: int) -> Iterator[_Span]:
         yield _Span(at - len(local[0]), at + 1 + domain.end(), _EMAIL)
 
 
-def _v4(text: bytes, behind: int, start: int, end: int) -> Iterator[_Span]:
+def _v4(text: bytes, behind: int, start: int, end: int, limit: int) -> Iterator[_Span]:
     before = text[max(behind, start - _BEFORE) : start].decode("utf-8", "replace")
-    if _is_public(text[start:end].decode("ascii")) and not VERSION.search(before):
+    if behind <= start and end <= limit and _is_public(text[start:end].decode("ascii")) and not VERSION.search(before):
         yield _Span(start, end, _V4)
 
 
-def _v6(text: bytes, behind: int, start: int, end: int) -> Iterator[_Span]:
-    if _is_public(text[start:end].decode("ascii")):
+def _v6(text: bytes, behind: int, start: int, end: int, limit: int) -> Iterator[_Span]:
+    if behind <= start and end <= limit and _is_public(text[start:end].decode("ascii")):
         yield _Span(start, end, _V6)
 
 
-def _phones(text: bytes, behind: int, start: int, end: int) -> Iterator[_Span]:
+def _phones(text: bytes, behind: int, start: int, end: int, limit: int) -> Iterator[_Span]:
     first = max(behind, start)
     context = _character_before(text, first)
     ahead = text[first : end + 4].decode("utf-8", "ignore")
     for match in PHONE.finditer(context + ahead, len(context)):
         digits = sum(character.isdecimal() for character in match[0])
+        shift = first - len(context)
+        if shift + match.end() > limit:
+            return
         if match[0][0] != "+" or 8 <= digits <= 15:  # ITU-T E.164 has at most 15
-            shift = first - len(context)
             yield _Span(shift + match.start(), shift + match.end(), _PHONE)
 
 
-_CHECKS = (_email, _v4, _v6, _phones)
+_CHECKS = {_V4: _v4, _V6: _v6, _PHONE: _phones}
 
 
 def _character_before(text: bytes, place: int) -> str:
@@ -205,23 +224,26 @@ def _candidates(data: Any, offsets: Any, kinds: Any, wanted: Any) -> Any:
     count = 0
     for row in range(len(offsets) - 1):
         start, end = offsets[row], offsets[row + 1]
-        covered = start  # numbers and runs before here were looked at
-        phones_to = start
+        v6_to = v4_to = phones_to = start  # runs before here were looked at
         for i in range(start, end):
             byte = data[i]
-            kind = -1
-            first, behind = i, i + 1
+            if count + 3 > len(found):
+                found = _longer(found)
             if byte == _AT:
-                if wanted[_EMAIL] and i > start and kinds[data[i - 1]] & _LOCAL_BYTE and i + 1 < end:
-                    kind = _EMAIL if kinds[data[i + 1]] & _WORD else -1
-            elif wanted[_V4] and i >= covered and _may_be_inside(data, start, i, kinds):
-                kind, first, behind = _address(data, start, i, end, kinds)
-                covered = behind
-            if kind >= 0:
-                if count == len(found):
-                    found = _longer(found)
-                found[count] = row, first, behind, kind
-                count += 1
+                inside = i > start and i + 1 < end and wanted[_EMAIL]
+                if inside and kinds[data[i - 1]] & _LOCAL_BYTE and kinds[data[i + 1]] & _WORD:
+                    found[count] = row, i, i + 1, _EMAIL
+                    count += 1
+            elif wanted[_V6] and byte == _COLON and i >= v6_to:
+                is_one, first, behind, v6_to = _v6_around(data, start, i, end, kinds)
+                if is_one:
+                    found[count] = row, first, behind, _V6
+                    count += 1
+            elif wanted[_V4] and byte == _DOT and i >= v4_to and i > start and kinds[data[i - 1]] & _DIGIT:
+                is_one, first, behind, v4_to = _v4_around(data, start, i, end, kinds)
+                if is_one:
+                    found[count] = row, first, behind, _V4
+                    count += 1
             if wanted[_PHONE] and i >= phones_to and kinds[byte] & _PHONE_BYTE:
                 phones_to = i
                 digits = 0
@@ -229,17 +251,9 @@ def _candidates(data: Any, offsets: Any, kinds: Any, wanted: Any) -> Any:
                     digits += kinds[data[phones_to]] & _DIGIT != 0
                     phones_to += 1
                 if digits >= 8 and phones_to - i <= _LONGEST_PHONE:
-                    if count == len(found):
-                        found = _longer(found)
                     found[count] = row, i, phones_to, _PHONE
                     count += 1
     return found[:count]
-
-
-@kernel
-def _may_be_inside(data: Any, start: Any, i: Any, kinds: Any) -> Any:
-    """A colon, or a dot behind a digit: every address has one."""
-    return data[i] == _COLON or (data[i] == _DOT and i > start and kinds[data[i - 1]] & _DIGIT != 0)
 
 
 @kernel
@@ -250,49 +264,62 @@ def _longer(found: Any) -> Any:
 
 
 @kernel
-def _address(data: Any, start: Any, i: Any, end: Any, kinds: Any) -> Any:
-    """(`_V4`, `_V6` or -1, first byte, the byte behind) of the run of digits, dots and colons around byte i."""
+def _v4_around(data: Any, start: Any, i: Any, end: Any, kinds: Any) -> Any:
+    """(whether it may be an address, first byte, the byte behind, end) of the run of digits and dots around byte i."""
     first = i
-    while first > start and (kinds[data[first - 1]] & _HEX or data[first - 1] == _DOT or data[first - 1] == _COLON):
+    while first > start and (kinds[data[first - 1]] & _DIGIT or data[first - 1] == _DOT):
         first -= 1
-    dots = colons = digits = 0
-    behind = first
-    while behind < end and (kinds[data[behind]] & _HEX or data[behind] == _DOT or data[behind] == _COLON):
-        dots += data[behind] == _DOT
-        colons += data[behind] == _COLON
-        digits += kinds[data[behind]] & _DIGIT != 0
-        behind += 1
-    run = behind
+    run = i
+    dots = 0
+    while run < end and (kinds[data[run]] & _DIGIT or data[run] == _DOT):
+        run += 1
+    behind = run
     while behind > first and data[behind - 1] == _DOT:
         behind -= 1
-        dots -= 1
-    if behind > first and data[behind - 1] == _COLON and (behind - 1 == first or data[behind - 2] != _COLON):
-        behind -= 1  # of "address:"
-        colons -= 1
-    kind = -1
-    if colons >= 2 and behind - first <= _LONGEST_V6:
-        kind = _V6
-    elif dots == 3 and digits + dots >= 7:
-        stop = behind
-        if colons == 1:  # of a port
-            stop = first
-            while data[stop] != _COLON:
-                stop += 1
-        if stop - first == _digits_and_dots(data, first, stop, kinds) and stop - first <= 15:
-            kind, behind = _V4, stop
-    if kind >= 0:
-        if first > start and kinds[data[first - 1]] & _WORD:
-            return -1, first, run
-        if behind < end and kinds[data[behind]] & _WORD:
-            return -1, first, run
-        if behind + 1 < end and data[behind] == ord("-") and kinds[data[behind + 1]] & _WORD:
-            return -1, first, run
-    return kind, first, behind if kind >= 0 else run
+    for k in range(first, behind):
+        dots += data[k] == _DOT
+    is_one = dots == 3 and 7 <= behind - first <= 15 and _stands_alone(data, start, first, behind, end, kinds)
+    return is_one, first, behind, run
 
 
 @kernel
-def _digits_and_dots(data: Any, first: Any, behind: Any, kinds: Any) -> Any:
-    count = 0
-    for i in range(first, behind):
-        count += kinds[data[i]] & _DIGIT != 0 or data[i] == _DOT
-    return count
+def _v6_around(data: Any, start: Any, i: Any, end: Any, kinds: Any) -> Any:
+    """As `_v4_around`, of the run of hexadecimal digits, dots and colons; without the "6:" of "IPv6:"."""
+    first = i
+    while first > start and _is_v6_byte(data[first - 1], kinds):
+        first -= 1
+    run = i
+    while run < end and _is_v6_byte(data[run], kinds):
+        run += 1
+    behind = run
+    if first > start and kinds[data[first - 1]] & _WORD:
+        while data[first] != _COLON:
+            first += 1
+        first += 1
+    if first + 1 < behind and data[first] == _COLON and data[first + 1] != _COLON:
+        first += 1
+    while behind > first and data[behind - 1] == _DOT:
+        behind -= 1
+    if behind - 1 > first and data[behind - 1] == _COLON and data[behind - 2] != _COLON:
+        behind -= 1  # of "address:"
+    colons = 0
+    for k in range(first, behind):
+        colons += data[k] == _COLON
+    is_one = colons >= 2 and behind - first <= _LONGEST_V6 and _stands_alone(data, start, first, behind, end, kinds)
+    return is_one, first, behind, run
+
+
+@kernel
+def _is_v6_byte(byte: Any, kinds: Any) -> Any:
+    return kinds[byte] & _HEX != 0 or byte in (_DOT, _COLON)
+
+
+@kernel
+def _stands_alone(data: Any, start: Any, first: Any, behind: Any, end: Any, kinds: Any) -> Any:
+    """Whether no word touches it, nor one behind a hyphen: "1.2.3.4-beta"."""
+    if first > start and kinds[data[first - 1]] & _WORD:
+        return False
+    if behind < end and kinds[data[behind]] & _WORD:
+        return False
+    hyphen = behind + 1 < end and data[behind] == ord("-")
+    return not (hyphen and kinds[data[behind + 1]] & _WORD and not kinds[data[behind + 1]] & _DIGIT)

@@ -20,7 +20,8 @@ class RegexLines(Cleaner):
 
     Expressions are those of RE2 (github.com/google/re2/wiki/Syntax), which takes time proportional to the text whatever
     they are: no look-around and no back-references; `\w`, `\d` and `\s` are of ASCII, `\pL` is any letter, `(?i)` at
-    the start ignores case, `^` and `$` are the ends of the line.
+    the start ignores case, `^` and `$` are the ends of the line. A carriage return that ends a line is no part of it,
+    and stays.
 
     Attributes:
         drop, cut: the expressions.
@@ -57,7 +58,8 @@ def edit_lines(
 ) -> tuple[Pieces, npt.NDArray[np.bool_]]:
     """(lines without what `cut` matches, which of them stay). Pieces that are not `considered` stay as they are."""
     places = np.flatnonzero(considered)
-    some = lines.text.take(pa.array(places))
+    whole = lines.text.take(pa.array(places))
+    some = pc.replace_substring_regex(whole, r"\r\z", "")
     dropped = np.zeros(len(some), np.bool_)
     for expression in drop:
         dropped |= np.asarray(pc.match_substring_regex(some, expression))
@@ -66,8 +68,11 @@ def edit_lines(
         changed = pc.replace_substring_regex(changed, expression, "")
     if cut:
         other = np.asarray(pc.not_equal(some, changed))
+        # A line that an expression left alone keeps its "\r", and one that was cut gets it back.
+        ends = pc.if_else(pc.ends_with(whole, "\r"), "\r", "")
         blank = np.asarray(pc.equal(pc.utf8_trim_whitespace(changed), ""))
         dropped |= other & blank
+        changed = pc.binary_join_element_wise(changed, ends.cast(changed.type), pa.scalar("", changed.type))
         text = pc.replace_with_mask(lines.text, pa.array(considered), changed)
         lines = Pieces(text, lines.starts)
     kept = np.ones(len(lines.text), np.bool_)

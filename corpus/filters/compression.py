@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
 from corpus.rules import Filter
 from corpus.text.buffers import text_buffers
@@ -26,8 +27,8 @@ class Compression(Filter):
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("text",)
 
-    min_ratio: Annotated[float | None, AtLeast("compression", "compresses_well")] = None
-    max_ratio: Annotated[float | None, AtMost("compression", "compresses_badly")] = None
+    min_ratio: Annotated[float | None, AtLeast("compression", "compresses_well")] = Field(default=None, ge=0)
+    max_ratio: Annotated[float | None, AtMost("compression", "compresses_badly")] = Field(default=None, ge=0)
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         data, offsets = text_buffers(batch.column("text"))

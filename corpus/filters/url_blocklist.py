@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
+import idna
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from corpus.kernel import kernel
 from corpus.rules import Filter
@@ -38,9 +40,10 @@ class UrlBlocklist(Filter):
     yours. Nothing is looked for but what a list names, so without any every page stays.
 
     A list is a file of UTF-8 text with one entry a line, in any case; blank lines and those that begin with "#" are
-    none. The lists of the Université Toulouse (UT1, dsi.ut-capitole.fr/blacklists) are read as they are published: of
-    each category the file `domains` is for `domains`, the file `urls` for `pages`. A scheme, "user@", a port and a last
-    dot do not count, and `%41` is not decoded.
+    none. Letters outside ASCII are read in domains and hosts alone: "MüNCHEN.example" also stands for
+    "xn--mnchen-3ya.example" (UTS 46). The lists of the Université Toulouse (UT1, dsi.ut-capitole.fr/blacklists) are
+    read as they are published: of each category the file `domains` is for `domains`, the file `urls` for `pages`. A
+    scheme, "user@", a port and a last dot do not count, and `%41` is not decoded.
 
     Score columns: `listed`, the reason, or null; `soft_words` (int64), how many different ones occur, at most 64; 0 for
     a page that is listed. A document without a URL scores null and 0. Reasons: `listed_domain`, `listed_host`,
@@ -74,7 +77,7 @@ class UrlBlocklist(Filter):
     words: WordLists = ()
     subwords: WordLists = ()
     soft_words: WordLists = ()
-    max_soft_words: Annotated[int, AtMost("soft_words")] = 1
+    max_soft_words: Annotated[int, AtMost("soft_words")] = Field(default=1, ge=0)
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Raises UserError when a list cannot be read or is no UTF-8 text."""
@@ -111,7 +114,27 @@ def _table(lists: tuple[tuple[FileState, ...], ...], first: int) -> tuple[Table,
 def _read(lists: tuple[tuple[FileState, ...], ...], first: int) -> Iterator[tuple[int, Bytes]]:
     for kind, files in enumerate(lists, first):
         for path, _, _ in files:
-            yield kind, list_bytes(path)
+            data = list_bytes(path)
+            yield kind, data
+            if kind in (_DOMAINS, _HOSTS) and (names := _ascii_names(data)):
+                yield kind, np.frombuffer(names, np.uint8)
+
+
+def _ascii_names(data: Bytes) -> bytes:
+    """The entries of a list of hosts that have letters outside ASCII, as URLs write these ("xn--..."), one a line."""
+    if not np.any(data > 0x7F):
+        return b""
+    names = []
+    for line in data.tobytes().splitlines():
+        entry = line.strip()
+        if entry.isascii() or entry.startswith(b"#"):
+            continue
+        first, behind, _ = find_host(np.frombuffer(entry, np.uint8), 0, len(entry))
+        try:
+            names.append(idna.encode(entry[first:behind].lstrip(b".*").decode(), uts46=True))
+        except (idna.IDNAError, UnicodeDecodeError):  # no name of a host: it stays as it is written
+            continue
+    return b"\n".join(names)
 
 
 @kernel

@@ -8,7 +8,7 @@ the body is what the record holds.
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ _ESSENCE = re.compile(r"\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;,\"']+)", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16
 
 
 class TooLong(Exception):
@@ -36,12 +37,14 @@ class Response(NamedTuple):
         fields: values by lower-case name, in the order of the header; bytes that are not UTF-8 are read as Latin-1.
         body: decoded.
         cut: the body's encoding ends too early or is damaged; what stands before is there.
+        packed: an encoding that the header names and nobody here can undo, where the body is no text; else "".
     """
 
     status: int
     fields: dict[str, list[str]]
     body: bytes
     cut: bool
+    packed: str = ""
 
     def content_type(self) -> tuple[str, str | None]:
         """(type in lower case, charset as it is written): of several the last, with the charset that any of it says
@@ -73,8 +76,8 @@ def parse_response(message: bytes, limit: int) -> Response | None:
             break
         message = message[end:]
     fields = header_fields(message[status.end() : end])
-    body, cut = _decoded(message[end:], fields, limit)
-    return Response(int(status[1]), fields, body, cut)
+    body, cut, packed = _decoded(message[end:], fields, limit)
+    return Response(int(status[1]), fields, body, cut, packed)
 
 
 def header_text(block: bytes) -> str:
@@ -100,40 +103,57 @@ def header_fields(block: bytes) -> dict[str, list[str]]:
     return fields
 
 
-def _decoded(body: bytes, fields: dict[str, list[str]], limit: int) -> tuple[bytes, bool]:
+def _decoded(body: bytes, fields: dict[str, list[str]], limit: int) -> tuple[bytes, bool, str]:
     cut = False
-    transfer = _tokens(fields.get("transfer-encoding", ()))
-    if "chunked" in transfer and (joined := _unchunked(body)):
+    said = [*_tokens(fields.get("content-encoding", ())), *_tokens(fields.get("transfer-encoding", ()))]
+    if "chunked" in said and (joined := _unchunked(body)):
         body, cut = joined
-    said = [*_tokens(fields.get("content-encoding", ())), *(coding for coding in transfer if coding != "chunked")]
+    said = [coding for coding in said if coding != "chunked"]
     for _ in range(_MAX_CODINGS):
-        coding = _coding(body, said)
-        unpacked = _UNPACK[coding](body, limit) if coding else None
-        if coding is None or unpacked is None:
+        found = _unpacked(body, said, limit)
+        if found is None:
             break
-        body, damaged = unpacked
+        coding, body, damaged = found
         cut |= damaged
         if coding in said:
             said.remove(coding)
     if len(body) > limit:
         raise TooLong(f"over {limit} bytes unpacked")
-    return body, cut
+    unknown = next((coding for coding in said if coding not in _UNPACK and coding != "identity"), "")
+    packed = unknown if not body.startswith(_BYTE_ORDER_MARKS) and is_opaque(body) else ""
+    return body, cut, packed
 
 
-def _tokens(values: "tuple[str, ...] | list[str]") -> list[str]:
+def _tokens(values: Iterable[str]) -> list[str]:
     tokens = [token.strip().lower() for value in values for token in value.split(",")]
     return [_SAME.get(token, token) for token in tokens]
 
 
-def _coding(body: bytes, said: list[str]) -> str | None:
-    """How the body is packed: by its first bytes; as the header says where these cannot show it and are no text."""
+def _unpacked(body: bytes, said: list[str], limit: int) -> tuple[str, bytes, bool] | None:
+    """(coding, bytes, whether some is missing), one coding undone: which shows in the first bytes; where these do not
+    show it and are no text, it is what the header says, or else, since it says a wrong one, what unpacks them."""
     if body.startswith(_GZIP):
-        return "gzip"
-    if body.startswith(_ZSTD):
-        return "zstd"
-    if body.lstrip()[:1] == b"<" and not is_opaque(body):
+        codings = ["gzip"]
+    elif body.startswith(_ZSTD):
+        codings = ["zstd"]
+    elif body.lstrip()[:1] == b"<" and not is_opaque(body):
         return None
-    return next((coding for coding in reversed(said) if coding in ("deflate", "br")), None)
+    else:
+        codings = [coding for coding in reversed(said) if coding in ("deflate", "br")][:1]
+    for coding in codings:
+        if unpacked := _UNPACK[coding](body, limit):
+            return coding, *unpacked
+    if said and is_opaque(body):
+        if _is_zlib(body) and (unpacked := _inflated(body, limit, zlib.MAX_WBITS)):
+            return "deflate", *unpacked
+        if (unpacked := _UNPACK["br"](body, limit)) and not unpacked[1]:
+            return "br", *unpacked
+    return None
+
+
+def _is_zlib(body: bytes) -> bool:
+    """By the two bytes of its header (RFC 1950, 2.2)."""
+    return body[0] & 15 == 8 and body[0] >> 4 <= 7 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
 def _unchunked(body: bytes) -> tuple[bytes, bool] | None:
@@ -153,18 +173,23 @@ def _unchunked(body: bytes) -> tuple[bytes, bool] | None:
     return (b"".join(chunks), True) if chunks else None
 
 
-def _inflated(body: bytes, limit: int, wbits: int, step: int = CHUNK) -> tuple[bytes, bool] | None:
+def _inflated(body: bytes, limit: int, wbits: int) -> tuple[bytes, bool] | None:
     """(what could be unpacked, whether some is missing); None for bytes in another form.
 
-    Of damaged bytes zlib gives nothing of what a call was to unpack: these are fed again in small steps.
+    Of damaged bytes zlib gives nothing of what a call was to unpack: these are fed again in ever smaller steps, at last
+    byte by byte, which also gives all that stands before a wrong checksum.
     """
     out = bytearray()
-    decoder, at = zlib.decompressobj(wbits), 0
+    decoder, at, step = zlib.decompressobj(wbits), 0, CHUNK
     while at < len(body):
+        before = decoder.copy()
         try:
             out += decoder.decompress(body[at : at + step], limit + 1 - len(out))
         except zlib.error:
-            return _inflated(body, limit, wbits, 64) if step > 64 else (bytes(out), True) if out else None
+            if step == 1:
+                return (bytes(out), True) if out else None
+            decoder, step = before, step // 256
+            continue
         if len(out) > limit or decoder.unconsumed_tail:
             raise TooLong(f"over {limit} bytes unpacked")
         at += step

@@ -23,12 +23,14 @@ _MAGIC = (
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z"),
     (b"BZh", "application/x-bzip2"),
     (b"\x1f\x8b", "application/gzip"),
+    (b"\x1f\x9d", "application/x-compress"),
     (b"\x28\xb5\x2f\xfd", "application/zstd"),
     (b"\xfd7zXZ", "application/x-xz"),
     (b"\xd0\xcf\x11\xe0", "application/msword or the like"),
     (b"{\\rtf", "application/rtf"),
     (b"%!PS", "application/postscript"),
-    (b"wOF", "font"),
+    (b"wOFF", "font/woff"),
+    (b"wOF2", "font/woff2"),
     (b"OTTO", "font"),
     (b"\0\1\0\0\0", "font"),
     (b"\x7fELF", "a program"),
@@ -36,9 +38,7 @@ _MAGIC = (
     (b"\xca\xfe\xba\xbe", "application/java"),
 )
 _FTYP = slice(4, 8)  # of an MP4, MOV or HEIC file
-_PRINTABLE = frozenset(
-    {b"BM", b"MZ", b"ID3", b"CWS", b"FWS", b"OTTO", b"RIFF", b"wOF", b"BZh", b"GIF8", b"OggS", b"MM\0*"}
-)
+_PRINTABLE = frozenset({b"BM", b"MZ", b"ID3", b"CWS", b"FWS", b"OTTO", b"RIFF", b"BZh", b"GIF8", b"OggS", b"MM\0*"})
 _CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 

@@ -56,6 +56,8 @@ def read_page(
         return NoPage("not_html", f"identified as {identified}")
     if kind := binary_kind(response.body):
         return NoPage("binary", kind)
+    if response.packed:
+        return NoPage("binary", f"packed as {response.packed}")
     html, charset = decode_html(response.body, declared)
     if not charset.startswith("utf-16") and charset not in _SEVEN_BITS_WITH_CONTROLS and is_opaque(response.body):
         return NoPage("binary")

@@ -11,6 +11,13 @@ def test_all_names_are_told_and_the_most_similar_first() -> None:
     assert known("x", []) == "there is none"
 
 
+def test_names_that_are_not_similar_are_sorted() -> None:
+    names = ["overlap", "gutenberg", "gopher_repetition", "exact", "gopher_quality", "near", "length"]
+    rest = "exact, gutenberg, length, near, overlap"
+    assert known("gopher", names) == f"known are gopher_quality, gopher_repetition, {rest}"
+    assert known("nosuch", names) == f"known are {', '.join(sorted(names))}"
+
+
 def test_several_mistakes_are_a_line_each() -> None:
     error = UserErrors(iter(["a: one", "b: two"]))
     assert str(error) == "a: one\nb: two"

@@ -134,9 +134,9 @@ def test_an_unknown_rule(name: str, message: str) -> None:
         find_rule(name)
 
 
-@pytest.mark.parametrize("name", ["boks", "source", "raw", "length"])
+@pytest.mark.parametrize("name", ["boks", "arc", "raw", "length"])
 def test_an_unknown_source(name: str) -> None:
-    known = {"boks": "books", "source": "stackexchange", "raw": "commoncrawl", "length": ""}[name]
+    known = {"boks": "books", "arc": "arxiv", "raw": "arxiv, books, c4, ", "length": ""}[name]
     with pytest.raises(UserError, match=rf"^unknown source {name}; known are {known}"):
         find_source(name)
 

@@ -152,6 +152,23 @@ def test_a_filter_knows_its_thresholds_and_scores_by_its_marks() -> None:
     assert Words().decide(scores).to_pylist() == ["too_few", "pairs"]
 
 
+class Between(Filter):
+    """Two thresholds of one score, the lower of them among those of another."""
+
+    most: Annotated[int | None, AtMost("words")] = 5
+    least: Annotated[tuple[int, int], AtLeast("pairs"), AtLeast("words")] = (9, 3)
+
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return batch
+
+
+def test_a_filter_that_keeps_nothing_is_none() -> None:
+    assert Between(most=3).most == 3
+    assert Between(most=None, least=(9, 99)).most is None
+    with pytest.raises(ValueError, match=r"least 3 is over most 2, so no document could be kept: lower the one or "):
+        Between(most=2)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_first_condition_that_holds_gives_the_reason(order: int) -> None:
     conditions = [("a", pa.array([True, False, None, False])), ("b", pa.array([True, True, True, False]))]

@@ -15,10 +15,12 @@ from tests.corpus.real_pages import judged_pages, wet_pages
 
 LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-EMAIL = re.compile(
-    rf"\b(?=[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]{{1,64}}@){LOCAL}(?:\.{LOCAL})*@(?:{LABEL}\.)+(?=[0-9-]*[A-Za-z]){LABEL}"
-)
-RUN = re.compile(r"(?<![0-9a-fA-F.:])[0-9a-fA-F.:]+")
+PLAIN = re.compile(r"[A-Za-z0-9._+-]+\Z")
+LOCAL_RUN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+(?=@)")
+LOCAL_PART = re.compile(rf"\b{LOCAL}(?:\.{LOCAL})*(?=@)")
+DOMAIN = re.compile(rf"@(?:{LABEL}\.)+(?=[0-9-]*[A-Za-z]){LABEL}")
+V4 = re.compile(r"(?<![0-9.])[0-9.]+", re.ASCII)
+V6 = re.compile(r"(?<![0-9a-fA-F.:])[0-9a-fA-F.:]+")
 
 
 def batch(*texts: str) -> pa.RecordBatch:
@@ -39,32 +41,66 @@ def is_public(address: str) -> bool:
     return found.is_global and (found.version == 4 or found in ipaddress.ip_network("2000::/3"))
 
 
-def addresses(text: str) -> list[tuple[int, int]]:
+def email_spans(text: str) -> list[tuple[int, int]]:
     spans = []
-    for match in RUN.finditer(text):
-        run = match[0].rstrip(".")
-        if run.endswith(":") and not run.endswith("::") and len(run) > 1:
-            run = run[:-1]
-        if run.count(":") == 1 and run.count(".") == 3:
-            run = run.partition(":")[0]
-        end = match.start() + len(run)
-        before, after = text[match.start() - 1 : match.start()], text[end : end + 2]
-        joined = re.match(r"\w", before, re.ASCII) or re.match(r"\w|-\w", after, re.ASCII)
-        if is_public(run) and not joined:
-            if ":" not in run and VERSION.search(text[max(0, match.start() - 24) : match.start()]):
+    behind = 0
+    for at in re.finditer("@", text):
+        run = next((found for found in LOCAL_RUN.finditer(text, behind) if found.end() == at.start()), None)
+        domain = DOMAIN.match(text, at.start())
+        if run is None or domain is None:
+            continue
+        first = run.start()
+        if len(run[0]) > 64:
+            plain = PLAIN.search(run[0])
+            if plain is None or len(plain[0]) > 64:
                 continue
-            spans.append((match.start(), end))
+            first = at.start() - len(plain[0])
+        if (local := LOCAL_PART.search(text, first)) and local.end() == at.start():
+            spans.append((local.start(), domain.end()))
+            behind = domain.end()
     return spans
 
 
+def alone(text: str, start: int, end: int) -> bool:
+    before, after = text[max(0, start - 1) : start], text[end : end + 2]
+    return not (re.match(r"\w", before, re.ASCII) or re.match(r"\w|-[A-Za-z_]", after, re.ASCII))
+
+
+def addresses(text: str) -> list[tuple[int, int, str]]:
+    spans = []
+    for match in V6.finditer(text):
+        start, run = match.start(), match[0]
+        if re.match(r"\w", text[max(0, start - 1) : start], re.ASCII) and ":" in run:
+            start += run.index(":") + 1
+            run = text[start : match.end()]
+        if re.match(r":[^:]", run):
+            start, run = start + 1, run[1:]
+        run = run.rstrip(".")
+        if run.endswith(":") and not run.endswith("::"):
+            run = run[:-1]
+        if run.count(":") >= 2 and is_public(run) and alone(text, start, start + len(run)):
+            spans.append((start, start + len(run), "6"))
+    for match in V4.finditer(text):
+        run = match[0].rstrip(".")
+        if is_public(run) and alone(text, match.start(), match.start() + len(run)):
+            spans.append((match.start(), match.start() + len(run), "4"))
+    return sorted(spans)
+
+
 def reference(text: str) -> str:
-    emails = [match.span() for match in EMAIL.finditer(text)]
-    ips = [(a, b) for a, b in addresses(text) if not any(a < end and b > start for start, end in emails)]
+    emails = email_spans(text)
     made = {"e": iter(Pii().email_replacements * 99), "4": iter(Pii().ip_replacements * 99)}
     made["6"] = iter(Pii().ipv6_replacements * 99)
     pieces, behind = [], 0
-    for start, end in sorted([*emails, *ips]):
-        kind = "e" if (start, end) in emails else "6" if ":" in text[start:end] else "4"
+    for start, end, kind in sorted([*((*email, "e") for email in emails), *addresses(text)]):
+        if kind != "e":
+            before = text[behind:start].encode()[-24:].decode("utf-8", "replace")
+            if (
+                start < behind
+                or any(start < b and a < end for a, b in emails)
+                or (kind == "4" and VERSION.search(before))
+            ):
+                continue
         pieces += [text[behind:start], next(made[kind])]
         behind = end
     return "".join([*pieces, text[behind:]])
@@ -93,6 +129,7 @@ PIECES = [
         "<",
     ),
     *("8.8.8.8", "1.1.1.1", "10.0.0.1", "256.1.1.1", "9.9.9.9.9", ":443", ":", "::", "2606:4700:4700::1111", "fe80::1"),
+    *("IP", "ip6:", "host/", "foo/", "x" * 64, "=" * 64, "?e="),
     *("v", "version ", "Chrome/", "section ", "12:30:45", "1.2", "é", "中", "\0", "\ufffd", "_", "a", "0"),
 ]
 
@@ -122,7 +159,7 @@ def test_real_texts(shared_data: Path) -> None:
     assert made.text.to_pylist() == [reference(text) for text in texts]
     assert made.counts is not None
     counts = made.counts.to_pydict()
-    assert sum(counts["emails"]) == sum(len(EMAIL.findall(text)) for text in texts) > 10
+    assert sum(counts["emails"]) == sum(len(email_spans(text)) for text in texts) > 10
     assert [a != b for a, b in zip(texts, made.text.to_pylist(), strict=True)] == [
         any(some) for some in zip(counts["emails"], counts["ips"], counts["phones"], strict=True)
     ]
@@ -157,6 +194,24 @@ def test_beside_datatrove(shared_data: Path) -> None:
         ("at 2606:4700:4700::1111 or fe80::1", "at 2001:db8::1 or fe80::1"),
         ("std::vector a::b 10:20:30 ::", "std::vector a::b 10:20:30 ::"),
         ("地址8.8.8.8是", "地址22.214.171.124是"),
+        ("IP:8.8.8.8 is public", "IP:22.214.171.124 is public"),
+        ("range 8.8.4.4-8.8.8.8 here", "range 22.214.171.124-126.96.36.199 here"),
+        ("IPv6:2001:4860:4860::8888 here", "IPv6:2001:db8::1 here"),
+        ("IP address:8.8.8.8", "IP address:22.214.171.124"),
+        ("addr:8.8.8.8", "addr:22.214.171.124"),
+        ("dns:2606:4700:4700::1111", "dns:2001:db8::1"),
+        ("ip:8.8.8.8:53", "ip:22.214.171.124:53"),
+        ("8.8.8.8:8.8.4.4", "22.214.171.124:126.96.36.199"),
+        ("host/8.8.8.8/x", "host/22.214.171.124/x"),
+        ("ipinfo.io/8.8.8.8", "ipinfo.io/22.214.171.124"),
+        ("IP-8.8.8.8", "IP-22.214.171.124"),
+        ("are:8.8.8.8,8.8.4.4", "are:22.214.171.124,126.96.36.199"),
+        ("v1.2.3.4 openssl-1.2.3.4 ver:1.2.3.4", "v1.2.3.4 openssl-1.2.3.4 ver:1.2.3.4"),
+        ("8.8.8.8@example.com", "email@example.com"),
+        ("a" * 64 + "@x.org", "email@example.com"),
+        ("a" * 70 + ".bob@x.org", "a" * 70 + ".bob@x.org"),
+        ("https://x.org/" + "a" * 70 + "?e=bob@x.org", "https://x.org/" + "a" * 70 + "?e=email@example.com"),
+        ("=" * 70 + "bob@x.org", "=" * 70 + "email@example.com"),
         ("a@b.co 8.8.8.8", "email@example.com 22.214.171.124"),
     ],
 )

@@ -27,6 +27,7 @@ def rows(rule: RegexLines, *texts: str) -> list[Result]:
 def reference(rule: RegexLines, text: str) -> Result:
     kept = []
     for number, line in enumerate(text.split("\n")):
+        line, end = (line[:-1], "\r") if line.endswith("\r") else (line, "")
         new = line
         if rule.max_words is None or len(line.split()) <= rule.max_words:
             if any(re.search(expression, line, re.ASCII) for expression in rule.drop):
@@ -35,17 +36,17 @@ def reference(rule: RegexLines, text: str) -> Result:
                 new = re.sub(expression, "", new, flags=re.ASCII)
             if new != line and not new.strip():
                 continue
-        kept.append((number, new))
+        kept.append((number, new + end))
     text = "\n".join(line for _, line in kept)
     return None if text.strip() else "empty", text, [number for number, _ in kept]
 
 
-PIECES = st.sampled_from(["share", "Share", " ", "x", "3 likes", "\n", "\n", "é", "—", "1", "a b c d"])
+PIECES = st.sampled_from(["share", "Share", " ", "x", "3 likes", "\n", "\n", "\r", "\r\n", "é", "—", "1", "a b c d"])
 
 
 @given(st.lists(st.lists(PIECES, max_size=10).map("".join), max_size=4), st.none() | st.integers(0, 4))
 def test_as_the_reference(texts: list[str], max_words: int | None) -> None:
-    rule = RegexLines(drop=(r"^\d+ likes$", "é—"), cut=("(?i)share ?", r"\d"), max_words=max_words)
+    rule = RegexLines(drop=(r"^\d+ likes$", "é—"), cut=("(?i)share ?", r"\d", "x$"), max_words=max_words)
     assert rows(rule, *texts) == [reference(rule, text) for text in texts]
 
 
@@ -58,6 +59,11 @@ def test_a_text_and_its_lines() -> None:
         ("empty", "\n\n", [0, 1, 2]),
         ("empty", "", []),
     ]
+
+
+def test_a_carriage_return_is_no_part_of_its_line() -> None:
+    text = "drop me b\r\nfirst [ad]\r\n[ad]\r\nlast\r"
+    assert rows(RegexLines(drop=("b$",), cut=(r" ?\[ad\]$",)), text) == [(None, "first\r\nlast\r", [1, 3])]
 
 
 def test_an_expression_that_takes_forever_elsewhere() -> None:

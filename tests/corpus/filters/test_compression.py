@@ -3,8 +3,11 @@ import random
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
+from corpus.errors import UserError
 from corpus.filters.compression import Compression
+from corpus.recipe.load import parse_rules
 from tests.corpus.real_pages import judged_pages
 
 
@@ -29,3 +32,16 @@ def test_reasons() -> None:
     found = rule.decide(rule.score(batch(*texts))).to_pylist()
     assert found == ["compresses_well", None, "compresses_badly", None]
     assert Compression().decide(Compression().score(batch(*texts))).to_pylist() == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("{min_ratio: 5, max_ratio: 2}", "min_ratio 5.0 is over max_ratio 2.0, so no document could be kept: lower"),
+        ("{min_ratio: -1}", "min_ratio: input should be greater than or equal to 0"),
+        ("{max_ratio: -1}", "max_ratio: input should be greater than or equal to 0"),
+    ],
+)
+def test_ratios_without_sense(settings: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_rules([f"compression: {settings}"])

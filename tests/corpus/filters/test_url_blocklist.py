@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import UserError
 from corpus.filters.url_blocklist import UrlBlocklist
+from corpus.recipe.load import parse_rules
 from corpus.steps.rule import NamedRule
 from tests.corpus.text.test_urls import lower, parts
 
@@ -210,6 +211,19 @@ def test_the_bytes_of_a_list_are_part_of_what_identifies_the_rule(tmp_path: Path
     assert (before["domains.0"] == after["domains.0"], before["domains.1"] == after["domains.1"]) == (True, False)
 
 
+@pytest.mark.parametrize("name", ["domains", "hosts"])
+def test_hosts_outside_ascii(tmp_path: Path, name: str) -> None:
+    entries = "MüNCHEN.example\r\n# größe.example\nhttps://straße.example:80/x\n日本.example\nü..example\nascii.example"
+    (tmp_path / "list").write_text(f"\ufeff{entries}", encoding="utf-8", newline="")
+    rule = UrlBlocklist(**{name: (str(tmp_path / "list"),)})
+    listed = ["xn--mnchen-3ya", "XN--MNCHEN-3YA", "MüNCHEN", "xn--strae-oqa", "xn--wgv71a", "ascii"]
+    others = ["xn--gre-6ka8l", "strasse", "munchen"]
+    found = [why is not None for why, _ in scores(rule, *(f"http://{host}.example/" for host in [*listed, *others]))]
+    assert found == [True] * len(listed) + [False] * len(others)
+    [(below, _)] = scores(rule, "http://a.xn--mnchen-3ya.example")
+    assert below == ("listed_domain" if name == "domains" else None)
+
+
 def test_a_list_that_is_none(tmp_path: Path) -> None:
     for name, data in {"latin": b"a.example\nb\xfccher.example\n", "wide": "a\nb".encode("utf-16-le")}.items():
         (tmp_path / name).write_bytes(data)
@@ -217,3 +231,8 @@ def test_a_list_that_is_none(tmp_path: Path) -> None:
             UrlBlocklist(words=(str(tmp_path / name),)).score(batch("http://a.example"))
     with pytest.raises(UserError, match=r"cannot read the list .*none: No such file"):
         UrlBlocklist(words=(str(tmp_path / "none"),)).score(batch("http://a.example"))
+
+
+def test_fewer_words_than_none() -> None:
+    with pytest.raises(UserError, match="max_soft_words: input should be greater than or equal to 0"):
+        parse_rules(["url_blocklist: {max_soft_words: -1}"])

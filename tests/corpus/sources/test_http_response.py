@@ -55,6 +55,13 @@ def response(body: bytes, *fields: str, status: str = "HTTP/1.1 200 OK") -> Resp
         ("Server: x", zstd(PAGE)),
         ("Content-Encoding: br", gzip.compress(PAGE)),
         ("Content-Encoding: utf-8", gzip.compress(PAGE)),
+        ("Content-Encoding: gzip", zlib.compress(PAGE)),
+        ("Content-Encoding: gzip", brotli.compress(PAGE)),
+        ("Content-Encoding: deflate", brotli.compress(PAGE)),
+        ("Content-Encoding: br", zlib.compress(PAGE)),
+        ("Content-Encoding: chunked", chunked(PAGE)),
+        ("Content-Encoding: gzip, chunked", chunked(gzip.compress(PAGE))),
+        ("Content-Encoding: chunked", PAGE),
         # Stored decoded.
         *((f"Content-Encoding: {coding}", PAGE) for coding in ("gzip", "deflate", "br", "zstd", "utf-8", "gzip, br")),
         ("Transfer-Encoding: chunked", PAGE),
@@ -86,6 +93,28 @@ def test_a_body_cut_short_gives_what_is_there(coding: str, cut: int) -> None:
     assert noisy.startswith(found.body)
     assert len(found.body) > len(noisy) * (1 - (cut + 20) / len(packed)) - 200
     assert found.cut or (coding == "chunked" and cut <= 2)  # the last line end of the last chunk
+
+
+@pytest.mark.parametrize("size", [40, 7000, 200_000])
+@pytest.mark.parametrize("place", [-1, -8])
+def test_a_wrong_trailer_loses_nothing(size: int, place: int) -> None:
+    """The last eight bytes of gzip are a checksum and the size, the last four of zlib a checksum."""
+    noisy = random.Random(0).randbytes(size).hex().encode()
+    for pack, field in ((gzip.compress, "gzip"), (zlib.compress, "deflate")):
+        packed = bytearray(pack(noisy))
+        packed[max(place, -4) if field == "deflate" else place] ^= 0xFF
+        found = response(bytes(packed), f"Content-Encoding: {field}")
+        assert (found.body, found.cut) == (noisy, True)
+
+
+@pytest.mark.parametrize("coding", ["compress", "lzma", "identity", "gzip"])
+def test_an_encoding_nobody_knows_is_told_where_the_body_is_no_text(coding: str) -> None:
+    noise = random.Random(0).randbytes(2000)
+    unknown = coding if coding in ("compress", "lzma") else ""
+    assert response(noise, f"Content-Encoding: {coding}").packed == unknown
+    for text in (PAGE, "\ufeffgrüße".encode("utf-16")):
+        found = response(text, f"Content-Encoding: {coding}")
+        assert (found.body, found.packed) == (text, "")
 
 
 def test_damage_in_the_middle_keeps_what_stands_before() -> None:

@@ -32,6 +32,9 @@ def zipped() -> bytes:
         (bytes(pa.Codec("zstd").compress(b"x")), "application/zstd"),
         (b"\0\0\0\x20ftypisom", "video/mp4"),
         (b"MZ\x90\0\3\0", "a program"),
+        (b"wOFF" + b"\xe9\xfa" * 100, "font/woff"),
+        (b"wOF2OTTO" + b"\xe9\xfa" * 100, "font/woff2"),
+        (b"\x1f\x9d\x90" + b"ab" * 100, "application/x-compress"),
         (b"{\\rtf1\\ansi", "application/rtf"),
     ],
 )
