@@ -20,8 +20,8 @@ class Stats(Filter):
     `characters` (code points), `words` (between white space) and `lines` (between line feeds; an empty text has none),
     int64; `mean_word_length` and `mean_line_length` in characters; `letters`, `capitals`, `digits`, `spaces` and
     `symbols` (neither letter, digit nor white space), shares of the characters; `distinct_words`, `distinct_2grams` and
-    `distinct_3grams`: of all n-grams of words the share that are different, 1 where none comes twice (words as the
-    dedups have them: runs of letters and digits in lower case). Four decimals; 0 for a text without any.
+    `distinct_3grams`: of all n-grams of words the share that are different, 1 where none comes twice (the
+    tokens of the dedups, `corpus.text.shingles`). Four decimals; 0 for a text without any.
     """
 
     version: ClassVar[int] = 1

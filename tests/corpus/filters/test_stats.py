@@ -1,5 +1,6 @@
-import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -7,21 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.filters.stats import Stats
+from corpus.text.unicode import lower_case
 from tests.corpus.real_pages import judged_pages, wet_pages
+from tests.corpus.text.test_shingles import tokens
 
 
 def batch(*texts: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string())})
 
 
-def distinct(words: list[str], n: int) -> float:
+def distinct(words: Sequence[Any], n: int) -> float:
     grams = [tuple(words[i : i + n]) for i in range(max(1, len(words) - n + 1))] if words else []
     return len(set(grams)) / max(len(grams), 1)
 
 
 def reference(text: str) -> dict[str, float]:
     words, lines = text.split(), text.split("\n") if text else []
-    plain = re.findall(r"[^\W_]+", text.lower())
+    plain = [tuple(int(lower_case()[point]) for point in token) for token in tokens(text)]
     number = max(len(text), 1)
     return {
         "characters": len(text),
@@ -55,7 +58,7 @@ def test_as_python_counts(texts: list[str]) -> None:
 
 def test_real_pages_and_scripts_without_spaces(shared_data: Path) -> None:
     check([*judged_pages(shared_data)[:100], *(page.text for page in wet_pages(shared_data))])
-    check(["吾輩は猫である。名前はまだ無い。", "ก็แค่ข้อความหนึ่ง", "x" * 1_000_000, "\ufffd" * 1000, ""])
+    check(["吾輩は猫である。名前はまだ無い。", "ก็แค่ข้อความหนึ่ง", "x" * 100_000, "\ufffd" * 1000, ""])
 
 
 def test_nothing_is_dropped() -> None:
