@@ -49,12 +49,27 @@ def _score(data: Any, offsets: Any, classes: Any, ends: Any, short: Any, scores:
         hashes, lengths = np.empty(end - start + 1, np.uint64), np.empty(end - start + 1, np.int64)
         lasts, feeds = np.empty(end - start + 1, np.int32), np.empty(end - start + 1, np.uint8)
         words = find_words(data, start, end, classes, hashes, lengths, feeds)
-        if words:
-            lines = find_lines(data, start, end, classes, hashes, lengths, lasts)
-            full = np.flatnonzero(lasts[:lines] != BLANK)
-            order = full[np.argsort(hashes[full])]
-            again = hashes[order[1:]] == hashes[order[:-1]]
-            scores[row, 0] = np.isin(lasts[full], ends).mean()
-            scores[row, 1] = (lengths[full] <= short).mean()
-            scores[row, 2] = lengths[order[1:]][again].sum() / lengths[:lines].sum()
-            scores[row, 3] = (lines - 1) / words
+        if words == 0:
+            continue
+        lines = find_lines(data, start, end, classes, hashes, lengths, lasts)
+        characters = full = punctuated = short_lines = duplicate = 0
+        for line in range(lines):
+            characters += lengths[line]
+            if lasts[line] == BLANK:
+                continue
+            hashes[full] = hashes[line]
+            lengths[full] = lengths[line]
+            full += 1
+            short_lines += lengths[line] <= short
+            for point in ends:
+                if lasts[line] == point:
+                    punctuated += 1
+                    break
+        order = np.argsort(hashes[:full])
+        for k in range(1, full):
+            if hashes[order[k]] == hashes[order[k - 1]]:
+                duplicate += lengths[order[k]]
+        scores[row, 0] = punctuated / full
+        scores[row, 1] = short_lines / full
+        scores[row, 2] = duplicate / characters
+        scores[row, 3] = (lines - 1) / words
