@@ -33,9 +33,9 @@ import scipy.sparse as sparse
 
 from benchmarks.web_text.labels import known_strings, shares, votes, words
 from benchmarks.web_text.pages import KnownPage, read_pages
+from corpus.text.hash_table import Table, table
 from corpus.text.web.features import MAX_HINTS, MAX_WORDS, features, hint_words, next_word
 from corpus.text.web.forest import Forest
-from corpus.text.web.hash_table import Table, table
 from corpus.text.web.main_text import Model, around, kept_blocks
 from corpus.text.web.parse import CLASS, END, NODE, PARENT, START, Page, parse
 

@@ -16,6 +16,7 @@ from corpus.kernel import kernel
 from corpus.rules import Filter
 from corpus.settings import WordLists
 from corpus.text.buffers import text_buffers
+from corpus.text.hash_table import add, slot_of
 from corpus.text.hashing import Hashes
 from corpus.text.shingles import mix, shingle_rows
 from corpus.text.unicode import ALPHANUMERIC, classes
@@ -236,34 +237,19 @@ def _may_begin(words: Any, starts: Any, n: Any, table: Any) -> Any:
             if first > starts[row]:
                 rolling -= words[first - 1] * leave
             if first >= starts[row]:
-                found[first] = _has(table, max(mix(rolling), np.uint64(1)))
+                found[first] = slot_of(table, max(mix(rolling), np.uint64(1))) >= 0
     return found
 
 
 @kernel
 def _fill(hashes: Any, table: Any) -> None:
-    mask = np.uint64(len(table) - 1)
     for i in range(len(hashes)):
-        slot = hashes[i] & mask
-        while table[slot] != 0 and table[slot] != hashes[i]:
-            slot = slot + np.uint64(1) & mask
-        table[slot] = hashes[i]
-
-
-@kernel
-def _has(table: Any, key: Any) -> Any:
-    mask = np.uint64(len(table) - 1)
-    slot = key & mask
-    while table[slot] != 0:
-        if table[slot] == key:
-            return True
-        slot = slot + np.uint64(1) & mask
-    return False
+        add(table, hashes[i])
 
 
 @kernel
 def _are_in(hashes: Any, table: Any) -> Any:
     found = np.zeros(len(hashes), np.bool_)
     for i in range(len(hashes)):
-        found[i] = hashes[i] != 0 and _has(table, hashes[i])
+        found[i] = hashes[i] != 0 and slot_of(table, hashes[i]) >= 0
     return found

@@ -15,6 +15,7 @@ from corpus.kernel import kernel
 from corpus.rules import Filter
 from corpus.settings import WordLists
 from corpus.text.buffers import Bytes, text_buffers
+from corpus.text.hash_table import add, slot_of
 from corpus.text.hashing import FNV_BASIS, FNV_PRIME
 from corpus.text.urls import find_host, is_alphanumeric, lower_byte, starts_rest
 from corpus.text.word_lists import FileState, list_bytes, state_of
@@ -49,8 +50,8 @@ class UrlBlocklist(Filter):
     a page that is listed. A document without a URL scores null and 0. Reasons: `listed_domain`, `listed_host`,
     `listed_page`, `listed_word`, `listed_subword`, the first in this order, then `soft_words`.
 
-    Entries are compared by hashes of 63 bits: of a billion URLs and five million entries the odds that one page is
-    dropped by chance are below 1 in 100. Each process holds 16 to 32 bytes for an entry, for a subword that many for
+    Entries are compared by hashes of 64 bits: of a billion URLs and five million entries the odds that one page is
+    dropped by chance are below 1 in 1,000. Each process holds 16 to 32 bytes for an entry, for a subword that many for
     each of its letters.
 
     datatrove's `URLFilter` differs: of a host it compares what was registered (example.co.uk, by the list of public
@@ -139,31 +140,19 @@ def _ascii_names(data: Bytes) -> bytes:
 
 @kernel
 def _key(h: Any, kind: Any) -> Any:
-    """Never 0."""
+    """Never 0, which is a free slot."""
     h = (h ^ np.uint64(kind)) * np.uint64(0x9E3779B97F4A7C15)
-    return h ^ h >> np.uint64(32) | np.uint64(1)
+    return max(h ^ h >> np.uint64(32), np.uint64(1))
 
 
 @kernel
 def _add(table: Any, h: Any, kind: Any) -> None:
-    key = _key(h, kind)
-    mask = np.uint64(len(table) - 1)
-    slot = key >> np.uint64(1) & mask
-    while table[slot] != 0 and table[slot] != key:
-        slot = slot + np.uint64(1) & mask
-    table[slot] = key
+    add(table, _key(h, kind))
 
 
 @kernel
 def _has(table: Any, h: Any, kind: Any) -> Any:
-    key = _key(h, kind)
-    mask = np.uint64(len(table) - 1)
-    slot = key >> np.uint64(1) & mask
-    while table[slot] != 0:
-        if table[slot] == key:
-            return True
-        slot = slot + np.uint64(1) & mask
-    return False
+    return slot_of(table, _key(h, kind)) >= 0
 
 
 @kernel

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import xxhash
 
 from corpus.kernel import kernel
+from corpus.text.hash_table import Table, slot_of
 from corpus.text.hashing import hash_bytes
 from corpus.text.web import tags
-from corpus.text.web.hash_table import Table, slot_of
 from corpus.text.web.parse import (
     AFTER_BREAK,
     AFTER_IMAGE,

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.kernel import kernel
+from corpus.text.hash_table import Table
 from corpus.text.web import tags
 from corpus.text.web.features import Floats, features
 from corpus.text.web.forest import Forest
-from corpus.text.web.hash_table import Table
 from corpus.text.web.parse import CHARS, HIDDEN, LINKED, NODE, PARENT, TAG, Page
 
 MODEL = Path(__file__).with_name("model.npz")

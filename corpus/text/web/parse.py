@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.kernel import kernel
+from corpus.text.hash_table import Table, slot_of
 from corpus.text.html_references import LONGEST_REFERENCE, read_reference, references
 from corpus.text.web import tags
-from corpus.text.web.hash_table import Table, slot_of
 
 Ints = npt.NDArray[np.int32]
 

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from corpus.text.web.hash_table import Table, table
+from corpus.text.hash_table import Table, table
 
 _BLOCKS = (
     "body p h1 h2 h3 h4 h5 h6 li td th pre blockquote dt dd figcaption button div section article main nav footer "

@@ -7,6 +7,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.text.hash_table import table
 from corpus.text.web import tags
 from corpus.text.web.features import (
     FEATURES,
@@ -19,7 +20,6 @@ from corpus.text.web.features import (
     hint_words,
     next_word,
 )
-from corpus.text.web.hash_table import table
 from corpus.text.web.main_text import LONG_ITEM, _join_groups, around
 from corpus.text.web.parse import CHARS, LINKED, NODE, PARENT, TAG, parse
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.text.web.hash_table import slot_of, table
+from corpus.text.hash_table import slot_of, table
 
 KEYS = st.integers(1, 40) | st.integers(1, 2**64 - 1) | st.integers(1, 40).map(lambda key: key << 32)  # many collide
 

@@ -1,4 +1,4 @@
-"""Numbers by 64-bit hash, for kernels."""
+"""Numbers by 64-bit hash, and sets of such hashes, for kernels."""
 
 from typing import Any, NamedTuple
 
@@ -30,13 +30,19 @@ def table(keys: npt.NDArray[np.uint64], values: npt.NDArray[Any]) -> Table:
 
 @kernel
 def _fill(made: Any, keys: Any, values: Any) -> None:
-    mask = np.uint64(len(made.keys) - 1)
     for i in range(len(keys)):
-        slot = keys[i] & mask
-        while made.keys[slot] != 0:
-            slot = (slot + np.uint64(1)) & mask
-        made.keys[slot] = keys[i]
-        made.values[slot] = values[i]
+        made.values[add(made.keys, keys[i])] = values[i]
+
+
+@kernel
+def add(keys: Any, key: Any) -> Any:
+    """For kernels: the slot of a key in `Table.keys`, into which it is put where it is not there."""
+    mask = np.uint64(len(keys) - 1)
+    slot = key & mask
+    while keys[slot] != 0 and keys[slot] != key:
+        slot = (slot + np.uint64(1)) & mask
+    keys[slot] = key
+    return np.int64(slot)
 
 
 @kernel
