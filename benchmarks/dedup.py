@@ -17,7 +17,7 @@ import datasketch
 import pyarrow as pa
 import xxhash
 
-from benchmarks.timing import best
+from benchmarks.timing import best, first
 from corpus.dedup.exact import Exact
 from corpus.dedup.lines import Lines
 from corpus.dedup.near import Near
@@ -48,16 +48,6 @@ def pieces(paths: list[str]) -> Iterator[str]:
                     given += size
                     yield "".join(held)
                     held, size = [], 0
-
-
-def first(texts: list[str], size: int) -> list[str]:
-    some = []
-    for text in texts:
-        if size <= 0:
-            break
-        some.append(text)
-        size -= len(text.encode())
-    return some
 
 
 def measure(name: str, run: Callable[[], object], size: int) -> float:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmarks.timing import best
+from benchmarks.timing import best, first
 from corpus.filters.decontaminate import Decontaminate
 from corpus.filters.url_blocklist import UrlBlocklist
 from corpus.registry import find_rule
@@ -125,16 +125,6 @@ def items(texts: list[str]) -> None:
         found = len(texts) - rule.score(batch)["item"].null_count
         [(seconds, _)] = best(lambda: rule.score(batch))
         print(f"{'decontaminate':28}{size / seconds / 1e6:10.1f} MB/s, {ITEMS:,} items, found in {found:,} documents")
-
-
-def first(texts: list[str], size: int) -> list[str]:
-    some = []
-    for text in texts:
-        if size <= 0:
-            break
-        some.append(text)
-        size -= len(text.encode())
-    return some
 
 
 def main(paths: list[str]) -> None:

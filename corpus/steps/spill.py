@@ -322,10 +322,11 @@ class CutAgain:
 
     def block(self, number: int, data: bytes) -> Block:
         """The rows of slice `number`, each with the partition it is for, counted from the first of the slice."""
+        block = decode_block(data)
         count = min(self.width, self.partitions - number * self.width)
         # The last slice of a number of partitions that the width does not divide may be of one alone.
-        counts = decode_counts(data, count) if count > 1 else [decode_block(data).num_rows]
-        return np.repeat(np.arange(count), counts), decode_block(data)
+        counts = decode_counts(data, count) if count > 1 else [block.num_rows]
+        return np.repeat(np.arange(count), counts), block
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ import pyarrow as pa
 from corpus.kernel import kernel
 from corpus.text import unicode
 from corpus.text.buffers import Bytes, text_array, text_buffers
+from corpus.text.lines import strip
 from corpus.text.normalize import ends_word
-from corpus.text.unicode import CAPITAL_SIGMA, CODE_POINTS, SPACE, decode, encode, previous
+from corpus.text.unicode import CAPITAL_SIGMA, CODE_POINTS, decode, encode, previous
 
 PUNCTUATION = {
     **dict.fromkeys("„”“«»」「《》", '"'),
@@ -115,17 +116,7 @@ def _replacement(c: str) -> str:
 def _normalize(data: Any, start: Any, end: Any, out: Any, at: Any, tables: Any) -> Any:
     """Writes the normalised data[start:end] to out[at:] and gives the position behind it."""
     classes = tables.classes
-    while start < end:
-        point, size = decode(data, start)
-        if classes[point] & SPACE == 0:
-            break
-        start += size
-    while end > start:
-        i = previous(data, end)
-        point, _ = decode(data, i)
-        if classes[point] & SPACE == 0:
-            break
-        end = i
+    start, end = strip(data, start, end, classes)
     i = start
     run = at  # where the combining characters written last begin
     behind_run = np.int64(-1)  # the byte of `data` where they go on, if the next character is one

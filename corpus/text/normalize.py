@@ -13,6 +13,7 @@ import pyarrow as pa
 from corpus.kernel import kernel
 from corpus.text import unicode
 from corpus.text.buffers import text_array, text_buffers
+from corpus.text.lines import strip
 from corpus.text.unicode import (
     CAPITAL_I_WITH_DOT,
     CAPITAL_SIGMA,
@@ -20,7 +21,6 @@ from corpus.text.unicode import (
     CASED,
     CCNET_PUNCT,
     DECIMAL,
-    SPACE,
     decode,
     encode,
     previous,
@@ -61,17 +61,7 @@ def normalize_line(data: Any, start: Any, end: Any, out: Any, at: Any, ascii: An
         out: room for 3/2 of the line and `GROWTH` bytes.
         ascii, classes, lower: the three of `tables()`.
     """
-    while start < end:
-        point, size = decode(data, start)
-        if classes[point] & SPACE == 0:
-            break
-        start += size
-    while end > start:
-        i = previous(data, end)
-        point, _ = decode(data, i)
-        if classes[point] & SPACE == 0:
-            break
-        end = i
+    start, end = strip(data, start, end, classes)
     i = start
     while i < end:
         byte = data[i]

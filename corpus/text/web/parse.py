@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from corpus.kernel import kernel
 from corpus.text.hash_table import Table, slot_of
+from corpus.text.hashing import FNV_BASIS, FNV_PRIME
 from corpus.text.html_references import LONGEST_REFERENCE, read_reference, references
 from corpus.text.web import tags
 
@@ -96,7 +97,6 @@ _CODE = (_T["pre"], _T["listing"], _T["xmp"])
 _A, _BR, _HR, _IMG, _SUP = _T["a"], _T["br"], _T["hr"], _T["img"], _T["sup"]
 _HTML, _TITLE, _XMP, _SCRIPT, _STYLE_TAG = _T["html"], _T["title"], _T["xmp"], _T["script"], _T["style"]
 _OTHER = tags.OTHER
-_FNV, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 # The state of the text that is being written, in an array so that helpers can change it.
 _AT, _BEGIN, _SPACE, _BREAKS, _LINKED, _CHARS, _IN_LINK, _IN_PRE, _SUPER, _COUNT, _FLAG, _SKIP, _FIRST = range(13)
@@ -388,11 +388,11 @@ def _parse(
                     _put(state, blocks, node, text, 60)
                 i += 1
             continue
-        key = _FNV
+        key = FNV_BASIS
         j = name
         while j < n and not _is_space(data[j]) and data[j] != 47 and data[j] != 62:
             byte = data[j]
-            key = (key ^ np.uint64(byte | 32 if 65 <= byte <= 90 else byte)) * _PRIME
+            key = (key ^ np.uint64(byte | 32 if 65 <= byte <= 90 else byte)) * FNV_PRIME
             j += 1
         name_end = j
         slot = slot_of(known_tags.keys, key)
@@ -407,12 +407,12 @@ def _parse(
                 j += 1
                 continue
             closed_itself = False
-            key = _FNV
+            key = FNV_BASIS
             while j < n and not _is_space(data[j]) and data[j] != 61 and data[j] != 62 and data[j] != 47:
                 byte = data[j]
-                key = (key ^ np.uint64(byte | 32 if 65 <= byte <= 90 else byte)) * _PRIME
+                key = (key ^ np.uint64(byte | 32 if 65 <= byte <= 90 else byte)) * FNV_PRIME
                 j += 1
-            if j < n and data[j] == 61 and key == _FNV:  # "=" where a name should be
+            if j < n and data[j] == 61 and key == FNV_BASIS:  # "=" where a name should be
                 j += 1
                 continue
             k = j

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.text.hash_table import Table, table
+from corpus.text.hashing import FNV_BASIS, FNV_PRIME
 
 _BLOCKS = (
     "body p h1 h2 h3 h4 h5 h6 li td th pre blockquote dt dd figcaption button div section article main nav footer "
@@ -60,9 +61,9 @@ def flags() -> npt.NDArray[np.uint8]:
 
 def key(name: str) -> int:
     """The number by which kernels look a name up (FNV-1a, 64 bits, of its lower-case letters)."""
-    found = 0xCBF29CE484222325
+    found = int(FNV_BASIS)
     for byte in name.lower().encode():
-        found = (found ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+        found = (found ^ byte) * int(FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
     return found
 
 
