@@ -23,6 +23,7 @@ from corpus.cli import (
     steps,
     tokenizer,
     tokens,
+    tuning,
     warm_up,
 )
 from corpus.errors import UserError
@@ -60,6 +61,7 @@ for command in (
     model.generate,
     look.show,
     look.trace,
+    tuning.overlap,
     rules.rules,
     run.status,
     run.gc,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from corpus.cli.tuning import print_borders
 from corpus.errors import UserError
 from corpus.storage import exists, join
 
@@ -11,17 +12,27 @@ from corpus.storage import exists, join
 def show(
     folder: Annotated[str, typer.Argument(help="a finished step's folder")],
     dropped: Annotated[str | None, typer.Option(help="documents dropped for this reason, instead of kept ones")] = None,
+    border: Annotated[
+        str | None, typer.Option(help="RULE or RULE.FIELD: documents on both sides of its thresholds, nearest first")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="how many documents")] = 3,
 ) -> None:
     """Print documents of a step, and what was dropped and why. Of a near duplicate: for which document, and both texts
     as one, with `[-what only it has-]` and `{+what only the other has+}`.
 
     Example: `corpus show runs/llama/books/20-gutenberg-1f3a9c2e --dropped too_short`
+
+    Example: `corpus show runs/llama/books/20-gutenberg-1f3a9c2e --border length.min_chars`
     """
     from corpus import show as view
     from corpus.dataset import StepFolder
     from corpus.steps.samples import SAMPLE_CHARACTERS
 
+    if border is not None:
+        if dropped is not None:
+            raise UserError("give --dropped or --border, not both")
+        print_borders(folder, border, limit, SAMPLE_CHARACTERS)
+        return
     step = StepFolder(folder)
     manifest = step.manifest()
     print(f"{folder}: {manifest['documents']['in']:,} in, {manifest['documents']['out']:,} out")

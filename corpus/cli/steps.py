@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corpus.cli.options import CORES, Options, RunnerName, Workers, make_runner, pipelines, run_alone
+from corpus.cli.tuning import print_dry_run
 from corpus.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.engine.runner import Runner
 
-Rules = Annotated[
-    list[str],
-    typer.Option("--rule", help="a step as in a recipe: 'language: {keep: [en]}'; see `corpus rules`; may come again"),
-]
+RULE_HELP = "a step as in a recipe: 'language: {keep: [en]}'; see `corpus rules`; may come again"
+Rules = Annotated[list[str], typer.Option("--rule", help=RULE_HELP)]
 
 
 def extract(
@@ -52,17 +51,38 @@ def clean(
 
 def filter(
     input: Annotated[str, typer.Argument(help="a finished step's folder")],
-    output: Annotated[str, typer.Argument(help="folder for this step")],
-    rule: Rules,
+    output: Annotated[str | None, typer.Argument(help="folder for this step")] = None,
+    rule: Annotated[list[str] | None, typer.Option("--rule", help=RULE_HELP)] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="only say what INPUT, a step or a run, would keep with other thresholds")
+    ] = False,
+    set: Annotated[list[str] | None, typer.Option(help="RULE.FIELD=VALUE to try; may come again")] = None,
+    sweep: Annotated[
+        str | None, typer.Option(help="RULE.FIELD whose values to try, from all that documents score")
+    ] = None,
     runner: RunnerName = "local",
     workers: Workers = CORES,
     beam_option: Options = None,
 ) -> None:
-    """Score documents with one or more filters and drop those they decide against.
+    """Score documents with one or more filters and drop those they decide against. Or, with `--dry-run`, say what a
+    finished step would keep with other thresholds, from the scores that it stored.
 
     Example: `corpus filter cleaned/books filtered/books --rule 'length: {min_chars: 1000}'`
+
+    Example: `corpus filter --dry-run filtered/books --set length.min_chars=500`
+
+    Example: `corpus filter --dry-run runs/mine --sweep gopher_quality.min_stop_words`
     """
-    _single_step(input, output, rule, "filter", make_runner(runner, workers, beam_option))
+    if dry_run:
+        if output is not None or rule:
+            raise UserError("--dry-run writes nothing: give the folder of a finished step, --set and --sweep only")
+        print_dry_run(input, set or [], sweep)
+    elif set or sweep is not None:
+        raise UserError("--set and --sweep come with --dry-run")
+    elif output is None or not rule:
+        raise UserError("give a folder for the step and at least one --rule: see corpus filter --help")
+    else:
+        _single_step(input, output, rule, "filter", make_runner(runner, workers, beam_option))
 
 
 def dedupe(

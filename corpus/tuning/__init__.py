@@ -1,0 +1,1 @@
+"""Choosing rules and thresholds by what they do to real documents: from the scores that steps stored."""
