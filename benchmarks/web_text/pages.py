@@ -8,6 +8,7 @@
 |---|---|---|---|---|
 | `wcxb-dev` | the main text, of seven types of page | 1,476 | CC-BY-4.0 | to learn |
 | `wcxb-test` | the same | 505 | CC-BY-4.0 | to measure |
+| `fundus` | the body of news articles, by a parser for each publisher; in 40 languages | 258 | MIT | to learn |
 | `articles` | the body of news articles | 181 | MIT | to measure |
 | `readability` | what Readability should give | 130 | Apache-2.0 | a third to measure |
 | `trafilatura` | a few strings to keep and to drop | 990 | Apache-2.0 | a third to measure |
@@ -21,6 +22,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lxml.html
 
@@ -31,10 +33,11 @@ REPOSITORIES = {
     "scrapinghub/article-extraction-benchmark": "4a3bc979f76c0df73cb95fe272e2fc1b96f9f010",
     "mozilla/readability": "ab4027a8b37669745016869a37a504727992b2ba",
     "adbar/trafilatura": "e90b0ef51ab026fdb905fb6c5b3c84dd3d784fd5",
+    "flairNLP/fundus": "18da6e53592f99cf0ac5770dc63d6ba99ba63ae8",
 }
 """On GitHub, each at a commit."""
 
-_WCXB, _ARTICLES, _READABILITY, _TRAFILATURA = REPOSITORIES
+_WCXB, _ARTICLES, _READABILITY, _TRAFILATURA, _FUNDUS = REPOSITORIES
 _BREAKS = (
     "br",
     "p",
@@ -81,7 +84,7 @@ class KnownPage:
         """Whether nothing is learned from it."""
         if self.set in ("readability", "trafilatura"):
             return int(hashlib.md5(f"{self.set}/{self.name}".encode()).hexdigest(), 16) % 3 == 0
-        return self.set != "wcxb-dev"
+        return self.set not in ("wcxb-dev", "fundus")
 
 
 def fetch(folder: Path) -> None:
@@ -99,6 +102,7 @@ def read_pages(folder: Path) -> Iterator[KnownPage]:
     """All sets, in a fixed order; pages without any known text are left out."""
     for part in ("dev", "test"):
         yield from _wcxb(folder / _WCXB, part)
+    yield from _fundus(folder / _FUNDUS / "tests" / "resources" / "parser" / "test_data")
     yield from _articles(folder / _ARTICLES)
     yield from _readability(folder / _READABILITY / "test" / "test-pages")
     yield from _trafilatura(folder / _TRAFILATURA / "tests")
@@ -112,6 +116,25 @@ def _wcxb(root: Path, part: str) -> Iterator[KnownPage]:
         if html.exists() and text.strip():
             site = files[path.stem]["domain"]
             yield KnownPage(f"wcxb-{part}", path.stem, site, _utf8(gzip.decompress(html.read_bytes())), text)
+
+
+def _fundus(root: Path) -> Iterator[KnownPage]:
+    """What tests of a publisher's parsers expect. Of several versions of a parser each has a page of its time: that
+    which most of the paragraphs are in."""
+    for path in sorted(root.glob("*/*.json")):
+        bodies = [_paragraphs(known["body"]) for known in json.loads(path.read_text(encoding="utf-8")).values()]
+        for page in sorted(path.parent.glob(f"{path.stem}_*.html.gz")):
+            html = _utf8(gzip.decompress(page.read_bytes()))
+            text = " ".join(lxml.html.document_fromstring(html.decode()).text_content().split())
+            found = [sum(" ".join(one.split()) in text for one in body) / len(body) for body in bodies]
+            if max(found) > 0.5:
+                body = bodies[found.index(max(found))]
+                yield KnownPage("fundus", page.name, path.stem, html, "\n".join(body))
+
+
+def _paragraphs(body: dict[str, Any]) -> list[str]:
+    parts = [body["summary"], *(section[part] for section in body["sections"] for part in ("headline", "paragraphs"))]
+    return [paragraph for part in parts for paragraph in part]
 
 
 def _articles(root: Path) -> Iterator[KnownPage]:

@@ -389,6 +389,7 @@ def test_an_archive_of_several_sites(tmp_path: Path) -> None:
         ),
         ("a.com.7z.001", packed({"Posts.xml": SITE_XML})[:100], "unsupported_file", "put the volumes together"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "archive",
 )
 def test_an_archive_that_cannot_be_read_says_why(
     tmp_path: Path, name: str, data: bytes, reason: str, detail: str
