@@ -9,6 +9,7 @@
 | `wcxb-dev` | the main text, of seven types of page | 1,476 | CC-BY-4.0 | to learn |
 | `wcxb-test` | the same | 505 | CC-BY-4.0 | to measure |
 | `fundus` | the body of news articles, by a parser for each publisher; in 40 languages | 258 | MIT | to learn |
+| `fundus-eval` | the body of news articles by hand, of 16 of the same publishers | 80 | MIT | to measure |
 | `articles` | the body of news articles | 181 | MIT | to measure |
 | `readability` | what Readability should give | 130 | Apache-2.0 | a third to measure |
 | `trafilatura` | a few strings to keep and to drop | 990 | Apache-2.0 | a third to measure |
@@ -34,10 +35,11 @@ REPOSITORIES = {
     "mozilla/readability": "ab4027a8b37669745016869a37a504727992b2ba",
     "adbar/trafilatura": "e90b0ef51ab026fdb905fb6c5b3c84dd3d784fd5",
     "flairNLP/fundus": "18da6e53592f99cf0ac5770dc63d6ba99ba63ae8",
+    "dobbersc/fundus-evaluation": "d43db54b2b393ae10a5114a2bddc512b11bf3227",
 }
 """On GitHub, each at a commit."""
 
-_WCXB, _ARTICLES, _READABILITY, _TRAFILATURA, _FUNDUS = REPOSITORIES
+_WCXB, _ARTICLES, _READABILITY, _TRAFILATURA, _FUNDUS, _FUNDUS_EVALUATION = REPOSITORIES
 _BREAKS = (
     "br",
     "p",
@@ -103,6 +105,7 @@ def read_pages(folder: Path) -> Iterator[KnownPage]:
     for part in ("dev", "test"):
         yield from _wcxb(folder / _WCXB, part)
     yield from _fundus(folder / _FUNDUS / "tests" / "resources" / "parser" / "test_data")
+    yield from _fundus_evaluation(folder / _FUNDUS_EVALUATION / "dataset")
     yield from _articles(folder / _ARTICLES)
     yield from _readability(folder / _READABILITY / "test" / "test-pages")
     yield from _trafilatura(folder / _TRAFILATURA / "tests")
@@ -130,6 +133,15 @@ def _fundus(root: Path) -> Iterator[KnownPage]:
             if max(found) > 0.5:
                 body = bodies[found.index(max(found))]
                 yield KnownPage("fundus", page.name, path.stem, html, "\n".join(body))
+
+
+def _fundus_evaluation(root: Path) -> Iterator[KnownPage]:
+    """A paragraph is a string, or the lines of one."""
+    known = json.loads((root / "ground_truth.json").read_text(encoding="utf-8"))
+    for name in sorted(known):
+        paragraphs = [one if isinstance(one, str) else " ".join(one) for one in known[name]["body"]]
+        html = _utf8(gzip.decompress((root / "html" / name).read_bytes()))
+        yield KnownPage("fundus-eval", name, name.partition("_")[0], html, "\n".join(paragraphs))
 
 
 def _paragraphs(body: dict[str, Any]) -> list[str]:

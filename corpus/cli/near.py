@@ -24,3 +24,26 @@ def clusters(
     print(f"{'documents':>9}  {'similarity':13}  kept")
     for cluster in largest_clusters([StepFolder(folder) for folder in folders], limit):
         print(f"{cluster.documents:>9,}  {cluster.least:.3f} - {cluster.most:.3f}  {cluster.id}")
+
+
+@app.command()
+def query(
+    folder: Annotated[str, typer.Argument(help="a finished step's folder that has the rule `signatures`")],
+    text: Annotated[str, typer.Argument(help="what to look for; - reads it from standard input")],
+    threshold: Annotated[float, typer.Option(min=0.05, max=1, help="least Jaccard similarity of the shingles")] = 0.8,
+    limit: Annotated[int, typer.Option(min=1, help="how many documents")] = 10,
+) -> None:
+    """Print the documents of a step that a text is like, most alike first (`pip install 'corpus[datasketch]'`).
+
+    Example: `corpus near query runs/mine/books/20-signatures-1f3a9c2e - < chapter.txt`
+    """
+    import sys
+
+    from corpus.sketches import alike
+
+    found = alike(folder, sys.stdin.read() if text == "-" else text, threshold, limit)
+    print(
+        f"{len(found)} documents are like it, or more" if len(found) == limit else f"{len(found)} documents are like it"
+    )
+    for one in found:
+        print(f"\n=== {one.id}: similarity {one.similarity:.3f}, {one.estimated:.3f} by signatures\n{one.text[:200]}")

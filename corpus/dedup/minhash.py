@@ -81,13 +81,13 @@ def chance(similarity: float, bands: int, rows: int) -> float:
     return float(1 - (1 - similarity**rows) ** bands)
 
 
-def bands_for(threshold: float) -> tuple[int, int]:
-    """(bands, rows): as many rows as still find `LEAST_FOUND` of the pairs at the threshold with `MINIMA` minima.
+def bands_for(threshold: float, minima: int = MINIMA) -> tuple[int, int]:
+    """(bands, rows): as many rows as still find `LEAST_FOUND` of the pairs at the threshold with so many minima.
 
     Rows keep pairs below the threshold from being compared. 16 x 7 for 0.8, 22 x 5 for 0.7, 10 x 11 for 0.9.
     """
-    rows = next(r for r in range(MINIMA, 0, -1) if r == 1 or chance(threshold, MINIMA // r, r) >= LEAST_FOUND)
-    return MINIMA // rows, rows
+    rows = next(r for r in range(minima, 0, -1) if r == 1 or chance(threshold, minima // r, r) >= LEAST_FOUND)
+    return minima // rows, rows
 
 
 @kernel
