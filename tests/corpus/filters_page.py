@@ -56,6 +56,7 @@ RULES: dict[str, dict[str, Any]] = {
     "code": {},
     "starcoder": {},
     "stats": {},
+    "signatures": {},
 }
 """With what the example is made. The model, the list (of one domain) and the test items (a passage of a page) are put
 in when it is."""
@@ -162,6 +163,10 @@ def _example(named: NamedRule, settings: dict[str, Any], pages: Sequence[Page]) 
     dropped = [(row, reason) for row, reason in enumerate(applied.reasons.to_pylist()) if reason]
     if named.name == "stats":
         yield f"Of {pages[0].name}:{_scores(named, applied.scores, 0)}."
+        return
+    if named.name == "signatures":
+        size = len(applied.scores.column("signature")[0].as_py())
+        yield f"Of {pages[0].name}: {size} bytes."
         return
     assert dropped, f"no document of the pool is dropped by {named.name}: find one"
     row, reason = dropped[0]
