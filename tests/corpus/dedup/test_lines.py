@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from corpus.dedup.lines import Lines, _contains
+from corpus.dedup.hashed_lines import _place
+from corpus.dedup.lines import Lines
 from corpus.rules import PartRef
-from corpus.schema import document_batch
+from corpus.schema import Document, document_batch
 from corpus.text.normalize import normalize_for_dedup
 from tests.corpus.dedup.driver import SHAPES, decide, documents, run
 
@@ -56,6 +58,40 @@ def test_as_cc_net_whatever_the_spread(docs: list[list[str]], min_chars: int) ->
         assert run(Lines(min_chars=min_chars), made, shape) == expected
 
 
+def first_reference(docs: list[Document], min_chars: int) -> dict[str, tuple]:
+    """The same with `keep: first`: document after document in the order of winners, each against those before it."""
+    seen: set[str] = set()
+    result: dict[str, tuple] = {}
+    for document in sorted(docs, key=lambda d: xxhash.xxh64_intdigest(d.id.encode())):
+        text = document.text
+        if not text or len(text) < min_chars:
+            result[document.id] = ("too_short", None, None)
+            continue
+        lines, kept = text.split("\n"), []
+        for number, key in enumerate(normalize_for_dedup(pa.array(lines)).to_pylist()):
+            if key not in seen:
+                kept.append(number)
+            seen.add(key)
+        found = "\n".join(lines[i] for i in kept)
+        result[document.id] = (None, found, kept) if kept else ("no_lines_left", None, None)
+    return dict(sorted(result.items()))
+
+
+@given(st.lists(words, max_size=12), st.sampled_from([0, 1, 6]))
+def test_the_first_copy_stays_whatever_the_spread(docs: list[list[str]], min_chars: int) -> None:
+    made = documents("\n".join(lines) for lines in docs)
+    for shape in SHAPES:
+        found = run(Lines(keep="first", min_chars=min_chars), made, shape, group="2020")
+        assert found == first_reference(made, min_chars)
+
+
+def test_the_first_copy_is_that_of_the_earlier_source_whatever_the_snapshot() -> None:
+    parts = [[document_batch(documents([f"the line\nown {'abc'[i]}"]), "s")] for i in range(3)]
+    refs = [PartRef(0, priority=1, group="a"), PartRef(1, priority=0, group="b"), PartRef(2, priority=2, group="c")]
+    found = decide(Lines(keep="first", min_chars=0), refs, parts, SHAPES[1])
+    assert {part: table["row"].to_pylist() for part, table in found.items()} == {0: [2**32 - 1], 2: [2**32 - 1]}
+
+
 def test_a_line_that_one_document_repeats_keeps_its_first_copy() -> None:
     assert run(Lines(min_chars=0), documents(["x\ny\nX", "z\ny"])) == {
         "s:0": (None, "x", [0]),
@@ -85,6 +121,8 @@ def test_window_compares_consecutive_parts_only() -> None:
     assert dropped(Lines(min_chars=0, window=1), refs) == set()
     with pytest.raises(ValidationError, match="window"):
         Lines(window=0)
+    with pytest.raises(ValidationError, match="`keep: first` compares all parts: leave out `window`"):
+        Lines(keep="first", window=2)
 
 
 def test_decisions_are_hashes_and_may_come_unsorted() -> None:
@@ -98,10 +136,11 @@ def test_decisions_are_hashes_and_may_come_unsorted() -> None:
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=300), st.lists(st.integers(0, 2**64 - 1), max_size=20))
-def test_contains(values: set[int], others: list[int]) -> None:
+def test_place(values: set[int], others: list[int]) -> None:
     ordered = np.array(sorted(values), np.uint64)
     for value in [*values, *others, *(min(v + 1, 2**64 - 1) for v in values)]:
-        assert _contains(ordered, np.uint64(value)) == (value in values)
+        place = _place(ordered, np.uint64(value))
+        assert place == (sorted(values).index(value) if value in values else -1)
 
 
 def wet_texts(folder: Path) -> list[str]:
@@ -124,7 +163,15 @@ def test_real_wet(shared_data: Path) -> None:
     assert {reason for reason, _, _ in expected.values()} >= {None, "no_lines_left"}
 
 
-def test_estimate_is_honest(shared_data: Path) -> None:
+def test_the_first_copy_in_real_wet(shared_data: Path) -> None:
+    made = documents(wet_texts(shared_data / "commoncrawl"))
+    found = run(Lines(keep="first"), made, SHAPES[1])
+    assert found == first_reference(made, 300)
+    assert {reason for reason, _, _ in found.values()} >= {None, "no_lines_left"}
+
+
+@pytest.mark.parametrize("rule", [Lines(), Lines(keep="first")], ids=["none", "first"])
+def test_estimate_is_honest(shared_data: Path, rule: Lines) -> None:
     batch = document_batch(documents(wet_texts(shared_data / "commoncrawl")), "s")
-    given = sum(block.nbytes for _, block in Lines().sign(PartRef(0), iter([batch]), 4))
-    assert given / 2 <= Lines().estimate(batch.num_rows, batch["text"].nbytes) <= given * 2
+    given = sum(block.nbytes for _, block in rule.sign(PartRef(0), iter([batch]), 4))
+    assert given / 2 <= rule.estimate(batch.num_rows, batch["text"].nbytes) <= given * 2

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from corpus.dedup.exact import Exact
+from corpus.dedup.lines import Lines
 from corpus.dedup.overlap import Overlap
 from corpus.rules import Cleaned, Dedup, PartRef
 from corpus.schema import Document, Origin, document_batch
@@ -82,7 +83,9 @@ LINES = ["", "a", "A ", "b", "c 1", "c 2", "\u00e9\u00e8", "a long line"]
 texts = st.lists(st.sampled_from(LINES), max_size=4).map("\n".join)
 
 
-@pytest.mark.parametrize("rule", [Exact(), Exact(on="url")], ids=str)
+@pytest.mark.parametrize(
+    "rule", [Exact(), Exact(on="url"), Lines(keep="first", min_chars=2)], ids=["text", "url", "lines"]
+)
 @given(st.lists(st.lists(texts, max_size=8), min_size=1, max_size=4), st.sampled_from(SHAPES))
 def test_one_after_another_is_all_at_once(rule: Dedup, drawn: list[list[str]], shape: Shape) -> None:
     check(rule, snapshots_of(drawn), shape)

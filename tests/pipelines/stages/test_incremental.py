@@ -18,7 +18,7 @@ from pipelines.stages.given import Given
 from pipelines.stages.process import Process
 from tests.pipelines.stages.alone import RUNNER, done, extracted
 
-RULES = ["exact", "exact: {on: url}"]
+RULES = ["exact", "exact: {on: url}", "lines: {keep: first, min_chars: 4}"]
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +171,7 @@ def test_an_index_that_does_not_fit_is_refused_in_a_line(snapshots: list[StepFol
     assert refused("exact: {on: url}") == (
         "/index was made with on text, and this step has on url: set the same, or make the index again"
     )
+    assert refused("lines: {keep: first}").startswith("/index is an index of exact, and this step is lines: go against")
     assert "there is no index of a dedup in /nothing: give the folder" in refused("exact", tmp_path / "nothing")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Exact, "version", 7)
