@@ -172,12 +172,14 @@ class Memory:
         keep: called as `keep(part, batches, decisions)` when all is decided: the part's documents as in `sign`, and
             what was decided for it, or None; gives what the index keeps of the part.
         sign: called as `sign(part, kept, partitions)` with what `keep` gave, in place of `Dedup.sign`.
+        most_sources: that may come one after another, where the dedup cannot tell the order of more; 0 = any number.
     """
 
     schema: pa.Schema
     columns: tuple[str, ...]
     keep: Callable[[PartRef, Iterator[pa.RecordBatch], pa.Table | None], Iterator[pa.RecordBatch]]
     sign: Callable[[PartRef, Iterator[pa.RecordBatch], int], Iterator[Block]]
+    most_sources: int = 0
 
 
 class Dedup(Rule):

@@ -77,7 +77,7 @@ def use_kernels(rules: Iterable[str]) -> None:
 def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
     import pyarrow as pa
 
-    from corpus.rules import PartRef, Reread
+    from corpus.rules import Memory, PartRef, Reread
 
     blocks = list(rule.sign(PartRef(0), iter([batch]), 1))
     for step in rule.rounds():
@@ -86,7 +86,10 @@ def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
             blocks = list(step.answer(PartRef(0), iter([batch]), given, 1))
         else:
             blocks = list(step.decide(given, 1))
-    rule.apply(batch, 0, pa.Table.from_batches([block for _, block in blocks]))
+    decisions = pa.Table.from_batches([block for _, block in blocks])
+    rule.apply(batch, 0, decisions)
+    if isinstance(memory := rule.memory(), Memory):
+        list(memory.sign(PartRef(0), memory.keep(PartRef(0), iter([batch]), decisions), 1))
 
 
 def _classify(batch: "pa.RecordBatch") -> None:

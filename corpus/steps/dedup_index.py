@@ -70,16 +70,20 @@ def index_chain(path: str) -> list[Index]:
     return chain[::-1]
 
 
-def check_index(named: NamedRule) -> None:
+def check_index(named: NamedRule, sources: int) -> None:
     """Looks whether the index that a dedup goes against is whole, and was made by the same rule and settings.
 
+    Args:
+        sources: of the dedup, that come after those of the index.
+
     Raises:
-        UserError: it is not, or was not: with the first setting that differs.
+        UserError: it is not, or was not: with the first setting that differs. Or there are more sources than the dedup
+            can tell the order of.
     """
     path = named.dedup.against
-    if path is None:
+    if path is None and named.dedup.index is None:
         return
-    for index in index_chain(path):
+    for index in index_chain(path) if path is not None else ():
         found, own = index.header()["rule"], rule_identity(named)
         for what in ("rule", "version", "class", "packages"):
             if found.get(what) != own.get(what):
@@ -94,6 +98,12 @@ def check_index(named: NamedRule) -> None:
                     f"{index.path} was made with {setting} {theirs}, and this step has {setting} {ours}: set the same, "
                     "or make the index again"
                 )
+    most, every = memory_of(named).most_sources, seen(path).sources + sources
+    if most and every > most:
+        raise UserError(
+            f"{named.name} can go from source to source {most} times at most, and with this step there are {every}: "
+            "begin anew with all documents as one source"
+        )
 
 
 def _words(identity: dict[str, Any], what: str) -> str:

@@ -67,7 +67,7 @@ class Process:
 
     def check(self) -> None:
         if self.step.dedup is not None:
-            check_index(self.step.dedup)
+            check_index(self.step.dedup, len(self.sources))
 
     @cached_property
     def _inputs(self) -> list[StepFolder]:

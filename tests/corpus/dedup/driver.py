@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from operator import methodcaller
 
 import numpy as np
 import pyarrow as pa
@@ -57,8 +58,8 @@ def decide(
             shipped.append(sum(block.nbytes for _, block in blocks))
         held = regroup(blocks, order)
         if isinstance(step, Reread):
-            columns = [step.kept if i < kept else step.columns for i in range(len(parts))]
-            seen = {i: (batch.select(list(columns[i])) for batch in parts[i]) for i in held}
+            columns = {i: list(step.kept if i < kept else step.columns) for i in held}
+            seen = {i: map(methodcaller("select", columns[i]), parts[i]) for i in held}
             blocks = [b for i, some in held.items() for b in step.answer(refs[i], seen[i], some, after)]
         else:
             blocks = [b for some in held.values() for b in step.decide(some, after)]

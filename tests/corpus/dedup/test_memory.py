@@ -1,7 +1,10 @@
 """Documents in snapshots, each compared with what is kept of those before: as all at once, older ones first."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -10,9 +13,13 @@ from pydantic import ValidationError
 
 from corpus.dedup.exact import Exact
 from corpus.dedup.lines import Lines
+from corpus.dedup.minhash import set_signatures, signatures
+from corpus.dedup.near import Near
 from corpus.dedup.overlap import Overlap
+from corpus.dedup.sets import decode_sets, encode_sets, shingle_sets
 from corpus.rules import Cleaned, Dedup, PartRef
 from corpus.schema import Document, Origin, document_batch
+from corpus.text.buffers import text_buffers
 from tests.corpus.dedup.driver import SHAPES, Shape, decide, kept_of
 
 Part = list[pa.RecordBatch]
@@ -91,11 +98,65 @@ def test_one_after_another_is_all_at_once(rule: Dedup, drawn: list[list[str]], s
     check(rule, snapshots_of(drawn), shape)
 
 
+def edited_texts(seed: int) -> list[list[str]]:
+    """Three to five snapshots of edits of edits of a few texts, and of texts with much in common and something of their
+    own, which crowd a bucket: some of these are a text of an earlier snapshot with a few words changed."""
+    rng = random.Random(seed)
+    words = [f"word{n}" for n in range(2000)]
+    texts = [rng.choices(words, k=60) for _ in range(4)]
+    shared = rng.choices(words, k=rng.choice([40, 50]))
+    crowd = [[*shared, *rng.choices(words, k=10)]]
+    snapshots = []
+    for _ in range(rng.randint(3, 5)):
+        some = []
+        for _ in range(rng.randint(5, 40)):
+            family = rng.choice([texts, crowd])
+            if family is crowd and rng.random() < 0.6:
+                text = [*shared, *rng.choices(words, k=10)]
+            else:
+                text = list(rng.choice(family))
+                for place in rng.sample(range(len(text)), rng.choice([0, 1, 3, 6])):
+                    text[place] = rng.choice(words)
+            family.append(text)
+            some.append(" ".join(text))
+        snapshots.append([*some, "", "..."])
+    return snapshots
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Near(ngram=1), Near(ngram=1, threshold=0.9, bands=40, rows=4), Near(ngram=2, prefer="longest")],
+    ids=["default", "many bands", "longest"],
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_near_duplicates_one_snapshot_after_another(rule: Near, seed: int) -> None:
+    gone = check(rule, snapshots_of(edited_texts(seed)), SHAPES[1 + seed % 2])
+    assert min(gone[1:]) > 0
+
+
+def test_the_signature_of_a_set_is_that_of_its_text() -> None:
+    texts = pa.array([*(text for some in edited_texts(0) for text in some), "one two", ""], pa.large_string())
+    encoded = encode_sets(*shingle_sets(*text_buffers(texts), 2))
+    for some, rows in (
+        (encoded, slice(None)),
+        (encoded.slice(3, 20), slice(3, 23)),
+        (encoded.slice(5, 0), slice(0, 0)),
+    ):
+        elements, ends = decode_sets(some)
+        found, counts = signatures(*text_buffers(texts), 2, 112)
+        assert (set_signatures(elements, ends, 112) == found[rows]).all()
+        assert ((np.diff(ends) > 0) == (counts[rows] > 0)).all()
+
+
 @pytest.mark.parametrize(
     ("rule", "why"),
-    [(lambda **more: Overlap(**more), "can make an n-gram too frequent to count")],
+    [
+        (Overlap, "can make an n-gram too frequent to count"),
+        (Lines, "would have to go from the earlier one too"),
+        (partial(Near, keep="component"), "can join two that stayed"),
+    ],
 )
-def test_what_cannot_be_exact_says_why(rule: type[Dedup], why: str) -> None:
+def test_what_cannot_be_exact_says_why(rule: Callable[..., Dedup], why: str) -> None:
     for setting in ("against", "index"):
         with pytest.raises(ValidationError, match=f"no index can be kept: .*{why}"):
             rule(**{setting: "folder"})

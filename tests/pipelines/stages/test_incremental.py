@@ -18,7 +18,7 @@ from pipelines.stages.given import Given
 from pipelines.stages.process import Process
 from tests.pipelines.stages.alone import RUNNER, done, extracted
 
-RULES = ["exact", "exact: {on: url}", "lines: {keep: first, min_chars: 4}"]
+RULES = ["exact", "exact: {on: url}", "lines: {keep: first, min_chars: 4}", "near: {ngram: 1, threshold: 0.7}"]
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +179,13 @@ def test_an_index_that_does_not_fit_is_refused_in_a_line(snapshots: list[StepFol
     with pytest.raises(UserError, match=r"index holds the index of step \w{8}, and this one is \w{8}: name another"):
         deduped(snapshots[1:2], tmp_path / "other", "exact", index=tmp_path / "index")
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("corpus.dedup.near.MOST_SOURCES", 2)
+        deduped(snapshots[:1], tmp_path / "near", "near", index=tmp_path / "near-1")
+        deduped(snapshots[1:2], tmp_path / "near", "near", against=tmp_path / "near-1", index=tmp_path / "near-2")
+        assert "from source to source 2 times at most, and with this step there are 3" in refused(
+            "near", tmp_path / "near-2"
+        )
     (tmp_path / "index" / "parts" / "part-00001.parquet").rename(tmp_path / "away")
     assert refused("exact") == "/index/parts/part-00001.parquet is gone: put it back, or make the index again"
     assert refused("exact", tmp_path / "second") == refused("exact")
