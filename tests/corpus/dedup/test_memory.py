@@ -91,7 +91,9 @@ texts = st.lists(st.sampled_from(LINES), max_size=4).map("\n".join)
 
 
 @pytest.mark.parametrize(
-    "rule", [Exact(), Exact(on="url"), Lines(keep="first", min_chars=2)], ids=["text", "url", "lines"]
+    "rule",
+    [Exact(), Exact(on="url"), Exact(on="normalized"), Lines(keep="first", min_chars=2)],
+    ids=["text", "url", "normalized", "lines"],
 )
 @given(st.lists(st.lists(texts, max_size=8), min_size=1, max_size=4), st.sampled_from(SHAPES))
 def test_one_after_another_is_all_at_once(rule: Dedup, drawn: list[list[str]], shape: Shape) -> None:
