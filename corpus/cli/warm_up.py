@@ -41,12 +41,13 @@ def use_kernels(rules: Iterable[str]) -> None:
 
     Rules that need a setting or a model are left out: their kernels are called below (a test would see one missing).
     """
+    from corpus.dedup.lines import Lines
     from corpus.errors import UserError
     from corpus.recipe.load import parse_rules
     from corpus.schema import Document, Origin, document_batch
     from corpus.text.ccnet import normalize_for_lm
     from corpus.text.html_blocks import html_text
-    from corpus.text.normalize import normalize_for_dedup
+    from corpus.text.normalize import normalize_lines
 
     # A text, its copy, and one with other lines: enough words for `overlap`, and something to find for every dedup.
     lines = [f"Line {n} of {n * n} says: word{n} follows word{n - 1}." for n in range(500)]
@@ -64,8 +65,9 @@ def use_kernels(rules: Iterable[str]) -> None:
             named.filter.score(batch)
         else:
             _dedup(named.dedup, batch)
+    _dedup(Lines(keep="first", normalize="none"), batch)
     # No rule without a model calls these.
-    normalize_for_dedup(batch.column("text"))
+    normalize_lines(batch.column("text"))
     normalize_for_lm(batch.column("text"))
     html_text(text)
     _classify(batch)

@@ -29,7 +29,7 @@ def sign_lines(
 
     Args:
         hashes, rows: of each line, once for each document that has it.
-        id_hashes: of each row of the part.
+        id_hashes: of each row of the part; the lowest comes first.
     """
     rank = np.empty(len(id_hashes), np.uint32)
     rank[np.argsort(id_hashes, kind="stable")] = np.arange(len(id_hashes), dtype=np.uint32)

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.kernel import kernel
-from corpus.text import normalize
 from corpus.text.buffers import Offsets, text_buffers
 from corpus.text.hashing import Hashes, hash_bytes
-from corpus.text.normalize import GROWTH, normalize_line
+from corpus.text.normalize import GROWTH, Form, normalize_line, tables
 
 KEPT, TOO_SHORT, NO_LINES_LEFT = 0, 1, 2
 """Codes of what becomes of a document."""
@@ -17,12 +16,16 @@ KEPT, TOO_SHORT, NO_LINES_LEFT = 0, 1, 2
 NEWLINE = 10
 
 
-def line_hashes(text: pa.Array) -> tuple[Hashes, Offsets]:
-    """Hashes of all normalised lines of all rows, and where the lines of each row begin, shape (rows + 1,)."""
+def line_hashes(text: pa.Array, form: Form | None) -> tuple[Hashes, Offsets]:
+    """Hashes of all lines of all rows, normalised or as they are, and where the lines of each row begin, shape
+    (rows + 1,)."""
     data, offsets = text_buffers(text)
     first = _count_lines(data, offsets)
     hashes = np.empty(first[-1], np.uint64)
-    _hash_lines(data, offsets, hashes, *normalize.tables())
+    if form is None:
+        _hash_bytes_of_lines(data, offsets, hashes)
+    else:
+        _hash_lines(data, offsets, hashes, *tables(form))
     return hashes, first
 
 
@@ -35,6 +38,18 @@ def _count_lines(data: Any, offsets: Any) -> Any:
             count += data[i] == NEWLINE
         first[row + 1] = first[row] + count
     return first
+
+
+@kernel
+def _hash_bytes_of_lines(data: Any, offsets: Any, hashes: Any) -> None:
+    line = 0
+    for row in range(len(offsets) - 1):
+        start = offsets[row]
+        for end in range(start, offsets[row + 1] + 1):
+            if end == offsets[row + 1] or data[end] == NEWLINE:
+                hashes[line] = hash_bytes(data, start, end, 0)
+                line += 1
+                start = end + 1
 
 
 @kernel

@@ -1,5 +1,6 @@
 """Removal of lines that more than one document has: of all copies, as CCNet, or of all but the first, as C4."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal, Self
 
@@ -16,6 +17,7 @@ from corpus.dedup.hashed_lines import copy_kept, first_of_equals, kept_lines, li
 from corpus.rules import Block, Cleaned, Dedup, Memory, PartRef, Round
 from corpus.text.buffers import Offsets, text_array, text_buffers
 from corpus.text.hashing import Hashes, hash_rows
+from corpus.text.normalize import Form
 
 REASONS = pa.array([None, "too_short", "no_lines_left"], pa.string())
 
@@ -26,9 +28,8 @@ KEPT = pa.schema([pa.field("hash", pa.uint64())])
 class Lines(Dedup):
     """Drops lines that two or more documents have: every copy, as cc_net does (dedup.py), or all but the first.
 
-    A line is what stands between two "\\n"; lines are equal when they are equal after `normalize_for_dedup`
-    (`corpus.text.normalize`), by a 64-bit hash: XXH64 here, the start of a SHA-1 there. What cc_net's code does,
-    where it is not plain:
+    A line is what stands between two "\\n"; lines are equal when they are equal after `normalize`, by a 64-bit hash:
+    XXH64 here, the start of a SHA-1 there. What cc_net's code does, where it is not plain:
 
     - Documents are counted, not lines: a line that one document alone has, twice or more, keeps its first copy
       there (`AbstractDedupHashSet.add` looks a whole document up before it enters it).
@@ -40,9 +41,13 @@ class Lines(Dedup):
 
     Attributes:
         keep: `none`: a line goes from all documents of a snapshot that have it. `first`: of all documents, whatever
-            their snapshot, the first in the order of `corpus.rules.Winner` keeps it: that of the earlier source, and in
-            a source the one with the lowest hash of its id. (C4 keeps it in the one with the lowest hash of its URL:
-            `remove_duplicate_text` of `c4_utils.py` in TensorFlow Datasets.)
+            their snapshot, one keeps it, that of the earliest source, and in a source the one that `order` says (C4:
+            `remove_duplicate_text` of c4_utils.py in TensorFlow Datasets).
+        normalize: how lines are compared (`corpus.text.normalize`). `ccnet`: by cc_net's `normalize_for_dedup`: case,
+            which digits, and much of punctuation do not count. `c4`: without white space at their ends, in lower case.
+            `none`: as they are; such lines are what Dolma calls paragraphs (src/deduper.rs).
+        order: with `keep: first`, which document of a source keeps a line: the one with the lowest hash of its `id`, or
+            of its `url` (32 bits of MD5, as C4; then by id; documents without come last).
         min_chars: a document shorter than this, in characters, is dropped (cc_net/mine.py, `Config.min_len`).
         window: with `keep: none`, compare only so many consecutive parts of a snapshot with each other; null compares
             all. cc_net compares 50 of 1,600 shards (`Config.hash_in_mem`) because its hashes must fit in memory.
@@ -55,11 +60,15 @@ class Lines(Dedup):
     spills: ClassVar[str] = "for each distinct line of 60 B 8 B and a bit; with `keep: first` 20"
 
     keep: Literal["none", "first"] = "none"
+    normalize: Literal["ccnet", "c4", "none"] = "ccnet"
+    order: Literal["id", "url"] = "id"
     min_chars: int = Field(default=300, ge=0)
     window: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
-    def _window_of_none(self) -> Self:
+    def _fits_what_is_kept(self) -> Self:
+        if self.order != "id" and self.keep == "none":
+            raise ValueError("`order` says which copy of a line stays: set `keep: first`, or leave it out")
         if self.window is not None and self.keep == "first":
             raise ValueError("`keep: first` compares all parts: leave out `window`, or set `keep: none`")
         return self
@@ -73,13 +82,13 @@ class Lines(Dedup):
         with `keep: first` what `corpus.dedup.first_lines` says."""
         held, rows, ids = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)], [np.empty(0, np.uint64)]
         for first_row, batch in numbered(batches):
-            hashes, first = line_hashes(batch.column("text"))
+            hashes, first = line_hashes(batch.column("text"), self._form)
             own = first_of_equals(hashes, first, self._long_enough(batch.column("text")))
             held.append(hashes[own])
             if self.keep == "first":
                 every = np.arange(first_row, first_row + batch.num_rows, dtype=np.uint32)
                 rows.append(np.repeat(every, np.diff(first))[own])
-                ids.append(hash_rows(*text_buffers(batch.column("id"))))
+                ids.append(self._order(batch))
         hashes = np.concatenate(held)
         held.clear()
         if self.keep == "first":
@@ -109,7 +118,7 @@ class Lines(Dedup):
         self, text: pa.Array, first_row: int, decisions: pa.Table | None
     ) -> tuple[Hashes, Offsets, npt.NDArray[np.bool_], npt.NDArray[np.int8]]:
         """Hashes of all lines, where those of each row begin, which stay, and the code of the reason of each row."""
-        hashes, first = line_hashes(text)
+        hashes, first = line_hashes(text, self._form)
         drop = np.empty(0, np.uint64) if decisions is None else decisions.column("hash").to_numpy()
         keeper = np.full(len(drop), NOWHERE)
         if decisions is not None and self.keep == "first":
@@ -136,6 +145,24 @@ class Lines(Dedup):
         for first_row, batch in numbered(batches):
             hashes, _, keep, _ = self._kept(batch.column("text"), first_row, decisions)
             yield record_batch({"hash": hashes[keep]})
+
+    @property
+    def _form(self) -> Form | None:
+        return None if self.normalize == "none" else self.normalize
+
+    def _order(self, batch: pa.RecordBatch) -> Hashes:
+        """Of each document, the lowest comes first; uint64."""
+        id_hashes = hash_rows(*text_buffers(batch.column("id")))
+        if self.order == "id":
+            return id_hashes
+        last = b"\xff" * 4
+        urls = batch.column("url").to_pylist()
+        # C4 compares hexadecimal digits of MD5, from the first on: so do its bytes, highest first.
+        starts = [
+            last if url is None else hashlib.md5(url.encode(), usedforsecurity=False).digest()[:4] for url in urls
+        ]
+        by_url = np.frombuffer(b"".join(starts), ">u4").astype(np.uint64)
+        return by_url << np.uint64(32) | id_hashes >> np.uint64(32)
 
     def _long_enough(self, text: pa.Array) -> npt.NDArray[np.bool_]:
         # cc_net's compute_hashes gives an empty document no lines at all.

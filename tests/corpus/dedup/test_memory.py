@@ -92,8 +92,14 @@ texts = st.lists(st.sampled_from(LINES), max_size=4).map("\n".join)
 
 @pytest.mark.parametrize(
     "rule",
-    [Exact(), Exact(on="url"), Exact(on="normalized"), Lines(keep="first", min_chars=2)],
-    ids=["text", "url", "normalized", "lines"],
+    [
+        Exact(),
+        Exact(on="url"),
+        Exact(on="normalized"),
+        Lines(keep="first", min_chars=2),
+        Lines(keep="first", min_chars=0, normalize="none", order="url"),
+    ],
+    ids=["text", "url", "normalized", "lines", "lines as they are"],
 )
 @given(st.lists(st.lists(texts, max_size=8), min_size=1, max_size=4), st.sampled_from(SHAPES))
 def test_one_after_another_is_all_at_once(rule: Dedup, drawn: list[list[str]], shape: Shape) -> None:
