@@ -26,7 +26,7 @@ from corpus.rules import Dedup, PartRef
 from corpus.schema import Document, Origin, document_batch
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import hash_rows
-from corpus.text.normalize import normalize_for_dedup
+from corpus.text.normalize import normalize_lines
 from corpus.text.shingles import shingle_rows
 
 OURS_BYTES = 32_000_000
@@ -132,7 +132,7 @@ def main(paths: list[str]) -> None:
 
     print("kernels")
     measure("  XXH64 of documents", lambda: [hash_rows(*text_buffers(c)) for c in columns], size)
-    measure("  normalize_for_dedup of lines", lambda: [normalize_for_dedup(c) for c in lines], lines[0].nbytes)
+    measure("  normalize_for_dedup of lines", lambda: [normalize_lines(c) for c in lines], lines[0].nbytes)
     measure("  token 5-gram hashes", lambda: [shingle_rows(*text_buffers(c), 5) for c in columns], size)
     print("sign, a part to blocks")
     for rule in (Lines(), Exact(), Overlap()):

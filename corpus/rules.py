@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from corpus.schema import SCHEMA
-from corpus.settings import Settings
+from corpus.settings import IndexFolder, Settings
 from corpus.thresholds import check_order, compare, thresholds_of
 
 
@@ -151,10 +151,35 @@ class Reread:
             documents as in `sign`, all its blocks in no particular order, and the number of partitions of the next
             round; gives blocks for that. Documents that are not asked for need not be read.
         columns: of the documents, that it looks at.
+        kept: columns of what an index keeps of a part (`Memory`), that it looks at where the part is of an index.
     """
 
     answer: Callable[[PartRef, Iterator[pa.RecordBatch], Sequence[pa.RecordBatch], int], Iterator[Block]]
     columns: tuple[str, ...] = tuple(SCHEMA.names)
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a dedup keeps of the parts that it saw, so that later documents are compared with them without their text.
+
+    What is decided of the later documents must be what is decided of them when all are compared at once, those of the
+    index first. So nothing that is decided of documents may depend on those that come after them.
+
+    Attributes:
+        schema: of what an index keeps.
+        columns: of the documents, that `keep` looks at.
+        keep: called as `keep(part, batches, decisions)` when all is decided: the part's documents as in `sign`, and
+            what was decided for it, or None; gives what the index keeps of the part.
+        sign: called as `sign(part, kept, partitions)` with what `keep` gave, in place of `Dedup.sign`.
+        most_sources: that may come one after another, where the dedup cannot tell the order of more; 0 = any number.
+    """
+
+    schema: pa.Schema
+    columns: tuple[str, ...]
+    keep: Callable[[PartRef, Iterator[pa.RecordBatch], pa.Table | None], Iterator[pa.RecordBatch]]
+    sign: Callable[[PartRef, Iterator[pa.RecordBatch], int], Iterator[Block]]
+    most_sources: int = 0
 
 
 class Dedup(Rule):
@@ -166,10 +191,30 @@ class Dedup(Rule):
     Attributes:
         removes: whole documents, of which one copy stays, or lines of documents.
         spills: in words, the bytes that `shipped` counts.
+        against: folder of an index of documents seen before; they come first, and their text is not read.
+        index: folder for an index of all documents seen, those of `against` among them, to go against later.
     """
 
     removes: ClassVar[Literal["documents", "lines"]] = "documents"
     spills: ClassVar[str] = "40 B x documents"
+
+    # Not dumped with the settings: an index counts by its digest, wherever it is.
+    against: IndexFolder = Field(default=None, exclude=True)
+    index: str | None = Field(default=None, exclude=True)
+
+    @model_validator(mode="after")
+    def _can_remember(self) -> Self:
+        if self.against is None and self.index is None:
+            return self
+        if isinstance(why := self.memory(), str):
+            raise ValueError(f"no index can be kept: {why}")
+        if self.against == self.index:
+            raise ValueError(f"`index` is the folder of `against`, {self.index}: name another one")
+        return self
+
+    def memory(self) -> Memory | str:
+        """What an index keeps, or why none can be kept: in words that follow "no index can be kept: "."""
+        return "this rule says nothing of what later documents could be compared with"
 
     def estimate(self, documents: int, text_bytes: int) -> int:
         """Bytes that `sign` will give for this much input: the number of partitions follows from it."""

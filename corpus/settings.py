@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict
 
 from corpus.errors import UserError
+from corpus.storage import exists, join
 
 
 class Settings(BaseModel):
@@ -55,7 +56,27 @@ class ModelMark(FileMark):
     what: str = "model file"
 
 
+@dataclass(frozen=True)
+class IndexMark(FileMark):
+    """The same for the index that a dedup goes against, which is a folder."""
+
+    what: str = "index of a dedup"
+
+    def locate(self, path: str) -> str:
+        """The path of the file that says what the index holds.
+
+        Raises:
+            UserError: there is no such file.
+        """
+        found = join(path, "index.json")
+        if not exists(found):
+            raise UserError(f"there is no {self.what} in {path}: give the folder that a step's `index` named")
+        return found
+
+
 ModelFile = Annotated[str, ModelMark()]
 """A path, or a name that `corpus.models` knows ("lid")."""
 WordLists = Annotated[tuple[str, ...], FileMark("word list")]
 """Paths of text files, one entry a line."""
+IndexFolder = Annotated[str | None, IndexMark()]
+"""Null, or a folder that a dedup with `index` wrote (`corpus.steps.dedup_index`)."""

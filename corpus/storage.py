@@ -208,6 +208,12 @@ def digest_of(body: Any) -> str:
     return hashlib.sha256(canonical(body)).hexdigest()
 
 
+def file_digest(path: str) -> str:
+    """SHA-256 of the bytes of a file, hexadecimal."""
+    with open_read(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
 def write_json(path: str, body: dict[str, Any]) -> str:
     """Commits a JSON file with our format number and returns the SHA-256 of its bytes."""
     return commit(path, lambda sink: sink.write(canonical({"format": FORMAT, **body})))

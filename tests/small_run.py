@@ -21,7 +21,7 @@ sources:
     split_bytes: 25000
     steps:
       - length: {{min_chars: 40}}
-      - exact
+      - exact: {{index: {output}/index}}
 across: [near]
 tokenizer: {{vocab_size: 400, held_out: 10}}
 mixture:

@@ -22,6 +22,8 @@ WINDOWS = {
     "before the sidecar": r"/meta/parts/part-00001\.json$",
     "decisions": r"/meta/dedup/part-00001\.parquet$",
     "end of decisions": r"/meta/dedup/index\.json$",
+    "part of an index": r"/index/parts/part-00003\.json$",
+    "end of an index": r"/index/index\.json$",
     "times of a stage": r"/\.status/c4,length[^/]*\.json$",
     "manifest": r"/20-[^/]*/meta/manifest\.json$",
     "tokenizer's sample": r"/\.work/[0-9a-f]{8}/part-00001\.parquet$",

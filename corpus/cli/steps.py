@@ -1,5 +1,6 @@
 """One step on one folder of documents: extract, clean, filter, dedupe."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -89,6 +90,10 @@ def dedupe(
     input: Annotated[str, typer.Argument(help="a finished step's folder")],
     output: Annotated[str, typer.Argument(help="folder for this step")],
     rule: Rules,
+    against: Annotated[
+        str | None, typer.Option(help="an index of documents seen before, which come first: their text is not read")
+    ] = None,
+    index: Annotated[str | None, typer.Option(help="folder for an index of all documents seen, to go against")] = None,
     runner: RunnerName = "local",
     workers: Workers = CORES,
     beam_option: Options = None,
@@ -97,16 +102,19 @@ def dedupe(
 
     Example: `corpus dedupe filtered/books deduped/books --rule 'overlap: {}'`
     """
-    _single_step(input, output, rule, "dedup", make_runner(runner, workers, beam_option))
+    folders = {name: folder for name, folder in (("against", against), ("index", index)) if folder is not None}
+    _single_step(input, output, rule, "dedup", make_runner(runner, workers, beam_option), folders)
 
 
-def _single_step(input: str, output: str, rules: list[str], kind: str, runner: "Runner") -> None:
+def _single_step(
+    input: str, output: str, rules: list[str], kind: str, runner: "Runner", settings: Mapping[str, str] | None = None
+) -> None:
     from corpus.dataset import StepFolder
     from corpus.recipe.load import parse_rules
     from corpus.steps.identity import Step
     from corpus.storage import parent
 
-    named = parse_rules(rules)
+    named = parse_rules(rules, settings or {})
     for rule in named:
         if rule.kind != kind:
             raise UserError(f"--rule {rule.key} is a {rule.kind}, not a {kind}: use the command of its kind")

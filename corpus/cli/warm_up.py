@@ -41,12 +41,13 @@ def use_kernels(rules: Iterable[str]) -> None:
 
     Rules that need a setting or a model are left out: their kernels are called below (a test would see one missing).
     """
+    from corpus.dedup.lines import Lines
     from corpus.errors import UserError
     from corpus.recipe.load import parse_rules
     from corpus.schema import Document, Origin, document_batch
     from corpus.text.ccnet import normalize_for_lm
     from corpus.text.html_blocks import html_text
-    from corpus.text.normalize import normalize_for_dedup
+    from corpus.text.normalize import normalize_lines
 
     # A text, its copy, and one with other lines: enough words for `overlap`, and something to find for every dedup.
     lines = [f"Line {n} of {n * n} says: word{n} follows word{n - 1}." for n in range(500)]
@@ -64,8 +65,9 @@ def use_kernels(rules: Iterable[str]) -> None:
             named.filter.score(batch)
         else:
             _dedup(named.dedup, batch)
+    _dedup(Lines(keep="first", normalize="none"), batch)
     # No rule without a model calls these.
-    normalize_for_dedup(batch.column("text"))
+    normalize_lines(batch.column("text"))
     normalize_for_lm(batch.column("text"))
     html_text(text)
     _classify(batch)
@@ -77,7 +79,7 @@ def use_kernels(rules: Iterable[str]) -> None:
 def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
     import pyarrow as pa
 
-    from corpus.rules import PartRef, Reread
+    from corpus.rules import Memory, PartRef, Reread
 
     blocks = list(rule.sign(PartRef(0), iter([batch]), 1))
     for step in rule.rounds():
@@ -86,7 +88,10 @@ def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
             blocks = list(step.answer(PartRef(0), iter([batch]), given, 1))
         else:
             blocks = list(step.decide(given, 1))
-    rule.apply(batch, 0, pa.Table.from_batches([block for _, block in blocks]))
+    decisions = pa.Table.from_batches([block for _, block in blocks])
+    rule.apply(batch, 0, decisions)
+    if isinstance(memory := rule.memory(), Memory):
+        list(memory.sign(PartRef(0), memory.keep(PartRef(0), iter([batch]), decisions), 1))
 
 
 def _classify(batch: "pa.RecordBatch") -> None:

@@ -74,10 +74,16 @@ def drops(part: npt.NDArray[np.int32], row: npt.NDArray[np.uint32]) -> Iterator[
     yield from keyed(part, record_batch({"row": row}))
 
 
-def drop_rows(batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None, reason: str) -> Cleaned:
-    """`apply` of a dedup of whole documents: the rows that `drops` named go, the text of the others stays."""
+def gone_rows(batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> npt.NDArray[np.bool_]:
+    """Which rows `drops` named, in what was decided for their part; bool, (rows,)."""
     gone = np.zeros(batch.num_rows, np.bool_)
     if decisions is not None:
         rows = decisions.column("row").to_numpy().astype(np.int64) - first_row
         gone[rows[(rows >= 0) & (rows < batch.num_rows)]] = True
+    return gone
+
+
+def drop_rows(batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None, reason: str) -> Cleaned:
+    """`apply` of a dedup of whole documents: the rows that `drops` named go, the text of the others stays."""
+    gone = gone_rows(batch, first_row, decisions)
     return Cleaned(batch.column("text"), pa.array([None, reason], pa.string()).take(pa.array(gone.astype(np.int8))))

@@ -1,35 +1,35 @@
-"""CCNet's removal of lines that more than one document has."""
+"""Removal of lines that more than one document has: of all copies, as CCNet, or of all but the first, as C4."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from corpus.dedup.blocks import group_starts, keyed, partition_of, record_batch
-from corpus.kernel import kernel
-from corpus.rules import Block, Cleaned, Dedup, PartRef, Round
-from corpus.text import normalize
+from corpus.dedup.blocks import group_starts, keyed, numbered, partition_of, record_batch
+from corpus.dedup.first_lines import NOWHERE, decide_lines, sign_kept_lines, sign_lines
+from corpus.dedup.hashed_lines import copy_kept, first_of_equals, kept_lines, line_hashes
+from corpus.rules import Block, Cleaned, Dedup, Memory, PartRef, Round
 from corpus.text.buffers import Offsets, text_array, text_buffers
-from corpus.text.hashing import Hashes, hash_bytes
-from corpus.text.normalize import GROWTH, normalize_line
+from corpus.text.hashing import Hashes, hash_rows
+from corpus.text.normalize import Form
 
-KEPT, TOO_SHORT, NO_LINES_LEFT = 0, 1, 2
 REASONS = pa.array([None, "too_short", "no_lines_left"], pa.string())
 
-NEWLINE = 10
+KEPT = pa.schema([pa.field("hash", pa.uint64())])
+"""What an index keeps: each line that stayed."""
 
 
 class Lines(Dedup):
-    """Drops every line that two or more documents of a snapshot have, in all of them, as cc_net does (dedup.py).
+    """Drops lines that two or more documents have: every copy, as cc_net does (dedup.py), or all but the first.
 
-    A line is what stands between two "\\n"; lines are equal when they are equal after `normalize_for_dedup`
-    (`corpus.text.normalize`), by a 64-bit hash: XXH64 here, the start of a SHA-1 there. What cc_net's code does,
-    where it is not plain:
+    A line is what stands between two "\\n"; lines are equal when they are equal after `normalize`, by a 64-bit hash:
+    XXH64 here, the start of a SHA-1 there. What cc_net's code does, where it is not plain:
 
     - Documents are counted, not lines: a line that one document alone has, twice or more, keeps its first copy
       there (`AbstractDedupHashSet.add` looks a whole document up before it enters it).
@@ -37,34 +37,63 @@ class Lines(Dedup):
     - `min_chars` is measured before lines are removed (`parse_warc_file`), and the lines of a document too short
       are not counted. A document that keeps one short line is kept.
 
-    Reasons: `too_short`, `no_lines_left`. Memory: 16 bytes for each line of a part in `sign`.
+    Reasons: `too_short`, `no_lines_left`. Memory: 16 bytes for each line of a part in `sign`; 50 with `keep: first`.
 
     Attributes:
+        keep: `none`: a line goes from all documents of a snapshot that have it. `first`: of all documents, whatever
+            their snapshot, one keeps it, that of the earliest source, and in a source the one that `order` says (C4:
+            `remove_duplicate_text` of c4_utils.py in TensorFlow Datasets).
+        normalize: how lines are compared (`corpus.text.normalize`). `ccnet`: by cc_net's `normalize_for_dedup`: case,
+            which digits, and much of punctuation do not count. `c4`: without white space at their ends, in lower case.
+            `none`: as they are; such lines are what Dolma calls paragraphs (src/deduper.rs).
+        order: with `keep: first`, which document of a source keeps a line: the one with the lowest hash of its `id`, or
+            of its `url` (32 bits of MD5, as C4; then by id; documents without come last).
         min_chars: a document shorter than this, in characters, is dropped (cc_net/mine.py, `Config.min_len`).
-        window: compare only so many consecutive parts of a snapshot with each other; null compares all. cc_net
-            compares 50 of 1,600 shards (`Config.hash_in_mem`) because its hashes must fit in memory.
+        window: with `keep: none`, compare only so many consecutive parts of a snapshot with each other; null compares
+            all. cc_net compares 50 of 1,600 shards (`Config.hash_in_mem`) because its hashes must fit in memory.
     """
 
     version: ClassVar[int] = 1
     keeps: ClassVar[float] = 0.3  # assumed, of the order that the CCNet paper reports for English
     reasons: ClassVar[tuple[str, ...]] = ("too_short", "no_lines_left")
     removes: ClassVar[Literal["documents", "lines"]] = "lines"
-    spills: ClassVar[str] = "text / 8: 8 B + 1 bit for each distinct line of 60 B"
+    spills: ClassVar[str] = "for each distinct line of 60 B 8 B and a bit; with `keep: first` 20"
 
+    keep: Literal["none", "first"] = "none"
+    normalize: Literal["ccnet", "c4", "none"] = "ccnet"
+    order: Literal["id", "url"] = "id"
     min_chars: int = Field(default=300, ge=0)
     window: int | None = Field(default=None, ge=1)
 
+    @model_validator(mode="after")
+    def _fits_what_is_kept(self) -> Self:
+        if self.order != "id" and self.keep == "none":
+            raise ValueError("`order` says which copy of a line stays: set `keep: first`, or leave it out")
+        if self.window is not None and self.keep == "first":
+            raise ValueError("`keep: first` compares all parts: leave out `window`, or set `keep: none`")
+        return self
+
     def estimate(self, documents: int, text_bytes: int) -> int:
-        return text_bytes // 8  # 8 bytes for each distinct line of a part; the lines of web text average 60 bytes
+        # Distinct lines of a part; the lines of web text average 60 bytes.
+        return text_bytes // (8 if self.keep == "none" else 3)
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
-        """One row a partition: the part, its group, its distinct hashes there, and which of them two documents have."""
-        held = []
-        for batch in batches:
-            hashes, first = _line_hashes(batch.column("text"))
-            held.append(hashes[_first_of_equals(hashes, first, self._long_enough(batch.column("text")))])
-        hashes = np.concatenate(held) if held else np.empty(0, np.uint64)
+        """One row a partition: the part, its group, its distinct hashes there, and which of them two documents have;
+        with `keep: first` what `corpus.dedup.first_lines` says."""
+        held, rows, ids = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)], [np.empty(0, np.uint64)]
+        for first_row, batch in numbered(batches):
+            hashes, first = line_hashes(batch.column("text"), self._form)
+            own = first_of_equals(hashes, first, self._long_enough(batch.column("text")))
+            held.append(hashes[own])
+            if self.keep == "first":
+                every = np.arange(first_row, first_row + batch.num_rows, dtype=np.uint32)
+                rows.append(np.repeat(every, np.diff(first))[own])
+                ids.append(self._order(batch))
+        hashes = np.concatenate(held)
         held.clear()
+        if self.keep == "first":
+            yield from sign_lines(part, hashes, np.concatenate(rows), np.concatenate(ids), partitions)
+            return
         hashes.sort()
         starts = np.flatnonzero(group_starts(hashes))
         twice = np.diff(starts, append=len(hashes)) > 1
@@ -75,20 +104,65 @@ class Lines(Dedup):
         yield from keyed(filled, _block(part.index, self._group(part), distinct, twice, ends))
 
     def rounds(self) -> Sequence[Round]:
-        return [Round(_decide)]
+        return [Round(_decide if self.keep == "none" else decide_lines)]
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         text = batch.column("text")
-        hashes, first = _line_hashes(text)
-        drop = np.empty(0, np.uint64) if decisions is None else decisions.column("hash").to_numpy()
-        if not (drop[1:] >= drop[:-1]).all():
-            drop = np.sort(drop)
-        drop.flags.writeable = False  # as memory of Arrow's: `_keep` is compiled for one kind of array
-        keep, code = _keep(hashes, first, self._long_enough(text), drop)
+        _, first, keep, code = self._kept(text, first_row, decisions)
         data, offsets = text_buffers(text)
-        out, ends, kept, kept_ends = _copy_kept(data, offsets, first, keep)
+        out, ends, kept, kept_ends = copy_kept(data, offsets, first, keep)
         lines = pa.ListArray.from_arrays(pa.array(kept_ends), pa.array(kept))
         return Cleaned(text_array(out, ends), REASONS.take(pa.array(code)), lines)
+
+    def _kept(
+        self, text: pa.Array, first_row: int, decisions: pa.Table | None
+    ) -> tuple[Hashes, Offsets, npt.NDArray[np.bool_], npt.NDArray[np.int8]]:
+        """Hashes of all lines, where those of each row begin, which stay, and the code of the reason of each row."""
+        hashes, first = line_hashes(text, self._form)
+        drop = np.empty(0, np.uint64) if decisions is None else decisions.column("hash").to_numpy()
+        keeper = np.full(len(drop), NOWHERE)
+        if decisions is not None and self.keep == "first":
+            keeper = decisions.column("row").to_numpy()
+        if not (drop[1:] >= drop[:-1]).all():
+            order = np.argsort(drop)
+            drop, keeper = drop[order], keeper[order]
+        for array in (drop, keeper):
+            array.flags.writeable = False  # as memory of Arrow's: `kept_lines` is compiled for one kind of array
+        keep, code = kept_lines(hashes, first, self._long_enough(text), drop, keeper, first_row)
+        return hashes, first, keep, code
+
+    def memory(self) -> Memory | str:
+        if self.keep == "none":
+            return (
+                "a line that comes again in a later snapshot would have to go from the earlier one too; `keep: first` "
+                "can go on from an index"
+            )
+        return Memory(KEPT, ("text",), self._keep, _sign_kept)
+
+    def _keep(
+        self, part: PartRef, batches: Iterator[pa.RecordBatch], decisions: pa.Table | None
+    ) -> Iterator[pa.RecordBatch]:
+        for first_row, batch in numbered(batches):
+            hashes, _, keep, _ = self._kept(batch.column("text"), first_row, decisions)
+            yield record_batch({"hash": hashes[keep]})
+
+    @property
+    def _form(self) -> Form | None:
+        return None if self.normalize == "none" else self.normalize
+
+    def _order(self, batch: pa.RecordBatch) -> Hashes:
+        """Of each document, the lowest comes first; uint64."""
+        id_hashes = hash_rows(*text_buffers(batch.column("id")))
+        if self.order == "id":
+            return id_hashes
+        last = b"\xff" * 4
+        urls = batch.column("url").to_pylist()
+        # C4 compares hexadecimal digits of MD5, from the first on: so do its bytes, highest first.
+        starts = [
+            last if url is None else hashlib.md5(url.encode(), usedforsecurity=False).digest()[:4] for url in urls
+        ]
+        by_url = np.frombuffer(b"".join(starts), ">u4").astype(np.uint64)
+        return by_url << np.uint64(32) | id_hashes >> np.uint64(32)
 
     def _long_enough(self, text: pa.Array) -> npt.NDArray[np.bool_]:
         # cc_net's compute_hashes gives an empty document no lines at all.
@@ -97,6 +171,11 @@ class Lines(Dedup):
     def _group(self, part: PartRef) -> int:
         window = "" if self.window is None else str(part.index // self.window)
         return xxhash.xxh64_intdigest(f"{part.group}\n{window}".encode())
+
+
+def _sign_kept(part: PartRef, kept: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
+    hashes = np.concatenate([np.empty(0, np.uint64), *(batch.column("hash").to_numpy() for batch in kept)])
+    yield from sign_kept_lines(part, np.sort(hashes), partitions)
 
 
 def _block(
@@ -131,140 +210,3 @@ def _decide(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block
         parts = np.repeat(some.column("part").to_numpy(), lists.value_lengths().to_numpy())
         drop = again[np.minimum(np.searchsorted(again, hashes), len(again) - 1)] == hashes
         yield from keyed(parts[drop], record_batch({"hash": hashes[drop]}))
-
-
-def _line_hashes(text: pa.Array) -> tuple[Hashes, Offsets]:
-    """Hashes of all normalised lines of all rows, and where the lines of each row begin, shape (rows + 1,)."""
-    data, offsets = text_buffers(text)
-    first = _count_lines(data, offsets)
-    hashes = np.empty(first[-1], np.uint64)
-    _hash_lines(data, offsets, hashes, *normalize.tables())
-    return hashes, first
-
-
-@kernel
-def _count_lines(data: Any, offsets: Any) -> Any:
-    first = np.zeros(len(offsets), np.int64)
-    for row in range(len(offsets) - 1):
-        count = 1
-        for i in range(offsets[row], offsets[row + 1]):
-            count += data[i] == NEWLINE
-        first[row + 1] = first[row] + count
-    return first
-
-
-@kernel
-def _hash_lines(data: Any, offsets: Any, hashes: Any, ascii: Any, classes: Any, lower: Any) -> None:
-    scratch = np.empty(1 << 12, np.uint8)
-    line = 0
-    for row in range(len(offsets) - 1):
-        start, stop = offsets[row], offsets[row + 1]
-        while start <= stop:
-            end = start
-            while end < stop and data[end] != NEWLINE:
-                end += 1
-            room = (end - start) * 3 // 2 + GROWTH
-            if room > len(scratch):
-                scratch = np.empty(2 * room, np.uint8)
-            size = normalize_line(data, start, end, scratch, 0, ascii, classes, lower)
-            hashes[line] = hash_bytes(scratch, 0, size, 0)
-            line += 1
-            start = end + 1
-
-
-@kernel
-def _first_of_equals(hashes: Any, first: Any, long_enough: Any) -> Any:
-    """Which lines are the first of their hash in their row; none of a row that is not long enough."""
-    new = np.zeros(len(hashes), np.bool_)
-    most = 1
-    for row in range(len(first) - 1):
-        most = max(most, first[row + 1] - first[row])
-    size = 2
-    while size < 2 * most:
-        size *= 2
-    seen = np.empty(size, np.uint64)  # open addressing; a slot counts where its row is the present one
-    seen_row = np.full(size, -1, np.int64)
-    for row in range(len(first) - 1):
-        if long_enough[row]:
-            for line in range(first[row], first[row + 1]):
-                value = hashes[line]
-                slot = np.int64(value & np.uint64(size - 1))
-                while seen_row[slot] == row and seen[slot] != value:
-                    slot = (slot + 1) & (size - 1)
-                if seen_row[slot] != row:
-                    seen_row[slot] = row
-                    seen[slot] = value
-                    new[line] = True
-    return new
-
-
-@kernel
-def _contains(ordered: Any, value: Any) -> Any:
-    """Whether a sorted array of hashes has the value. Hashes are even, so the search starts where it should be."""
-    last = np.int64(len(ordered) - 1)
-    if last < 0:
-        return False
-    low = high = np.int64(((value >> np.uint64(32)) * np.uint64(last + 1)) >> np.uint64(32))
-    step = 32
-    while low > 0 and ordered[low] > value:
-        low = max(low - step, np.int64(0))
-        step *= 2
-    step = 32
-    while high < last and ordered[high] < value:
-        high = min(high + step, last)
-        step *= 2
-    while low < high:
-        middle = (low + high) >> 1
-        if ordered[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return ordered[low] == value
-
-
-@kernel
-def _keep(hashes: Any, first: Any, long_enough: Any, drop: Any) -> Any:
-    """(which lines stay, code of the reason of each row)."""
-    keep = _first_of_equals(hashes, first, long_enough)
-    code = np.empty(len(first) - 1, np.int8)
-    for row in range(len(first) - 1):
-        code[row] = NO_LINES_LEFT if long_enough[row] else TOO_SHORT
-        for line in range(first[row], first[row + 1]):
-            if keep[line]:
-                keep[line] = not _contains(drop, hashes[line])
-                if keep[line]:
-                    code[row] = KEPT
-    return keep, code
-
-
-@kernel
-def _copy_kept(data: Any, offsets: Any, first: Any, keep: Any) -> Any:
-    """(bytes, offsets) of the kept lines of each row joined by "\\n", and (numbers, offsets) of those lines."""
-    rows = len(offsets) - 1
-    out = np.empty(offsets[rows] - offsets[0], np.uint8)
-    ends = np.zeros(rows + 1, np.int64)
-    kept = np.empty(len(keep), np.uint32)
-    kept_ends = np.zeros(rows + 1, np.int32)
-    at = 0
-    count = 0
-    for row in range(rows):
-        i = offsets[row]
-        begin = at
-        for line in range(first[row], first[row + 1]):
-            if keep[line]:
-                if at > begin or count > kept_ends[row]:
-                    out[at] = NEWLINE
-                    at += 1
-                while i < offsets[row + 1] and data[i] != NEWLINE:
-                    out[at] = data[i]
-                    at += 1
-                    i += 1
-                kept[count] = line - first[row]
-                count += 1
-            else:
-                while i < offsets[row + 1] and data[i] != NEWLINE:
-                    i += 1
-            i += 1
-        ends[row + 1] = at
-        kept_ends[row + 1] = count
-    return out[:at], ends, kept[:count], kept_ends

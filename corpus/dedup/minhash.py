@@ -70,6 +70,20 @@ def signatures(data: Bytes, offsets: Offsets, ngram: int, count: int) -> tuple[S
     return _signatures(data, offsets, ngram, *permutations(count), *shingles.tables())
 
 
+@kernel
+def _set_signatures(elements: Any, ends: Any, a: Any, b: Any) -> Any:
+    out = np.full((len(ends) - 1, len(a)), np.uint32(0xFFFFFFFF))
+    for row in range(len(ends) - 1):
+        minima(elements[ends[row] : ends[row + 1]], a, b, out[row])
+    return out
+
+
+def set_signatures(elements: npt.NDArray[np.uint32], ends: Offsets, count: int) -> Signatures:
+    """The signatures of texts by their sets of shingles, elements[ends[row]:ends[row + 1]]; as `signatures` of their
+    text, which looks at the low 32 bits of each hash too."""
+    return _set_signatures(elements, ends, *permutations(count))
+
+
 MINIMA = 112
 """Most that a signature has where the bands are chosen for the threshold."""
 LEAST_FOUND = 0.97

@@ -8,15 +8,19 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from corpus.dedup.blocks import drop_rows, numbered, partition_of
+from corpus.dedup.blocks import drop_rows, numbered, partition_of, record_batch
 from corpus.dedup.components import Keep, decide, name_partners
 from corpus.dedup.messages import send
-from corpus.dedup.minhash import band_keys, bands_for, signatures
+from corpus.dedup.minhash import band_keys, bands_for, set_signatures, signatures
+from corpus.dedup.sets import decode_sets, encode_sets, shingle_sets
 from corpus.dedup.verification import Verifier, choose, entries, pair_buckets, pair_differences
-from corpus.dedup.winners import Prefer, competitors, reads
-from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
+from corpus.dedup.winners import MOST_SOURCES, Prefer, competitors, preferences, reads
+from corpus.rules import Block, Cleaned, Dedup, Memory, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
+
+KEPT = pa.schema([pa.field("id", pa.string()), pa.field("preference", pa.uint32()), pa.field("set", pa.large_binary())])
+"""What an index keeps of every document, also of those that went: they take places in buckets, and lead some."""
 
 HOLD_BYTES = 64 << 20
 """Entries of one part that are sent together."""
@@ -84,7 +88,11 @@ class Near(Dedup):
         return documents * (self.banding()[0] * 12 + 30) + int((1 - self.keeps) * 0.55 * text_bytes)
 
     def sign(self, part: PartRef, batches: Iterator[pa.RecordBatch], partitions: int) -> Iterator[Block]:
-        """A message for each partition of many documents: of few it would be longer than its rows."""
+        """A message for each partition of many documents: of few it would be longer than its rows.
+
+        Args:
+            batches: documents, or what an index keeps of them.
+        """
         held: list[tuple[Hashes, pa.RecordBatch]] = []
         for entry in self._entries(part, batches):
             held.append(entry)
@@ -98,7 +106,11 @@ class Near(Dedup):
         """One row for each band of each document that has shingles: 12 bytes."""
         bands, rows = self.banding()
         for first_row, batch in numbered(batches):
-            signature, shingles = signatures(*text_buffers(batch.column("text")), self.ngram, bands * rows)
+            if "set" in batch.schema.names:
+                elements, ends = decode_sets(batch.column("set"))
+                signature, shingles = set_signatures(elements, ends, bands * rows), np.diff(ends)
+            else:
+                signature, shingles = signatures(*text_buffers(batch.column("text")), self.ngram, bands * rows)
             signed = np.flatnonzero(shingles)
             keys = band_keys(signature[signed], bands, rows).ravel()
             documents = competitors(part, batch, first_row, self.prefer)
@@ -107,18 +119,33 @@ class Near(Dedup):
 
     def rounds(self) -> Sequence[Round | Reread]:
         verifier = Verifier(self.threshold, self.ngram, self.keep, self.prefer)
-        seen = reads(self.prefer)
+        seen, kept = reads(self.prefer), tuple(KEPT.names)
         return [
             Round(pair_buckets),
             Reread(partial(choose, bands=self.banding()[0]), columns=()),
-            Reread(verifier.send_sets, seen),
-            Reread(verifier.verify_first, seen),
+            Reread(verifier.send_sets, seen, kept),
+            Reread(verifier.verify_first, seen, kept),
             Round(pair_differences),
-            Reread(verifier.send_sets, seen),
-            Reread(verifier.verify_all, seen),
+            Reread(verifier.send_sets, seen, kept),
+            Reread(verifier.verify_all, seen, kept),
             Round(partial(decide, keep=self.keep), partitions=1),
-            Reread(name_partners, columns=("id",)),
+            Reread(name_partners, columns=("id",), kept=("id",)),
         ]
+
+    def memory(self) -> Memory | str:
+        if self.keep == "component":
+            return (
+                "a later document can join two that stayed, of which one would have to go; "
+                "`keep: neighbours` can go on from an index"
+            )
+        return Memory(KEPT, reads(self.prefer), self._keep, self.sign, MOST_SOURCES)
+
+    def _keep(
+        self, part: PartRef, batches: Iterator[pa.RecordBatch], decisions: pa.Table | None
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            sets = encode_sets(*shingle_sets(*text_buffers(batch.column("text")), self.ngram))
+            yield record_batch({"id": batch.column("id"), "preference": preferences(batch, self.prefer), "set": sets})
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "near_duplicate")

@@ -145,6 +145,12 @@ class Overlap(Dedup):
             chosen = found.drop_columns(["shared", "smaller"]).take(pa.array(order[starts[overlaps]]))
             yield 0, chosen.append_column("score", score)
 
+    def memory(self) -> str:
+        return (
+            "a later document can make an n-gram too frequent to count, and can join two that stayed; `near` with "
+            "`keep: neighbours` can go on from an index"
+        )
+
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "overlap")
 

@@ -53,6 +53,15 @@ def decode_set(encoded: bytes) -> Elements:
     return _decode(np.frombuffer(encoded, np.uint8), 0)
 
 
+def decode_sets(encoded: pa.Array) -> tuple[Elements, Offsets]:
+    """Sets that `encode_sets` gave, none of them null, as `shingle_sets` gives them."""
+    if not len(encoded):
+        return np.empty(0, np.uint32), np.zeros(1, np.int64)
+    _, offsets, data = encoded.buffers()
+    where = np.frombuffer(offsets, np.int64)[encoded.offset : encoded.offset + len(encoded) + 1]
+    return _decode_all(np.frombuffer(data, np.uint8), where)
+
+
 def similarities(
     encoded: pa.Array, which: npt.NDArray[Any], elements: Elements, ends: Offsets, mine: npt.NDArray[Any]
 ) -> npt.NDArray[np.float64]:
@@ -137,10 +146,16 @@ def _peek(data: Any, bit: Any) -> Any:
 
 
 @kernel
-def _decode(data: Any, start: Any) -> Any:
+def _size(data: Any, start: Any) -> Any:
     size = np.int64(0)
     for byte in range(4):
         size |= np.int64(data[start + byte]) << (8 * byte)
+    return size
+
+
+@kernel
+def _decode(data: Any, start: Any) -> Any:
+    size = _size(data, start)
     k = _low_bits(size)
     out = np.empty(size, np.uint32)
     bit = np.int64(start + 4) * 8
@@ -158,6 +173,17 @@ def _decode(data: Any, start: Any) -> Any:
         last += ((gap + zeros) << k | low) + 1
         out[i] = last
     return out
+
+
+@kernel
+def _decode_all(data: Any, where: Any) -> Any:
+    ends = np.zeros(len(where), np.int64)
+    for i in range(len(where) - 1):
+        ends[i + 1] = ends[i] + _size(data, where[i])
+    out = np.empty(ends[-1], np.uint32)
+    for i in range(len(where) - 1):
+        out[ends[i] : ends[i + 1]] = _decode(data, where[i])
+    return out, ends
 
 
 @kernel

@@ -25,10 +25,10 @@ from corpus.dedup.blocks import Ints, columns, group_starts, keyed, numbered, pa
 from corpus.dedup.buckets import bucket_pairs
 from corpus.dedup.components import Keep, Nodes, node_of, pairs, part_of, row_of
 from corpus.dedup.messages import SENDER, receive, send
-from corpus.dedup.sets import decode_set, encode_sets, hash_sets, shingle_sets, similarities
+from corpus.dedup.sets import Elements, decode_set, decode_sets, encode_sets, hash_sets, shingle_sets, similarities
 from corpus.dedup.winners import Prefer, competitors
 from corpus.rules import Block, PartRef
-from corpus.text.buffers import text_buffers
+from corpus.text.buffers import Offsets, text_buffers
 from corpus.text.hashing import Hashes
 from corpus.text.shingles import mix
 
@@ -129,11 +129,17 @@ class Verifier:
             documents = competitors(part, batch, first_row, self.prefer)
             body = {name: documents[name][places] for name in ("row", "priority", "id_hash")}
             body["free"] = ~np.isin(body["row"], candidates["row"])
-            sets = shingle_sets(*text_buffers(batch.column("text").take(pa.array(places))), self.ngram)
+            sets = self._sets(batch, places)
             body["hash"] = hash_sets(*sets)
             whole = encode_sets(*sets).take(pa.array(which, mask=brief[here]))
             rows = rows_of(body, SET).take(pa.array(which)).append_column("set", whole)
             yield from self._tell(part.index, to[here], rows, empty(CANDIDATE), empty(VERIFIED))
+
+    def _sets(self, batch: pa.RecordBatch, rows: npt.NDArray[Any]) -> tuple[Elements, Offsets]:
+        """Of some of the documents, or of what an index keeps of them."""
+        if "set" in batch.schema.names:
+            return decode_sets(batch.column("set").take(pa.array(rows)))
+        return shingle_sets(*text_buffers(batch.column("text").take(pa.array(rows))), self.ngram)
 
     @staticmethod
     def _tell(
@@ -223,7 +229,7 @@ class Verifier:
             pair = np.flatnonzero(came & (candidates["row"] >= first_row) & (candidates["row"] < last))
             document = candidates["row"][pair].astype(np.int64) - first_row
             rows, mine = np.unique(document, return_inverse=True)
-            elements, ends = shingle_sets(*text_buffers(batch.column("text").take(pa.array(rows))), self.ngram)
+            elements, ends = self._sets(batch, rows)
             similarity = np.where(sets["hash"][place[pair]] == hash_sets(elements, ends)[mine], 1.0, np.nan)
             whole = np.flatnonzero(sets["set"].is_valid().to_numpy(zero_copy_only=False)[place[pair]])
             similarity[whole] = similarities(sets["set"], place[pair[whole]], elements, ends, mine[whole])

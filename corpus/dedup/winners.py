@@ -17,6 +17,9 @@ Prefer = Annotated[str, StringConstraints(pattern=r"^(longest|newest|metadata\..
 """Of documents of one source: the one with the most bytes of text, the latest `timestamp`, or the highest number under
 a key of its metadata. Documents without come last."""
 
+MOST_SOURCES = 256
+"""The order of so many can be told from `short`; those after them come last together."""
+
 _WORST = 0xFFFFFFFF
 
 
@@ -27,16 +30,22 @@ def reads(prefer: Prefer | None) -> tuple[str, ...]:
 
 def competitors(part: PartRef, batch: pa.RecordBatch, first_row: int, prefer: Prefer | None) -> dict[str, Any]:
     """The columns of `corpus.rules.Winner` for each row, the lowest wins: `priority` (int64) holds the source's in its
-    upper half, the preference in its lower. `short` (uint32) are the first bits of all that."""
+    upper half, the preference in its lower. `short` (uint32) are the first bits of all that.
+
+    Args:
+        batch: documents, or what an index keeps of them: `id` and `preference`.
+    """
     documents = document_columns(part, batch, first_row)
-    preference = _preference(batch, prefer)
+    kept = "preference" in batch.schema.names
+    preference = batch.column("preference").to_numpy() if kept else preferences(batch, prefer)
     documents["priority"] = np.int64(part.priority) << 32 | preference.astype(np.int64)
     short = preference >> np.uint32(8) if prefer else (documents["id_hash"] >> np.uint64(40)).astype(np.uint32)
-    documents["short"] = np.uint32(min(part.priority, 255)) << np.uint32(24) | short
+    documents["short"] = np.uint32(min(part.priority, MOST_SOURCES - 1)) << np.uint32(24) | short
     return documents
 
 
-def _preference(batch: pa.RecordBatch, prefer: Prefer | None) -> npt.NDArray[np.uint32]:
+def preferences(batch: pa.RecordBatch, prefer: Prefer | None) -> npt.NDArray[np.uint32]:
+    """What each document has of what is preferred, the lowest wins; uint32, (rows,)."""
     if prefer is None:
         return np.zeros(batch.num_rows, np.uint32)
     if prefer == "newest":

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -150,17 +150,33 @@ def source_entry(name: str, input: str, settings: str) -> SourceEntry:
     return found[0]
 
 
-def parse_rules(texts: Sequence[str]) -> tuple[NamedRule, ...]:
+def parse_rules(texts: Sequence[str], settings: Mapping[str, str] | None = None) -> tuple[NamedRule, ...]:
     """Rules as the command line gives them: each the YAML of one step, `language` or `language: {keep: [en]}`.
+
+    Args:
+        settings: more of them, of every rule, that options of their own give.
 
     Raises:
         UserError: not a known rule, or settings that do not fit it.
     """
-    steps = CommentedSeq([parse_yaml("--rule", text) for text in texts])
+    steps = CommentedSeq([_with(parse_yaml("--rule", text), settings or {}) for text in texts])
     document = RecipeDocument("--rule", CommentedMap(steps=steps))
     rules = tuple(_rules(document, ("steps",)))
     document.raise_mistakes()
     return rules
+
+
+def _with(step: Any, settings: Mapping[str, str]) -> Any:
+    """A step with more settings of its rule; what is no step stays as it is."""
+    if not settings:
+        return step
+    if isinstance(step, str):
+        step = CommentedMap({step: None})
+    if isinstance(step, CommentedMap) and len(step) == 1:
+        ((name, own),) = step.items()
+        if own is None or isinstance(own, CommentedMap):
+            step[name] = CommentedMap({**(own or {}), **settings})
+    return step
 
 
 def _section(document: RecipeDocument, name: str, model: type[S]) -> S | None:

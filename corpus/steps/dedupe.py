@@ -1,6 +1,5 @@
 """What a dedup does to one part and to one partition, and where its decisions go."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,10 +9,11 @@ import pyarrow as pa
 from corpus.dataset import Part, StepFolder
 from corpus.parts import read_part, rows_in, write_part
 from corpus.rules import Block, Dedup, PartRef, Reread, Round
+from corpus.steps.dedup_index import Index, KeepTask, KeptInput, Seen, memory_of
 from corpus.steps.result import PartResult
 from corpus.steps.rule import NamedRule
 from corpus.steps.spill import Produce
-from corpus.storage import clear_attempts, exists, join, names, open_read, read_json, relative, write_json
+from corpus.storage import clear_attempts, exists, file_digest, join, names, read_json, relative, write_json
 
 PARTITION_BYTES = 16 << 20
 """Signature bytes aimed at in one partition: sorting them takes a few times as much memory."""
@@ -38,6 +38,7 @@ class SignTask:
 
     Attributes:
         path: of its Parquet file.
+        kept: that is what an index keeps of it, not its documents.
     """
 
     part: int
@@ -45,6 +46,7 @@ class SignTask:
     path: str
     named: NamedRule
     partitions: int
+    kept: bool
 
     def __str__(self) -> str:
         return f"{self.path} ({self.named.key})"
@@ -52,7 +54,8 @@ class SignTask:
 
 def sign(task: SignTask) -> Iterator[Block]:
     """The blocks of one part for the first round."""
-    yield from task.named.dedup.sign(task.ref, read_part(task.path), task.partitions)
+    sign_part = memory_of(task.named).sign if task.kept else task.named.dedup.sign
+    yield from sign_part(task.ref, read_part(task.path), task.partitions)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,18 @@ class SignInput:
     first: int
     priority: int
 
+    def ref(self, number: int) -> PartRef:
+        """A part of it, as the dedup sees it."""
+        return PartRef(self.first + number, self.priority, read_json(self.input.sidecar(number))["group"])
+
+    def data(self, number: int) -> str:
+        return self.input.data(number)
+
+    def refs(self) -> Iterator[tuple[int, PartRef]]:
+        """(number, part) of all of them."""
+        for part in self.input.parts():
+            yield part.number, PartRef(self.first + part.number, self.priority, part.group)
+
 
 @dataclass(frozen=True)
 class SignTasks:
@@ -72,21 +87,40 @@ class SignTasks:
     named: NamedRule
     partitions: int
 
-    def __call__(self, source: SignInput) -> Iterator[SignTask]:
-        for part in source.input.parts():
-            index = source.first + part.number
-            ref = PartRef(index, source.priority, part.group)
-            yield SignTask(index, ref, source.input.data(part.number), self.named, self.partitions)
+    def __call__(self, source: SignInput | KeptInput) -> Iterator[SignTask]:
+        kept = isinstance(source, KeptInput)
+        for number, ref in source.refs():
+            yield SignTask(ref.index, ref, source.data(number), self.named, self.partitions, kept)
 
 
-def sign_inputs(inputs: Sequence[StepFolder], outputs: Sequence[StepFolder]) -> tuple[list[SignInput], list[Part]]:
-    """The inputs of a dedup in order of priority, and the parts of all of them."""
+def sign_inputs(
+    inputs: Sequence[StepFolder], outputs: Sequence[StepFolder], before: Seen
+) -> tuple[list[SignInput], list[Part]]:
+    """The inputs of a dedup in order of priority, behind what was seen before, and the parts of all of them."""
     result: list[SignInput] = []
     parts: list[Part] = []
-    for priority, (source, output) in enumerate(zip(inputs, outputs, strict=True)):
-        result.append(SignInput(source, output, len(parts), priority))
+    for priority, (source, output) in enumerate(zip(inputs, outputs, strict=True), before.sources):
+        result.append(SignInput(source, output, before.parts + len(parts), priority))
         parts.extend(source.parts())
     return result, parts
+
+
+def keep_tasks(named: NamedRule, step: str, sources: Sequence[SignInput], before: Seen) -> Iterator[KeepTask]:
+    """A task for each part that goes into the index of a dedup whose decisions are complete."""
+    assert named.dedup.index is not None
+    index = Index(named.dedup.index)
+    for source in sources:
+        for number, ref in source.refs():
+            yield KeepTask(
+                part=ref.index - before.parts,
+                ref=ref,
+                priority=ref.priority - before.sources,
+                data=source.data(number),
+                decisions=source.output.meta("dedup", number),
+                index=index,
+                step=step,
+                named=named,
+            )
 
 
 @dataclass(frozen=True)
@@ -105,17 +139,17 @@ class Answer:
     """One part read again with what the round before gave for it; blocks for a next round of `partitions`."""
 
     reread: Reread
-    inputs: tuple[SignInput, ...]
+    inputs: tuple[SignInput | KeptInput, ...]
     partitions: int
 
     def __call__(self, partition: Partition) -> Iterator[Block]:
         source, number = _input_of(self.inputs, partition.part)
-        ref = PartRef(partition.part, source.priority, read_json(source.input.sidecar(number))["group"])
-        batches = read_part(source.input.data(number), list(self.reread.columns))
-        yield from self.reread.answer(ref, batches, list(partition.blocks()), self.partitions)
+        columns = self.reread.kept if isinstance(source, KeptInput) else self.reread.columns
+        batches = read_part(source.data(number), list(columns))
+        yield from self.reread.answer(source.ref(number), batches, list(partition.blocks()), self.partitions)
 
 
-def turn(given: Round | Reread, inputs: Sequence[SignInput], partitions: int) -> Produce[Any]:
+def turn(given: Round | Reread, inputs: Sequence[SignInput | KeptInput], partitions: int) -> Produce[Any]:
     """What a round or a reread does to each partition."""
     return Answer(given, tuple(inputs), partitions) if isinstance(given, Reread) else Decide(given, partitions)
 
@@ -133,19 +167,22 @@ def widths(rounds: Sequence[Round | Reread], signature_bytes: int, parts: int) -
 
 @dataclass(frozen=True)
 class WriteDecisions:
-    """Writes what the last round decided for one part, sorted, beside the step's other files."""
+    """Writes what the last round decided for one part, sorted, beside the step's other files. Of a part of an index
+    it was decided when that was made, and is the same again."""
 
-    inputs: tuple[SignInput, ...]
+    inputs: tuple[SignInput | KeptInput, ...]
 
     def __call__(self, partition: Partition) -> PartResult:
         source, number = _input_of(self.inputs, partition.part)
+        if isinstance(source, KeptInput):
+            return PartResult(partition.part)
         table = pa.Table.from_batches(partition.blocks()).combine_chunks()
         table = table.sort_by([(name, "ascending") for name in table.schema.names])
         write_part(source.output.meta("dedup", number), table.schema, iter(table.to_batches()))
         return PartResult(partition.part)
 
 
-def _input_of(inputs: Sequence[SignInput], index: int) -> tuple[SignInput, int]:
+def _input_of(inputs: Sequence[SignInput | KeptInput], index: int) -> tuple[SignInput | KeptInput, int]:
     """The source of a part among the parts of all, and its number there."""
     source = max((source for source in inputs if source.first <= index), key=lambda source: source.first)
     return source, index - source.first
@@ -159,7 +196,7 @@ def partitions_for(signature_bytes: int) -> int:
     return max(1, wanted)
 
 
-def finish_decisions(source: SignInput, inputs: Sequence[SignInput], step: str) -> None:
+def finish_decisions(source: SignInput, inputs: Sequence[SignInput | KeptInput], step: str) -> None:
     """Writes the index that says the decisions for a source are complete: the digest of each file, and where the parts
     are that `partner_part` counts (`docs/format.md`)."""
     output = source.output
@@ -167,7 +204,7 @@ def finish_decisions(source: SignInput, inputs: Sequence[SignInput], step: str) 
     found = {}
     for name in names(output.dedup_folder):
         if name.endswith(".parquet"):
-            found[str(int(name[len("part-") : -len(".parquet")]))] = _file_digest(join(output.dedup_folder, name))
+            found[str(int(name[len("part-") : -len(".parquet")]))] = file_digest(join(output.dedup_folder, name))
     places = [[other.first, relative(other.input.path, output.path)] for other in inputs]
     write_json(output.dedup_index, {"step": step, "decisions": found, "first": source.first, "inputs": places})
 
@@ -194,8 +231,3 @@ def decided(folder: StepFolder, step: str) -> dict[str, str] | None:
         return None
     body = read_json(folder.dedup_index)
     return dict(body["decisions"]) if body["step"] == step else None
-
-
-def _file_digest(path: str) -> str:
-    with open_read(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

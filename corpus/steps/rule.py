@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from corpus import models
 from corpus.registry import find_rule, origin
 from corpus.rules import Cleaner, Dedup, Filter, Rule
-from corpus.settings import FileMark, ModelMark
+from corpus.settings import FileMark, IndexMark, ModelMark
+from corpus.storage import file_digest
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class NamedRule:
         return self.rule
 
     def identity(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """What decides the result of the rule: name, version, settings and the SHA-256 of its model files; of a rule
-        that is not ours, where its class is and of which package in which version.
+        """What decides the result of the rule: name, version, settings, the SHA-256 of its model files and of the index
+        that it goes against; of a rule that is not ours, where its class is and of which package in which version.
 
         `without` names settings to leave out (the thresholds, for the identity of scores).
         """
@@ -107,7 +108,8 @@ def model_digests(settings: BaseModel) -> Iterator[tuple[str, str]]:
         UserError: there is no such file.
     """
     for name, path, mark in named_files(settings):
-        yield name, models.sha256(locate(path, mark))
+        found = locate(path, mark)
+        yield name, file_digest(found) if isinstance(mark, IndexMark) else models.sha256(found)
 
 
 def named_files(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, FileMark]]:

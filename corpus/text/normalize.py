@@ -1,10 +1,12 @@
-"""CCNet's normalisation of a line before it is hashed: `normalize_for_dedup` of cc_net/text_normalizer.py.
+"""Normalisation of a line before it is hashed, with Unicode fixed at 14.0.
 
-Strip white space, lower case, decimal digits to "0", delete UNICODE_PUNCT and the control characters 0-31 and
-127-159. ASCII punctuation and accents stay. Equal to the original, with Unicode fixed at 14.0.
+- `ccnet`: `normalize_for_dedup` of cc_net/text_normalizer.py. Strip white space, lower case, decimal digits to "0",
+  delete UNICODE_PUNCT and the control characters 0-31 and 127-159. ASCII punctuation and accents stay.
+- `c4`: `line.strip().lower()` of `_get_hashed_line` in c4_utils.py of TensorFlow Datasets.
 """
 
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,11 @@ from corpus.text.unicode import (
     encode,
     previous,
 )
+
+Form = Literal["ccnet", "c4"]
+
+_DELETED = 0xFF
+"""In place of the new byte of an ASCII byte."""
 
 GROWTH = 3
 """A normalised line has at most 3/2 of the bytes of the line, plus this many: "İ" (2 bytes) becomes 3, "Ⱥ" too."""
@@ -59,7 +66,7 @@ def normalize_line(data: Any, start: Any, end: Any, out: Any, at: Any, ascii: An
     Args:
         data: valid UTF-8.
         out: room for 3/2 of the line and `GROWTH` bytes.
-        ascii, classes, lower: the three of `tables()`.
+        ascii, classes, lower: the three of `tables`.
     """
     start, end = strip(data, start, end, classes)
     i = start
@@ -68,7 +75,7 @@ def normalize_line(data: Any, start: Any, end: Any, out: Any, at: Any, ascii: An
         if byte < 0x80:
             new = ascii[byte]
             out[at] = new
-            at += new != 0
+            at += new != _DELETED
             i += 1
             continue
         point, size = decode(data, i)
@@ -80,17 +87,26 @@ def normalize_line(data: Any, start: Any, end: Any, out: Any, at: Any, ascii: An
         elif point == CAPITAL_I_WITH_DOT:
             out[at] = 0x69
             at = encode(0x307, out, at + 1)
-        elif point >= 0xA0 and classes[point] & CCNET_PUNCT == 0:
+        elif classes[point] & CCNET_PUNCT == 0:
             at = encode(lower[point], out, at)
         i += size
     return at
 
 
-def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
-    """What `normalize_line` takes: the new byte of each ASCII byte (0 = delete), classes, lower case."""
-    ascii = np.array([*b"\0" * 32, *bytes(range(32, 127)).lower(), 0], np.uint8)
-    ascii[ord("0") : ord("9") + 1] = ord("0")
-    return ascii, unicode.classes(), unicode.lower_case()
+@cache
+def tables(form: Form) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
+    """What `normalize_line` takes: the new byte of each ASCII byte, classes with the characters that are deleted as
+    `CCNET_PUNCT`, lower case; all read-only."""
+    ascii = np.array([*bytes(range(128)).lower()], np.uint8)
+    classes = unicode.classes().copy()
+    if form == "ccnet":
+        ascii[[*range(32), 127]] = _DELETED
+        ascii[ord("0") : ord("9") + 1] = ord("0")
+        classes[0x80:0xA0] |= CCNET_PUNCT
+    else:
+        classes &= ~np.uint16(CCNET_PUNCT | DECIMAL)
+    ascii.flags.writeable = classes.flags.writeable = False
+    return ascii, classes, unicode.lower_case()
 
 
 @kernel
@@ -101,11 +117,11 @@ def _normalize_rows(data: Any, offsets: Any, out: Any, ends: Any, ascii: Any, cl
         ends[row + 1] = at
 
 
-def normalize_for_dedup(lines: pa.Array) -> pa.Array:
+def normalize_lines(lines: pa.Array, form: Form = "ccnet") -> pa.Array:
     """Each row of a string array as one line, normalised; a large_string array of the same length."""
     data, offsets = text_buffers(lines)
     size = int(offsets[-1] - offsets[0])
     out = np.empty(size + size // 2 + GROWTH, np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    _normalize_rows(data, offsets, out, ends, *tables())
+    _normalize_rows(data, offsets, out, ends, *tables(form))
     return text_array(out, ends)

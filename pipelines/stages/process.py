@@ -10,11 +10,14 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from corpus.dataset import StepFolder, claim
+from corpus.steps.dedup_index import KeptInput, check_index, finish_index, index_finished, keep_part, seen
 from corpus.steps.dedupe import (
+    SignInput,
     SignTasks,
     WriteDecisions,
     decided,
     finish_decisions,
+    keep_tasks,
     sign,
     sign_inputs,
     turn,
@@ -63,7 +66,8 @@ class Process:
         return self.before
 
     def check(self) -> None:
-        pass
+        if self.step.dedup is not None:
+            check_index(self.step.dedup, len(self.sources))
 
     @cached_property
     def _inputs(self) -> list[StepFolder]:
@@ -91,7 +95,9 @@ class Process:
 
     def finished(self) -> bool:
         self._finished = self._finished or (
-            self.identity() is not None and all(is_finished(output, self._digest) for output in self._outputs)
+            self.identity() is not None
+            and all(is_finished(output, self._digest) for output in self._outputs)
+            and index_finished(self.step.dedup, self._digest)
         )
         return self._finished
 
@@ -105,7 +111,24 @@ class Process:
         for source, folder, output, home in zip(self.sources, self._inputs, outputs, self.homes, strict=True):
             if not is_finished(output, digest):
                 self._process(source, folder, output, home, runner)
+        if not index_finished(self.step.dedup, digest):
+            self._keep(runner)
         remove(spill)
+
+    def _keep(self, runner: Runner) -> None:
+        """Writes the index of a dedup whose decisions are complete."""
+        import apache_beam as beam
+
+        from pipelines.engine.partmap import PartMap
+
+        named = self.step.dedup
+        assert named is not None
+        before = seen(named.dedup.against)
+        signed, _ = sign_inputs(self._inputs, self._outputs, before)
+        tasks = list(keep_tasks(named, self._digest, signed, before))
+        label = f"{named.key}: index"
+        runner.run(lambda pipeline: pipeline | beam.Create(tasks) | "Keep" >> PartMap(keep_part, runner, label))
+        finish_index(named, self._digest, self._inputs)
 
     def _process(self, source: str, folder: StepFolder, output: StepFolder, home: str, runner: Runner) -> None:
         import apache_beam as beam
@@ -135,7 +158,10 @@ class Process:
         finish_step(output, header, self._digest, [part.number for part in folder.parts()], required)
 
     def said(self, did: bool) -> list[str]:
-        return [documents_said(source, self.documents(source), did) for source in self.sources]
+        lines = [documents_said(source, self.documents(source), did) for source in self.sources]
+        if self.step.dedup is not None and self.step.dedup.dedup.index is not None:
+            lines.append(f"{self.name}: index {self.step.dedup.dedup.index} {'done' if did else 'was done'}")
+        return lines
 
     def cost(self, flows: Mapping[str, Flow]) -> Cost:
         cost = Cost()
@@ -156,8 +182,10 @@ class Process:
             cost.work.append(Work(source, "read and write parts", flow.text, "text in"))
             cost.flows[source] = replace(flow, text=flow.text * self.keeps(home))
         if dedup is not None:
+            before = seen(dedup.dedup.against)
             documents, text = _all([flows[source] for source in self.sources])
-            parts = sum(flows[source].parts for source in self.sources)
+            documents, text = before.documents + documents, before.text_bytes + text
+            parts = before.parts + sum(flows[source].parts for source in self.sources)
             partitions = widths(dedup.dedup.rounds(), dedup.dedup.estimate(documents, text), parts)[0]
             grouping = Grouping(parts, partitions, dedup.dedup.shipped(documents, text))
             where = self.sources[0] if len(self.sources) == 1 else "across"
@@ -199,33 +227,37 @@ def _decide(
         if decided(output, step) is None:
             # Another step may have left some in a folder named by hand, for parts that this one decides nothing for.
             remove(output.dedup_folder)
-    signed, parts = sign_inputs(inputs, outputs)
-    documents, text = sum(p.documents for p in parts), sum(p.text_bytes for p in parts)
+    before = seen(named.dedup.against)
+    signed, parts = sign_inputs(inputs, outputs, before)
+    every: tuple[SignInput | KeptInput, ...] = (*before.inputs, *signed)
+    documents = before.documents + sum(p.documents for p in parts)
+    text = before.text_bytes + sum(p.text_bytes for p in parts)
+    tasks_in_all = before.parts + len(parts)
     size, shipped = named.dedup.estimate(documents, text), named.dedup.shipped(documents, text)
     if not runner.quiet:
         each = shipped / max(1, documents)
         print(f"{named.key}: regroups about {shipped:,} bytes, {each:,.0f} a document", file=sys.stderr)
     rounds = named.dedup.rounds()
-    partitions = widths(rounds, size, len(parts))
+    partitions = widths(rounds, size, tasks_in_all)
 
     def build(pipeline: beam.Pipeline) -> object:
         blocks = (
             pipeline
-            | beam.Create(signed)
+            | beam.Create(every)
             | "Read manifests" >> beam.FlatMap(SignTasks(named, partitions[0]))
             | "Sign"
-            >> Exchange(sign, partitions[0], join(work, "sign"), runner, f"{named.key}: sign", size, len(parts))
+            >> Exchange(sign, partitions[0], join(work, "sign"), runner, f"{named.key}: sign", size, tasks_in_all)
         )
         for number, (given, tasks, width) in enumerate(zip(rounds, partitions, partitions[1:], strict=False), 1):
             name = f"decide-{number}"
             blocks = blocks | f"Decide {number}" >> Exchange(
-                turn(given, signed, width), width, join(work, name), runner, f"{named.key}: {name}", size, tasks
+                turn(given, every, width), width, join(work, name), runner, f"{named.key}: {name}", size, tasks
             )
-        return blocks | "Write decisions" >> PartMap(WriteDecisions(tuple(signed)), runner, f"{named.key}: decisions")
+        return blocks | "Write decisions" >> PartMap(WriteDecisions(every), runner, f"{named.key}: decisions")
 
     runner.run(build)
     for source in signed:
-        finish_decisions(source, signed, step)
+        finish_decisions(source, every, step)
         line = would_drop(source, named.dedup)
         if line is not None:
             print(line, file=sys.stderr)

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from operator import methodcaller
 
 import numpy as np
 import pyarrow as pa
 
-from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread
+from corpus.rules import Block, Cleaned, Dedup, Memory, PartRef, Reread
 from corpus.schema import Document, Origin, document_batch
 from corpus.steps.spill import gather
 
@@ -38,12 +39,18 @@ def decide(
     parts: list[list[pa.RecordBatch]],
     shape: Shape,
     shipped: list[int] | None = None,
+    kept: int = 0,
 ) -> dict[int, pa.Table]:
-    """Decisions by part index. Adds the bytes that go through each regrouping to `shipped`."""
+    """Decisions by part index. Adds the bytes that go through each regrouping to `shipped`. Of the first `kept` parts
+    there is what an index keeps of them, not their documents."""
     order = random.Random(shape[3])
     rounds = rule.rounds()
     sizes = [len(parts) if isinstance(r, Reread) else r.partitions or shape[2] for r in rounds]
-    blocks = [b for ref, part in zip(refs, parts, strict=True) for b in rule.sign(ref, iter(part), sizes[0])]
+    blocks = [
+        b
+        for i, (ref, part) in enumerate(zip(refs, parts, strict=True))
+        for b in (memory_of(rule).sign if i < kept else rule.sign)(ref, iter(part), sizes[0])
+    ]
     for number, step in enumerate(rounds):
         assert all(0 <= np.min(key) <= np.max(key) < sizes[number] for key, _ in blocks)
         after = sizes[number + 1] if number + 1 < len(rounds) else len(parts)
@@ -51,11 +58,26 @@ def decide(
             shipped.append(sum(block.nbytes for _, block in blocks))
         held = regroup(blocks, order)
         if isinstance(step, Reread):
-            seen = {i: (batch.select(list(step.columns)) for batch in parts[i]) for i in held}
+            columns = {i: list(step.kept if i < kept else step.columns) for i in held}
+            seen = {i: map(methodcaller("select", columns[i]), parts[i]) for i in held}
             blocks = [b for i, some in held.items() for b in step.answer(refs[i], seen[i], some, after)]
         else:
             blocks = [b for some in held.values() for b in step.decide(some, after)]
     return {part: pa.Table.from_batches(held) for part, held in regroup(blocks, order).items()}
+
+
+def memory_of(rule: Dedup) -> Memory:
+    memory = rule.memory()
+    assert isinstance(memory, Memory)
+    return memory
+
+
+def kept_of(rule: Dedup, ref: PartRef, part: list[pa.RecordBatch], decisions: pa.Table | None) -> list[pa.RecordBatch]:
+    """What an index keeps of a part."""
+    memory = memory_of(rule)
+    found = list(memory.keep(ref, (batch.select(list(memory.columns)) for batch in part), decisions))
+    assert all(batch.schema == memory.schema for batch in found)
+    return found
 
 
 def run(rule: Dedup, docs: Sequence[Document], shape: Shape = SHAPES[0], group: str = "") -> dict[str, tuple]:

@@ -12,7 +12,7 @@ from corpus.rules import Dedup, PartRef
 from corpus.schema import document_batch
 from tests.corpus.dedup.driver import SHAPES, decide, documents, run
 
-RULES: list[Dedup] = [Exact(), Lines(min_chars=0), Near(), Overlap(sample=1)]
+RULES: list[Dedup] = [Exact(), Lines(min_chars=0), Lines(min_chars=0, keep="first"), Near(), Overlap(sample=1)]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -1,4 +1,4 @@
-"""normalize_for_dedup against cc_net's own five lines, which is the reference."""
+"""Lines normalised as by cc_net's own five lines, and by the one of C4, which are the reference."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.text.make_unicode import PUNCT
-from corpus.text.normalize import normalize_for_dedup
+from corpus.text.normalize import Form, normalize_lines
 
 DELETED = re.compile(f"[{PUNCT}{re.escape(''.join(map(chr, [*range(32), *range(127, 160)])))}]")
 
@@ -21,8 +21,13 @@ def reference(line: str) -> str:
     return DELETED.sub("", re.sub(r"\d", "0", line.strip().lower()))
 
 
-def normalized(lines: list[str]) -> list[str]:
-    result = normalize_for_dedup(pa.array(lines, pa.large_string()))
+def c4_reference(line: str) -> str:
+    """c4_utils.py of TensorFlow Datasets, _get_hashed_line."""
+    return line.strip().lower()
+
+
+def normalized(lines: list[str], form: Form = "ccnet") -> list[str]:
+    result = normalize_lines(pa.array(lines, pa.large_string()), form)
     result.validate(full=True)
     return result.to_pylist()
 
@@ -42,6 +47,7 @@ sigmas = ["Σ", "ΑΣ", "ΣΑ", "Α.Σ", "ΑΣ.", "ΑΣ.Α", "ΑΣ. Α", "Α\u00
 @pytest.mark.parametrize("line", [*sigmas, "", "  ", "\u3000x\u2003", "\x1fA\x1f", "tab\there", "\x01 A \x01", "ẞß"])
 def test_edges(line: str) -> None:
     assert normalized([line]) == [reference(line)]
+    assert normalized([line], "c4") == [c4_reference(line)]
 
 
 same_unicode = pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="Python of another Unicode version")
@@ -52,6 +58,7 @@ def test_every_character() -> None:
     lines = [f"a{chr(c)}b{chr(c)}" for c in range(0x110000) if not 0xD800 <= c < 0xE000]
     expected = [reference(line) for line in lines]
     assert normalized(lines) == expected
+    assert normalized(lines, "c4") == [c4_reference(line) for line in lines]
     # the room that normalize_line asks for
     assert all(2 * len(new.encode()) <= 3 * len(old.encode()) for old, new in zip(lines, expected, strict=True))
 
@@ -63,6 +70,7 @@ texts = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_f
 @given(st.lists(texts))
 def test_any_text(lines: list[str]) -> None:
     assert normalized(lines) == [reference(line) for line in lines]
+    assert normalized(lines, "c4") == [c4_reference(line) for line in lines]
 
 
 @same_unicode
