@@ -245,7 +245,7 @@ def _limit(size: Any, before: Any, after: Any, ahead: Any, unknown: Any) -> Any:
     """
     restart = np.float64(size + 1) * unknown - _RESTART
     if -before > restart:
-        return np.float32(-1)
+        return np.float32(0)
     roundings = 0.98 * _ROUNDING / (size + 1)
     return np.float32(min(restart, roundings * ahead - -after - (before - after)))
 
@@ -291,28 +291,30 @@ def _known_words(
 
 @kernel
 def _keep(key: Any, words: Any, lines: Any, limits: Any, ways: Any, count: Any, limit: Any, padding: Any) -> None:
-    """Puts a word into the cache, in the first line of its set, or its limit to it if it is there; not if it has an
-    unknown character, or too many pieces."""
-    if count > _LINE_PIECES:
+    """Puts a word into the cache, unless it has an unknown character, or too many pieces, or is there with a limit as
+    far."""
+    if count > _LINE_PIECES or limit <= 0:
         return
     for k in range(count):
         if ways[ways[k].cut].piece < 0:
             return
     k0, k1, k2, h = key
-    first = np.int64(h >> np.uint64(32) & np.uint64(len(words) // 2 - 1)) * 2
-    for line in range(first, first + 2):
-        if words[line, 0] == k0 and words[line, 1] == k1 and words[line, 2] == k2:
-            limits[line, 7] = max(limits[line, 7], limit)
-            return
-    for k in range(8):
-        words[first + 1, k] = words[first, k]
-    words[first, 0] = k0
-    words[first, 1] = k1
-    words[first, 2] = k2
-    lines[first, 6] = count
-    limits[first, 7] = limit
+    line = np.int64(h >> np.uint64(32) & np.uint64(len(words) // 2 - 1)) * 2
+    if words[line + 1, 0] == k0 and words[line + 1, 1] == k1 and words[line + 1, 2] == k2:
+        line += 1
+    elif words[line, 0] != k0 or words[line, 1] != k1 or words[line, 2] != k2:
+        for k in range(8):
+            words[line + 1, k] = words[line, k]
+        limits[line, 7] = -1
+    if limits[line, 7] >= limit:
+        return
+    words[line, 0] = k0
+    words[line, 1] = k1
+    words[line, 2] = k2
+    lines[line, 6] = count
+    limits[line, 7] = limit
     for k in range(_LINE_PIECES):
-        lines[first, 8 + k] = ways[ways[count - 1 - k].cut].piece if k < count else padding
+        lines[line, 8 + k] = ways[ways[count - 1 - k].cut].piece if k < count else padding
 
 
 @kernel
