@@ -1,9 +1,9 @@
 """KenLM's binary models of hash tables, the kind that `build_binary` makes unless told otherwise: read where they are.
 
-The file is mapped, so that processes share it, and scores are those of the library, bit for bit: it adds up in float32,
-and so is done here, in the same order. The layout is that of github.com/kpu/kenlm, lm/binary_format.cc, lm/vocab.cc and
-lm/search_hashed.hh, little-endian: the header with the number of n-grams of each length, a hash table of the words, what
-each word alone weighs, and a hash table of the n-grams of each length.
+The file is mapped, so that processes share it, and scores are those of the library, bit for bit: it adds up in
+float32, and so is done here, in the same order. The layout is that of github.com/kpu/kenlm, lm/binary_format.cc,
+lm/vocab.cc and lm/search_hashed.hh, little-endian: the header with the number of n-grams of each length, a hash table
+of the words, what each word alone weighs, and a hash table of the n-grams of each length.
 """
 
 import mmap
@@ -24,8 +24,8 @@ from corpus.text.buffers import Bytes, Offsets
 from corpus.text.hashing import load32, load64, load_float
 
 HEADER = struct.Struct("<56s3f3IQB3xfIB3xI")
-"""`Sanity` and `FixedWidthParameters`: order, factor of the size of hash tables, kind of model, whether the words follow
-at the end, version of the kind."""
+"""`Sanity` and `FixedWidthParameters`: order, factor of the size of hash tables, kind of model, whether the words
+follow at the end, version of the kind."""
 SANITY = (b"mmap lm http://kheafield.com/code format version 5\n".ljust(56, b"\0"), 0.0, 1.0, -0.5, 1, 0xFFFFFFFF, 0, 1)
 ORDERS = range(2, 7)
 """Of the library as it is built for Python, KENLM_MAX_ORDER."""
@@ -47,12 +47,12 @@ class Probing(NamedTuple):
 
     Attributes:
         data: the file.
-        vocabulary: byte that the table of words begins at; a slot has a hash (uint64) and the number of a word (uint32).
+        vocabulary: byte that the table of words begins at; a slot has a hash (uint64) and a word's number (uint32).
         slots: of that table.
         unigrams: byte at which stands what each word weighs: log10 of its probability, and of its backoff, float32.
-        tables: of the n-grams of each length from 2 on: the byte that the table begins at, its slots, 2^64 / slots, the
-            bytes of a slot and the byte behind the table. A slot has a hash (uint64), the probability and, except for the
-            longest, the backoff. int64, shape (order - 1, 5).
+        tables: of the n-grams of each length from 2 on: the byte that the table begins at, its slots, 2^64 / slots,
+            the bytes of a slot and the byte behind the table. A slot has a hash (uint64), the probability and, except
+            for the longest, the backoff. int64, shape (order - 1, 5).
         start, end: the numbers of <s> and </s>.
     """
 
@@ -120,10 +120,10 @@ def _cut_short(path: str, size: int) -> UserError:
 @kernel
 def has_empty_slot(data: Any, first: Any, step: Any, stop: Any) -> Any:
     """Whether a hash table has one; two of five are."""
-    for at in range(first, stop, step):
-        if load64(data, at) == 0:
-            return True
-    return False
+    at = first
+    while at < stop and load64(data, at) != 0:
+        at += step
+    return at < stop
 
 
 @kernel
@@ -149,7 +149,7 @@ def find_words(text: Any, offsets: Any, data: Any, vocabulary: Any, slots: Any, 
     """The number of each word text[offsets[k]:offsets[k + 1]], 0 for one that the model does not know."""
     for word in range(len(numbers)):
         h = _murmur(text, offsets[word], offsets[word + 1])
-        slot = np.int64(h % np.uint64(slots))
+        slot: Any = np.int64(h % np.uint64(slots))
         found = load64(data, vocabulary + _WORD_BYTES * slot)
         while found != h and found != 0:
             slot = slot + 1 if slot + 1 < slots else 0
@@ -168,12 +168,14 @@ def word_numbers(text: Bytes, offsets: Offsets, model: Probing) -> npt.NDArray[n
 
 @intrinsic
 def _prefetch(typing_context: Any, data: Any, i: Any) -> Any:
+    insert: Any = cgutils.get_or_insert_function
+
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         number = ir.IntType(32)
         place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        function = insert(builder.module, kind, "llvm.prefetch.p0")
         builder.call(function, [place, number(0), number(3), number(1)])  # to read, to be kept, data
         return context.get_dummy_value()
 

@@ -40,7 +40,7 @@ class LanguageModel(Settings):
     """Files of one language. CCNet's are dl.fbaipublicfiles.com/cc_net/lm/LANGUAGE.arpa.bin and LANGUAGE.sp.model.
 
     Attributes:
-        lm: KenLM model (ARPA or binary) over the pieces of `sentencepiece`.
+        lm: KenLM model (ARPA or binary) over the pieces of `sentencepiece`; fastest as `build_binary` writes it.
         sentencepiece: SentencePiece model.
     """
 
@@ -54,7 +54,11 @@ class Perplexity(Filter):
     The text is normalised (`corpus.text.ccnet`), cut into SentencePiece pieces and scored by KenLM with begin and end
     of sentence: 10 ** (-log10 probability / (pieces + 1)), rounded to one decimal. Buckets: head below the first
     cut-off of the document's language, middle below the second, else tail; "all" where the language has no model or no
-    cut-off, or no piece is left. Needs the extra `perplexity`.
+    cut-off, or no piece is left.
+
+    Perplexities are those of the libraries (`corpus.filters.perplexity_model`). KenLM itself, the extra `perplexity`,
+    is needed for models of other kinds than CCNet's alone: SentencePiece's unigram model with its usual normaliser, and
+    KenLM's binary of hash tables, which stays in its file and is shared by the workers.
 
     Score columns: `perplexity` (null where there is none) and `perplexity_language`, the document's language ("" if
     unknown). Reasons: `perplexity_head`, `perplexity_middle`, `perplexity_tail`, `perplexity_all`, after the bucket.
@@ -76,7 +80,7 @@ class Perplexity(Filter):
     keep: Annotated[tuple[Literal["head", "middle", "tail", "all"], ...], Decides("perplexity")] = ("head", "middle")
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Raises UserError when KenLM is not installed, or a model is missing or damaged."""
+        """Raises UserError when a model is missing or damaged, or needs KenLM, which is not installed."""
         languages = batch.column("language").fill_null("")
         perplexity = np.full(batch.num_rows, np.nan)
         for language in sorted(self.models):

@@ -106,8 +106,8 @@ def _longer(array: Any, used: Any, room: Any) -> Any:
 
 @kernel
 def _write_word(data: Any, start: Any, end: Any, rules: Any, replacements: Any, plain: Any, word: Any) -> Any:
-    """Writes a space and data[start:end], as the model's normaliser makes it, to `word`. Gives (`word` or a longer array
-    in its place, the number of bytes, 0 where nothing but spaces is left)."""
+    """Writes a space and data[start:end], as the model's normaliser makes it, to `word`. Gives (`word` or a longer
+    array in its place, the number of bytes, 0 where nothing but spaces is left)."""
     if 1 + end - start > len(word):
         word = _longer(word, 0, 1 + end - start)
     word[0] = _SPACE
@@ -168,9 +168,9 @@ def _rule(rules: Any, data: Any, i: Any, end: Any) -> Any:
 _WAY = np.dtype(
     [("sum", np.float32), ("second", np.float32), ("begin", np.int32), ("piece", np.int32), ("cut", np.int32)]
 )
-"""Of a place in a word, between two bytes: the sum of the best way up to it; that of the best one that ends with another
-piece; where the last piece of the best begins, -1 where no way leads; the number of that piece, -1 for an unknown
-character. `cut` is not of this place; see `_cut`."""
+"""Of a place in a word, between two bytes: the sum of the best way up to it; that of the best one that ends with
+another piece; where the last piece of the best begins, -1 where no way leads; the number of that piece, -1 for an
+unknown character. `cut` is not of this place; see `_cut`."""
 
 
 @kernel
@@ -192,16 +192,17 @@ def _cut(word: Any, size: Any, before: Any, pieces: Any, scores: Any, unknown: A
     `cut` of `ways` becomes the places where its pieces end, the last first. Gives (how many, by how much the best is
     ahead of the second at these places, at least).
     """
-    for i in range(size + 1):
-        ways[i].begin = -1
-        ways[i].second = -np.inf
+    for place in range(size + 1):
+        ways[place].begin = -1
+        ways[place].second = -np.inf
     ways[0].sum = before
     root = children(np.int64(0), np.int64(pieces[0]))
-    i = np.int64(0)
+    i: Any = np.int64(0)
+    furthest = i  # place that a way leads to
     while i < size:
         here = ways[i].sum
         if here < _RESTART:
-            for k in range(i + 1, size + 1):
+            for k in range(i + 1, furthest + 1):
                 if ways[k].begin >= 0:
                     ways[k].sum -= here
             here = np.float32(0)
@@ -220,17 +221,19 @@ def _cut(word: Any, size: Any, before: Any, pieces: Any, scores: Any, unknown: A
                 piece = np.int64(pieces[below]) & VALUE
                 _offer(ways, k + 1, i, piece, scores[piece] + here)
                 single = single or k + 1 == following
+                furthest = max(furthest, k + 1)
         if not single:
             _offer(ways, following, i, np.int64(-1), unknown + here)
+            furthest = max(furthest, following)
         i = following
     ahead = np.float32(np.inf)
     count = 0
-    place = np.int64(size)
-    while place > 0:
-        ways[count].cut = place
+    end = np.int64(size)
+    while end > 0:
+        ways[count].cut = end
         count += 1
-        ahead = min(ahead, ways[place].sum - ways[place].second)
-        place = np.int64(ways[place].begin)
+        ahead = min(ahead, ways[end].sum - ways[end].second)
+        end = np.int64(ways[end].begin)
     return count, ahead
 
 
@@ -333,7 +336,8 @@ def cut_rows(data: Any, offsets: Any, model: Any, cache: Any, row_ends: Any) -> 
     numbers = np.empty((offsets[-1] - offsets[0]) // 2 + _ROOM, np.int32)
     unknown, unknown_ends = np.empty(_ROOM, np.uint8), np.zeros(_ROOM, np.int64)
     word, ways = np.empty(_ROOM, np.uint8), np.empty(_ROOM, _WAY)
-    runs = at = 0
+    runs: Any = 0
+    at: Any = 0
     for row in range(len(offsets) - 1):
         i, end = offsets[row], offsets[row + 1]
         total = np.float32(0)
@@ -358,7 +362,7 @@ def cut_rows(data: Any, offsets: Any, model: Any, cache: Any, row_ends: Any) -> 
                 _keep(key, words, lines, limits, ways, count, limit, len(scores) - 1)
             if at + count > len(numbers):
                 numbers = _longer(numbers, at, count)
-            begin = 0
+            begin = np.int64(0)
             in_unknown = False
             for k in range(count - 1, -1, -1):
                 place = np.int64(ways[k].cut)

@@ -1,8 +1,8 @@
 """Double arrays, which find every prefix of a text that is one of many words, as SentencePiece's models have them.
 
 A unit is 32 bits, of Darts-clone (github.com/s-yata/darts-clone, include/darts.h): bits 0-7 the byte that leads to it,
-bit 8 whether a word ends here, bits 10-31, shifted left by 8 if bit 9 is set, what to xor its number with to come to its
-children. The child for a byte stands at `children ^ byte`, the value of a word that ends here, with bit 31 set, at
+bit 8 whether a word ends here, bits 10-31, shifted left by 8 if bit 9 is set, what to xor its number with to come to
+its children. The child for a byte stands at `children ^ byte`, the value of a word that ends here, with bit 31 set, at
 `children` itself. Units come in blocks of 256, so that no byte leads out of them.
 """
 
@@ -101,12 +101,10 @@ def _build(text: Any, offsets: Any, values: Any, units: Any, used: Any) -> Any:
 @kernel
 def _fits(used: Any, place: Any, labels: Any, n: Any) -> Any:
     """Whether children with these labels can be found from a place."""
-    if used[place] & 2:
-        return False
-    for k in range(n):
-        if used[place ^ labels[k]] & 1:
-            return False
-    return True
+    k = 0
+    while k < n and used[place ^ labels[k]] & 1 == 0:
+        k += 1
+    return k == n and used[place] & 2 == 0
 
 
 def reached(units: Units, labels: list[int]) -> npt.NDArray[np.int64]:
