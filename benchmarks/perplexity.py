@@ -4,7 +4,7 @@
 
 LM and SENTENCEPIECE are files as CCNet published them, `en.arpa.bin` and `en.sp.model`. FILEs are UTF-8 text, in
 documents of about 4 kB of whole lines; of JSON lines, each row's `text` is a document. Both sides normalise by our
-kernel, cut into pieces and score, 64 documents at a time. MB of text in a second of processor time, the best of three
+kernel, cut into pieces and score. MB of text in a second of processor time, the best of three
 runs: with an empty cache of words, and with one that has seen the same texts. Last, on how many documents the
 perplexities differ: none, or something is broken.
 """
@@ -23,8 +23,10 @@ import sentencepiece
 
 from benchmarks.language import documents
 from benchmarks.timing import RUNS, best
-from corpus.filters.perplexity_model import ROWS, LanguageModel
+from corpus.filters.perplexity_model import LanguageModel
 from corpus.text.ccnet import normalize_for_lm
+
+ROWS = 64
 
 
 def by_libraries(encoder: Any, lm: Any, texts: pa.Array) -> list[float]:

@@ -15,13 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from corpus.errors import UserError
 from corpus.kernel import kernel
 from corpus.text.buffers import Bytes, Offsets
-from corpus.text.hashing import load32, load64, load_float
+from corpus.text.hashing import load32, load64, load_float, prefetch
 
 HEADER = struct.Struct("<56s3f3IQB3xfIB3xI")
 """`Sanity` and `FixedWidthParameters`: order, factor of the size of hash tables, kind of model, whether the words
@@ -164,26 +163,6 @@ def word_numbers(text: Bytes, offsets: Offsets, model: Probing) -> npt.NDArray[n
     text.flags.writeable = False  # as some columns are: the kernel is compiled for one kind of array
     find_words(text, offsets, model.data, model.vocabulary, model.slots, numbers)
     return numbers
-
-
-@intrinsic
-def _prefetch(typing_context: Any, data: Any, i: Any) -> Any:
-    insert: Any = cgutils.get_or_insert_function
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        number = ir.IntType(32)
-        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
-        function = insert(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [place, number(0), number(3), number(1)])  # to read, to be kept, data
-        return context.get_dummy_value()
-
-    return types.void(data, types.intp), codegen
-
-
-prefetch: Any = _prefetch
-"""For kernels: byte i of an array will soon be read."""
 
 
 @intrinsic

@@ -25,7 +25,8 @@ from corpus.text.ccnet import normalize_for_lm
 
 _NORMALIZER = 3  # the last field that SentencePiece always writes (src/sentencepiece_model.proto, ModelProto)
 _KENLM_PLACE = re.compile(r".* threw \w+(?: because `.*')?\. |Cannot read model '.*?' \(")
-ROWS = 64  # documents scored at once: enough to amortise the call, few enough to bound the pieces in memory
+_ROWS = 64
+"""Documents that the libraries are given at once: enough to amortise the call, few enough to bound their pieces."""
 
 
 @lru_cache(maxsize=32)
@@ -72,14 +73,12 @@ class LanguageModel:
 
     def perplexities(self, texts: pa.Array) -> Iterator[float]:
         """Of each text of a string array, rounded to one decimal; NaN where nothing is left to score."""
-        for start in range(0, len(texts), ROWS):
-            some = normalize_for_lm(texts[start : start + ROWS])
-            for score, pieces in self._by_libraries(some) if self.reason else self._by_kernels(some):
-                yield round(10.0 ** (-score / (pieces + 1)), 1) if pieces else np.nan
+        for score, pieces in self._by_libraries(texts) if self.reason else self._by_kernels(texts):
+            yield round(10.0 ** (-score / (pieces + 1)), 1) if pieces else np.nan
 
     def _by_kernels(self, texts: pa.Array) -> Iterator[tuple[float, int]]:
-        """Of each normalised text its log10 probability, and the number of its pieces."""
-        pieces = self._cut(texts, self._unigram)
+        """Of each text its log10 probability, and the number of its pieces."""
+        pieces = self._cut(normalize_for_lm(texts), self._unigram)
         # Unknown characters are words of the language model all the same; they have the numbers -1, -2 ...
         unknown = word_numbers(pieces.unknown, pieces.unknown_offsets, self._probing)
         words = np.concatenate([self._words, unknown[::-1]])[pieces.numbers]
@@ -87,10 +86,12 @@ class LanguageModel:
         return zip(scores.tolist(), np.diff(pieces.offsets).tolist(), strict=True)
 
     def _by_libraries(self, texts: pa.Array) -> Iterator[tuple[float, int]]:
-        for pieces in self._encoder.encode(texts.to_pylist(), out_type=str, num_threads=1):
-            line = " ".join(pieces)
-            # counted as CCNet counts, which differs from len(pieces) where a piece holds a space of its own
-            yield self._kenlm.score(line), len(line.split())
+        for start in range(0, len(texts), _ROWS):
+            some = normalize_for_lm(texts[start : start + _ROWS]).to_pylist()
+            for pieces in self._encoder.encode(some, out_type=str, num_threads=1):
+                line = " ".join(pieces)
+                # counted as CCNet counts, which differs from len(pieces) where a piece holds a space of its own
+                yield self._kenlm.score(line), len(line.split())
 
     def _cut(self, texts: pa.Array, unigram: Unigram) -> Pieces:
         cache: Cache | None = getattr(self._own, "cache", None)

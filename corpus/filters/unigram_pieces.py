@@ -289,6 +289,7 @@ def _known_words(
             numbers[at + k] = piece
             total += scores[piece]
         at += count
+        i += i < end  # the space
     return i, total, at
 
 
