@@ -117,7 +117,6 @@ def _unigram(path: str) -> Unigram | str:
         return f"it cannot be read here ({error})"
 
 
-@lru_cache(maxsize=32)
 def _load_kenlm(path: str) -> Any:
     try:
         import kenlm

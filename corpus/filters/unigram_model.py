@@ -85,7 +85,10 @@ def read_unigram(data: bytes) -> Unigram | str:
         (size,) = struct.unpack_from("<I", normalizer[2])
         rules = np.frombuffer(normalizer[2][4 : 4 + size], "<u4")
         replacements = normalizer[2][4 + size :] + b"\0"
-    if any(rules[double_array.reached(rules, list(range(1, 256)))] & 0xFF == ord(" ")):
+    reached = double_array.reached(rules, list(range(1, 256)))
+    if any(double_array.values(rules, reached) >= len(replacements)):
+        raise ValueError("its normaliser is damaged")
+    if any(rules[reached] & 0xFF == ord(" ")):
         return "its normaliser has rules for spaces"
     if any(c == SPACE or (c.isspace() and c != " ") for c in set(replacements.decode())):
         return "its normaliser writes white space"

@@ -37,7 +37,6 @@ of them may come nearer by x / 2^23."""
 _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
 _SPACES = np.uint64(0x2020202020202020)
-_NO_KEY = (np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0))
 
 
 class Pieces(NamedTuple):
@@ -249,8 +248,8 @@ def _limit(size: Any, before: Any, after: Any, ahead: Any, unknown: Any) -> Any:
     restart = np.float64(size + 1) * unknown - _RESTART
     if -before > restart:
         return np.float32(0)
-    roundings = 0.98 * _ROUNDING / (size + 1)
-    return np.float32(min(restart, roundings * ahead - -after - (before - after)))
+    most = 0.98 * ahead * _ROUNDING / (size + 1)  # that the sums may come to, if none had come nearer here
+    return np.float32(min(restart, most + after - (before - after)))
 
 
 @kernel
@@ -260,7 +259,8 @@ def _known_words(
     """Writes the pieces of the words of data[i:end] to numbers[at:], until the end of the text or of `numbers`, or a
     word that is not in the cache or whose limit does not allow `total`, the sum before it.
 
-    Gives (the byte to go on at, the sum, the end of the pieces). The word's key and the like would be too much.
+    Gives (the byte to go on at, the sum, the end of the pieces). Most words are such: they have a loop of their own,
+    which the compiler can keep small.
     """
     sets = np.uint64(len(words) // 2 - 1)
     while i < end and at + _LINE_PIECES <= len(numbers):

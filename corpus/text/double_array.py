@@ -129,6 +129,13 @@ def reached(units: Units, labels: list[int]) -> npt.NDArray[np.int64]:
     return np.flatnonzero(seen)
 
 
+def values(units: Units, at: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    """Of the words that end at some of these units that were reached."""
+    at = at[units[at] & ENDS != 0]
+    unit = units[at].astype(np.int64)
+    return units[at ^ (unit >> 10 << ((unit & 0x200) >> 6))] & VALUE
+
+
 def value_of(units: Units, word: bytes) -> int | None:
     """Of a word, if it is there."""
     at = 0

@@ -19,7 +19,8 @@ from corpus.filters import perplexity_model
 from corpus.filters.perplexity_model import LanguageModel, language_model
 from corpus.text.ccnet import normalize_for_lm
 from tests.corpus.filters.fasttext_kinds import LONG, random_texts, texts
-from tests.corpus.filters.language_models import SETTINGS, prose, random_ngrams, rescored, trained, write_probing
+from tests.corpus.filters.language_models import SETTINGS, prose, random_ngrams, trained, write_probing
+from tests.corpus.filters.test_unigram_model import REASONS
 
 LmOf = Callable[[str], str]
 
@@ -135,19 +136,6 @@ def test_equal_on_random_strings(model: LanguageModel, pieces: str, lm_of: LmOf)
     assert own(model, values) == Libraries(lm_of(pieces), pieces).perplexities(values)
 
 
-REASONS = {
-    "nfkc": "its normaliser leaves white space",
-    "bpe": "it is no unigram model",
-    "bytes": "it has pieces of other kinds than text, or spaces behind words",
-    "user-defined": "it has pieces of other kinds than text, or spaces behind words",
-    "spaces behind": "it has pieces of other kinds than text, or spaces behind words",
-    "spaces kept": "its spaces are not SentencePiece's usual ones",
-    "spaces inside": "it has pieces with a space inside, or none for a space alone",
-    "rule for a space": "its normaliser has rules for spaces",
-    "rule that writes a space": "its normaliser writes white space",
-}
-
-
 @pytest.mark.parametrize("kind", SETTINGS.keys() - {"unigram"})
 def test_the_libraries_answer_for_other_models(kind: str, folder: Path, lm_of: LmOf) -> None:
     path = trained(kind, folder)
@@ -156,13 +144,6 @@ def test_the_libraries_answer_for_other_models(kind: str, folder: Path, lm_of: L
     assert model.reason == f"{path}: {REASONS[kind]}"
     values = [*prose()[:50], *random_texts(5, 50), "a b ä \u3000 \u2581 x", ""]
     assert own(model, values) == libraries.perplexities(values)
-
-
-def test_scores_above_0_are_left_to_the_libraries(pieces: str, folder: Path, lm_of: LmOf) -> None:
-    Libraries(lm_of(pieces), pieces)  # skips
-    path = folder / "above 0"
-    path.write_bytes(rescored(Path(pieces).read_bytes(), lambda name: 2.0 - len(name)))
-    assert LanguageModel(lm_of(pieces), str(path)).reason == f"{path}: it has scores above 0"
 
 
 def test_a_library_that_cuts_otherwise_answers_itself(
