@@ -45,7 +45,6 @@ def use_kernels(rules: Iterable[str]) -> None:
     from corpus.errors import UserError
     from corpus.recipe.load import parse_rules
     from corpus.schema import Document, Origin, document_batch
-    from corpus.text.ccnet import normalize_for_lm
     from corpus.text.html_blocks import html_text
     from corpus.text.normalize import normalize_lines
 
@@ -68,9 +67,9 @@ def use_kernels(rules: Iterable[str]) -> None:
     _dedup(Lines(keep="first", normalize="none"), batch)
     # No rule without a model calls these.
     normalize_lines(batch.column("text"))
-    normalize_for_lm(batch.column("text"))
     html_text(text)
     _classify(batch)
+    _score(batch.column("text"))
     _read_pages()
     _look_up(batch)
     _tokenize(batch.column("text"))
@@ -114,6 +113,30 @@ def _classify(batch: "pa.RecordBatch") -> None:
         )
         Language(model=model).score(batch)
         Reference(model=model, label="yes").score(batch)
+
+
+def _score(texts: "pa.Array") -> None:
+    """With pieces trained on the texts, and a KenLM model that knows no word."""
+    import struct
+    import tempfile
+    from pathlib import Path
+
+    import sentencepiece
+
+    from corpus.filters.kenlm_probing import HEADER, SANITY
+    from corpus.filters.perplexity_model import LanguageModel
+
+    with tempfile.TemporaryDirectory() as folder:
+        lm, pieces = Path(folder, "lm"), f"{folder}/pieces"
+        lm.write_bytes(HEADER.pack(*SANITY, 2, 1.5, 0, False, 0) + struct.pack("<QQ", 1, 0) + bytes(64))
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts[0].as_py().split("\n")),
+            model_prefix=pieces,
+            vocab_size=100,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+        list(LanguageModel(str(lm), f"{pieces}.model").perplexities(texts))
 
 
 def _read_pages() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from corpus.kernel import kernel
@@ -72,6 +73,26 @@ def _bit_count(typing_context: Any, x: Any) -> Any:
 
 bit_count: Any = _bit_count
 """For kernels: how many bits of a uint64 are 1."""
+
+
+@intrinsic
+def _prefetch(typing_context: Any, data: Any, i: Any) -> Any:
+    insert: Any = cgutils.get_or_insert_function
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        number = ir.IntType(32)
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        function = insert(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [place, number(0), number(3), number(1)])  # to read, to be kept, data
+        return context.get_dummy_value()
+
+    return types.void(data, types.intp), codegen
+
+
+prefetch: Any = _prefetch
+"""For kernels: entry i of a contiguous array will soon be read."""
 
 
 @kernel

@@ -17,8 +17,10 @@ import sentencepiece
 
 from corpus.errors import UserError
 from corpus.filters.perplexity import CUTOFFS, LanguageModel, Perplexity
+from corpus.filters.perplexity_model import language_model
 from corpus.protobuf import fields
 from corpus.text.ccnet import normalize_for_lm
+from tests.corpus.filters.language_models import trained, write_probing
 
 LLAMA_WIKIPEDIA = "bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk"
 BACKOFF, UNKNOWN = -0.4, -4.0
@@ -113,6 +115,27 @@ def test_equals_a_model_scored_by_hand(rule: Perplexity, bigrams: Bigrams, piece
         assert value == pytest.approx(expected, abs=0.06, rel=1e-4)  # KenLM adds in float32
         assert value == round(value, 1)
     assert max(found[:50]) < min(found[50:])  # seen in training, unseen
+
+
+def test_a_binary_model_scores_as_its_arpa(rule: Perplexity, novel: list[str], tmp_path: Path) -> None:
+    """The one is read by our kernels, the other by KenLM."""
+    pieces = trained("unigram", tmp_path)
+    encoder = sentencepiece.SentencePieceProcessor(model_file=pieces)
+    bigrams = Bigrams(encoder.encode(normalize_for_lm(pa.array(novel[:50])).to_pylist(), out_type=str))
+    ngrams = {(word,): (value, 0 if word in ("</s>", "<unk>") else BACKOFF) for word, value in bigrams.one.items()}
+    ngrams = {("<unk>",): ngrams["<unk>",], **ngrams, **{pair: (value, 0) for pair, value in bigrams.two.items()}}
+    binary = write_probing(tmp_path / "en.arpa.bin", ngrams)
+    arpa = bigrams.write(tmp_path / "en.arpa")
+    assert language_model(binary, pieces).reason == ""
+    found, expected = (
+        rule.model_copy(update={"models": {"en": LanguageModel(lm=lm, sentencepiece=pieces)}})
+        .score(batch(*((text, "en") for text in novel)))
+        .column("perplexity")
+        .to_pylist()
+        for lm in (binary, arpa)
+    )
+    assert found == expected
+    assert None not in found
 
 
 def test_only_documents_of_a_known_language_are_scored(rule: Perplexity, novel: list[str]) -> None:
