@@ -1,0 +1,291 @@
+"""The page of a run: `report.html` in its folder. Made from manifests, stored scores and narrow columns; no text is read
+but that of the documents it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from corpus.dataset import StepFolder
+from corpus.errors import UserError
+from corpus.recipe.load import Recipe, load
+from corpus.removal import listed, requests
+from corpus.report.columns import LOOKED_AT, SourceColumns, Survival, columns_of, scored_languages
+from corpus.report.page import write_page
+from corpus.report.plots import bars
+from corpus.report.step import (
+    Distribution,
+    ShownCluster,
+    ShownPerplexity,
+    ShownStep,
+    distribution,
+    lengths,
+    perplexities,
+    shown_clusters,
+    shown_step,
+)
+from corpus.report.summary import SourceSummary, summarise
+from corpus.report.warn import warnings_of
+from corpus.storage import join, open_read
+from corpus.tuning.histogram import histogram_of
+from pipelines.graph import Graph, compile_graph
+from pipelines.record import attempts, kept_recipes
+from pipelines.stages.extract import Extract
+from pipelines.stages.process import Process
+from pipelines.stages.stage import DocumentStage, Stage
+from pipelines.stages.tokenize import Tokenize
+from tokenizer.index import TokenIndex, read_index
+from tokenizer.mixture import Mixture, read_manifest
+from tokenizer.remote import open_shard
+
+NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class ShownSource:
+    """One source of a run, as far as it went.
+
+    Attributes:
+        raw_bytes: of its raw files, packed as they are.
+        summary: None of a source that is tokens from elsewhere, which has no steps.
+        plot: an SVG element: bytes of text that each step left and took.
+        tokens: None as long as there are none.
+        token_lengths: tokens of its documents.
+        found: languages that filters of its steps found, by the step.
+    """
+
+    name: str
+    raw_bytes: int | None
+    summary: SourceSummary | None
+    steps: list[ShownStep]
+    plot: str | None
+    tokens: TokenIndex | None
+    token_lengths: Distribution | None
+    columns: SourceColumns | None
+    found: list[tuple[str, list[Survival]]]
+    lengths: list[Distribution]
+    perplexities: list[ShownPerplexity]
+
+    @property
+    def held_out(self) -> int:
+        """Tokens."""
+        return sum(shard.tokens for shard in self.tokens.heldout) if self.tokens else 0
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        """Of its finished text."""
+        if self.tokens is None:
+            return None
+        shards = self.tokens.shards + self.tokens.heldout
+        tokens = sum(shard.tokens for shard in shards)
+        return sum(shard.text_bytes for shard in shards) / tokens if tokens else None
+
+
+@dataclass(frozen=True)
+class ShownTime:
+    """How long a finished stage took.
+
+    Attributes:
+        seconds: of all the times that it was worked on.
+        text_bytes, documents: that came in, where it works on documents.
+    """
+
+    stage: str
+    started: str
+    times: int
+    runner: str
+    seconds: float
+    text_bytes: int | None
+    documents: int | None
+
+
+def graph_of(run: str) -> Graph:
+    """The stages of the recipe that a run was made by last.
+
+    Raises:
+        UserError: `run` is not a run's folder.
+    """
+    if not kept_recipes(run):
+        raise UserError(f"{run} has no recipe.yaml: give the folder of a run")
+    return compile_graph(load(join(run, "recipe.yaml"), {"output": run}, needs_models=False))
+
+
+def report_after(graph: Graph, limited: bool, say: Callable[[str], None]) -> None:
+    """Writes the page at the end of a run, and says where it is. Where that fails the run is none the worse: then why is
+    said.
+
+    Args:
+        limited: the graph has not all stages of the recipe: the page shows the others too, as far as they went.
+    """
+    try:
+        say(f"report: {write_report(compile_graph(graph.recipe) if limited else graph)}")
+    except Exception as error:
+        what = f"{error}" if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        line = " ".join(what.split())
+        say(f"report: none was written ({line}); all else is done, and `corpus report {graph.recipe.output}` tries again")
+
+
+def write_report(graph: Graph, path: str | None = None) -> str:
+    """Writes the page of a run and returns its path: `report.html` in the run's folder unless another is given.
+
+    Raises:
+        UserError: no step of it is finished, or Jinja or matplotlib is not installed.
+    """
+    run = graph.recipe.output
+    problems: list[str] = []
+    hidden = _hidden(run)
+    sources = list(_sources(graph, hidden, problems))
+    if not any(source.steps for source in sources):
+        why = f": {problems[0]}" if problems else ""
+        raise UserError(f"no step of {run} is finished, so there is nothing to report{why}")
+    mixture = _mixture(graph)
+    warnings = [*problems, *_warnings(graph, sources, mixture)]
+    target = path or join(run, NAME)
+    write_page(
+        target,
+        "run.html",
+        run=run,
+        sources=sources,
+        warnings=warnings,
+        clusters=_clusters(graph, hidden),
+        mixture=mixture,
+        times=list(_times(graph)),
+        recipe=_recipe_text(graph.recipe),
+        recipes=[kept.origin for kept in kept_recipes(run)],
+        looked_at=LOOKED_AT,
+    )
+    return target
+
+
+def _hidden(run: str) -> frozenset[str]:
+    """Ids of the documents that someone asked to take out: they are not to be shown by the steps before."""
+    found = {entry["id"] for request in requests(run) for entry in request.get("found", ())}
+    return frozenset({*listed(run).ids, *found})
+
+
+def _done(stage: Stage, problems: list[str] | None = None) -> bool:
+    """Whether a stage is finished; what keeps that from being known is noted once."""
+    try:
+        return stage.finished() and bool(stage.folders())
+    except UserError as error:  # its raw files are gone
+        if problems is not None and str(error) not in problems:
+            problems.append(str(error))
+        return False
+
+
+def _sources(graph: Graph, hidden: frozenset[str], problems: list[str]) -> Iterator[ShownSource]:
+    for name, stages in graph.documents.items():
+        done: list[DocumentStage] = []
+        for stage in stages:
+            if not _done(stage, problems):
+                break
+            done.append(stage)
+        folders = [stage.documents(name) for stage in done]
+        steps = [shown_step(folder, hidden) for folder in folders]
+        tokens = graph.tokens.get(name)
+        yield _source(name, done, steps, tokens.folder if tokens and _done(tokens) else None)
+    for name, folder in (graph.recipe.mixture.folders if graph.recipe.mixture else {}).items():
+        yield _source(name, [], [], folder)
+
+
+def _source(name: str, stages: list[DocumentStage], steps: list[ShownStep], tokens: str | None) -> ShownSource:
+    folders = [step.folder for step in steps]
+    index = read_index(tokens) if tokens else None
+    return ShownSource(
+        name=name,
+        raw_bytes=stages[0].raw_bytes if stages and isinstance(stages[0], Extract) else None,
+        summary=summarise(name, folders) if folders else None,
+        steps=steps,
+        plot=_funnel(steps) if steps else None,
+        tokens=index,
+        token_lengths=_token_lengths(name, tokens, index) if tokens and index else None,
+        columns=columns_of(folders[0], folders[-1]) if folders else None,
+        found=[(step.name, found) for step in steps[1:] if (found := scored_languages(step.folder))],
+        lengths=[one for folder in folders for one in lengths(folder)],
+        perplexities=[one for folder in folders for one in perplexities(folder)],
+    )
+
+
+def _funnel(steps: list[ShownStep]) -> str:
+    left = [step.manifest["text_bytes"]["out"] for step in steps]
+    return bars([step.name for step in steps], left, "bytes of text", [step.text_dropped for step in steps])
+
+
+def _token_lengths(name: str, folder: str, index: TokenIndex) -> Distribution | None:
+    shards = [open_shard(join(folder, shard.name)) for shard in index.shards]
+    counts = np.concatenate([np.diff(shard.document_offsets.astype(np.int64)) for shard in shards])
+    histogram = histogram_of(counts)
+    return None if histogram is None else distribution(name, histogram, (), "tokens in a document", "")
+
+
+def _clusters(graph: Graph, hidden: frozenset[str]) -> list[tuple[str, list[ShownCluster]]]:
+    """Of each finished dedup that says what went for what."""
+    found = []
+    for stage in graph.stages:
+        if isinstance(stage, Process) and stage.step.dedup and stage.step.dedup.keeps_one_copy and _done(stage):
+            clusters = shown_clusters([StepFolder(folder) for folder in stage.folders()], hidden)
+            if clusters:
+                found.append((stage.name, clusters))
+    return found
+
+
+def _mixture(graph: Graph) -> Mixture | None:
+    return read_manifest(graph.mix.manifest) if graph.mix and _done(graph.mix) else None
+
+
+def _warnings(graph: Graph, sources: list[ShownSource], mixture: Mixture | None) -> Iterator[str]:
+    if missing := [stage.name for stage in graph.stages if not _done(stage) and not _has_no_step(stage)]:
+        yield f"not finished, and not on this page: {', '.join(missing)}"
+    for source in sources:
+        if source.steps:
+            yield from warnings_of(source.name, source.steps)
+    for use in mixture.usage() if mixture else ():
+        if use.repeated:
+            yield (
+                f"{use.name} is short of its share of {float(use.share):.1%}: the run goes through it "
+                f"{float(use.epochs):.2f} times"
+            )
+
+
+def _has_no_step(stage: Stage) -> bool:
+    """Finished without a folder: nothing is to be taken out of a source."""
+    try:
+        return stage.finished()
+    except UserError:
+        return False
+
+
+def _times(graph: Graph) -> Iterator[ShownTime]:
+    for stage in graph.stages:
+        tried = attempts(graph.recipe.output, stage) if _done(stage) else []
+        if not tried:
+            continue
+        counts = [manifest["documents"] for manifest in _inputs(stage)]
+        text = [manifest["text_bytes"] for manifest in _inputs(stage)]
+        side = "out" if isinstance(stage, Tokenize) else "in"
+        yield ShownTime(
+            stage.name,
+            tried[0].started,
+            len(tried),
+            tried[-1].runner,
+            sum(attempt.seconds or 0.0 for attempt in tried),
+            sum(each[side] for each in text) if text else None,
+            sum(each[side] for each in counts) if counts else None,
+        )
+
+
+def _inputs(stage: Stage) -> list[Mapping[str, Any]]:
+    """Manifests of the steps that a stage makes, or reads."""
+    if isinstance(stage, Tokenize):
+        return [stage.before.documents(stage.source).manifest()]
+    if isinstance(stage, Extract | Process):
+        return [StepFolder(folder).manifest() for folder in stage.folders()]
+    return []
+
+
+def _recipe_text(recipe: Recipe) -> str:
+    with open_read(join(recipe.output, "recipe.yaml")) as file:
+        return file.read().decode("utf-8", "replace")
