@@ -1,5 +1,5 @@
-"""The page of a run: `report.html` in its folder. Made from manifests, stored scores and narrow columns; no text is read
-but that of the documents it shows."""
+"""The page of a run: `report.html` in its folder. It is made from manifests, stored scores and narrow columns; of texts
+only those that it shows are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.recipe.load import Recipe, load
-from corpus.removal import listed, requests
+from corpus.removal import asked_out
 from corpus.report.columns import LOOKED_AT, SourceColumns, Survival, columns_of, scored_languages
 from corpus.report.page import write_page
 from corpus.report.plots import bars
@@ -114,8 +114,8 @@ def graph_of(run: str) -> Graph:
 
 
 def report_after(graph: Graph, limited: bool, say: Callable[[str], None]) -> None:
-    """Writes the page at the end of a run, and says where it is. Where that fails the run is none the worse: then why is
-    said.
+    """Writes the page at the end of a run, and says where it is. Where that fails the run is none the worse, and the
+    reason is said.
 
     Args:
         limited: the graph has not all stages of the recipe: the page shows the others too, as far as they went.
@@ -124,8 +124,8 @@ def report_after(graph: Graph, limited: bool, say: Callable[[str], None]) -> Non
         say(f"report: {write_report(compile_graph(graph.recipe) if limited else graph)}")
     except Exception as error:
         what = f"{error}" if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        line = " ".join(what.split())
-        say(f"report: none was written ({line}); all else is done, and `corpus report {graph.recipe.output}` tries again")
+        again = f"`corpus report {graph.recipe.output}` tries again"
+        say(f"report: none was written ({' '.join(what.split())}); all else is done, and {again}")
 
 
 def write_report(graph: Graph, path: str | None = None) -> str:
@@ -135,9 +135,9 @@ def write_report(graph: Graph, path: str | None = None) -> str:
         UserError: no step of it is finished, or Jinja or matplotlib is not installed.
     """
     run = graph.recipe.output
-    problems: list[str] = []
-    hidden = _hidden(run)
-    sources = list(_sources(graph, hidden, problems))
+    problems = list(dict.fromkeys(_unknown(graph)))
+    hidden = asked_out(run)
+    sources = list(_sources(graph, hidden))
     if not any(source.steps for source in sources):
         why = f": {problems[0]}" if problems else ""
         raise UserError(f"no step of {run} is finished, so there is nothing to report{why}")
@@ -160,39 +160,42 @@ def write_report(graph: Graph, path: str | None = None) -> str:
     return target
 
 
-def _hidden(run: str) -> frozenset[str]:
-    """Ids of the documents that someone asked to take out: they are not to be shown by the steps before."""
-    found = {entry["id"] for request in requests(run) for entry in request.get("found", ())}
-    return frozenset({*listed(run).ids, *found})
-
-
-def _done(stage: Stage, problems: list[str] | None = None) -> bool:
-    """Whether a stage is finished; what keeps that from being known is noted once."""
+def _done(stage: Stage) -> bool:
+    """Whether a stage is known to be finished."""
     try:
-        return stage.finished() and bool(stage.folders())
-    except UserError as error:  # its raw files are gone
-        if problems is not None and str(error) not in problems:
-            problems.append(str(error))
+        return stage.finished()
+    except UserError:  # its raw files are gone
         return False
 
 
-def _sources(graph: Graph, hidden: frozenset[str], problems: list[str]) -> Iterator[ShownSource]:
-    for name, stages in graph.documents.items():
-        done: list[DocumentStage] = []
-        for stage in stages:
-            if not _done(stage, problems):
-                break
-            done.append(stage)
-        folders = [stage.documents(name) for stage in done]
-        steps = [shown_step(folder, hidden) for folder in folders]
+def _unknown(graph: Graph) -> Iterator[str]:
+    """What keeps it from being known whether a stage is finished."""
+    for stage in graph.stages:
+        try:
+            stage.finished()
+        except UserError as error:
+            yield str(error)
+
+
+def finished_documents(graph: Graph) -> dict[str, list[DocumentStage]]:
+    """Of each source its finished stages that have a folder, in order."""
+    return {
+        source: [stage for stage in stages if _done(stage) and stage.folders()]
+        for source, stages in graph.documents.items()
+    }
+
+
+def _sources(graph: Graph, hidden: frozenset[str]) -> Iterator[ShownSource]:
+    for name, stages in finished_documents(graph).items():
         tokens = graph.tokens.get(name)
-        yield _source(name, done, steps, tokens.folder if tokens and _done(tokens) else None)
+        yield _source(name, stages, tokens.folder if tokens and _done(tokens) else None, hidden)
     for name, folder in (graph.recipe.mixture.folders if graph.recipe.mixture else {}).items():
-        yield _source(name, [], [], folder)
+        yield _source(name, [], folder, hidden)
 
 
-def _source(name: str, stages: list[DocumentStage], steps: list[ShownStep], tokens: str | None) -> ShownSource:
-    folders = [step.folder for step in steps]
+def _source(name: str, stages: list[DocumentStage], tokens: str | None, hidden: frozenset[str]) -> ShownSource:
+    folders = [stage.documents(name) for stage in stages]
+    steps = [shown_step(folder, hidden) for folder in folders]
     index = read_index(tokens) if tokens else None
     return ShownSource(
         name=name,
@@ -237,25 +240,15 @@ def _mixture(graph: Graph) -> Mixture | None:
 
 
 def _warnings(graph: Graph, sources: list[ShownSource], mixture: Mixture | None) -> Iterator[str]:
-    if missing := [stage.name for stage in graph.stages if not _done(stage) and not _has_no_step(stage)]:
+    if missing := [stage.name for stage in graph.stages if not _done(stage)]:
         yield f"not finished, and not on this page: {', '.join(missing)}"
-    for source in sources:
-        if source.steps:
-            yield from warnings_of(source.name, source.steps)
+    yield from warnings_of({source.name: source.steps for source in sources if source.steps})
     for use in mixture.usage() if mixture else ():
         if use.repeated:
             yield (
                 f"{use.name} is short of its share of {float(use.share):.1%}: the run goes through it "
                 f"{float(use.epochs):.2f} times"
             )
-
-
-def _has_no_step(stage: Stage) -> bool:
-    """Finished without a folder: nothing is to be taken out of a source."""
-    try:
-        return stage.finished()
-    except UserError:
-        return False
 
 
 def _times(graph: Graph) -> Iterator[ShownTime]:

@@ -3,16 +3,21 @@
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from corpus.errors import UserError
 from corpus.report.visible import visible
 
-WIDTH, HEIGHT = 6.4, 2.2
+WIDTH, HEIGHT = 5.0, 2.0
 """Inches of a histogram; the page makes it as wide as there is room."""
-_BAR = 0.28
+_BAR = 0.26
 """Inches of height of a bar with its label."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 0.6, 0.2, 0.08, 0.45
+"""Inches around the axes of a histogram. matplotlib's own layout would draw each plot twice to find them."""
+_LETTER = 0.075
+"""Inches of the width of a letter."""
+LONGEST_NAME = 28
 
 _COLOURS = {"ink": "#010203", "kept": "#010204", "dropped": "#010205", "limit": "#010206", "rule": "#010207"}
 """Stand for the variables of the page's style sheet: matplotlib knows no variables."""
@@ -69,25 +74,27 @@ def histogram(edges: Sequence[float], counts: Sequence[int], limits: Sequence[fl
         axes.yaxis.set_major_formatter(_plain)
         axes.locator_params(axis="y", nbins=4, integer=True)
 
-    return _svg(draw, HEIGHT)
+    return _svg(draw, HEIGHT, _LEFT)
 
 
 def bars(names: Sequence[str], values: Sequence[float], label: str, dropped: Sequence[float] | None = None) -> str:
     """An SVG element: a horizontal bar for each name, the first on top; `dropped` stands behind `values`, in the colour
     of what went."""
 
+    labels = [visible(name) if len(name) <= LONGEST_NAME else f"{visible(name[:LONGEST_NAME])}…" for name in names]
+
     def draw(axes: Any) -> None:
         places = range(len(names))
         axes.barh(places, values, color=_COLOURS["kept"], height=0.7)
         if dropped is not None:
             axes.barh(places, dropped, left=values, color=_COLOURS["dropped"], height=0.7)
-        axes.set_yticks(places, [visible(name) for name in names])
+        axes.set_yticks(places, labels)
         axes.invert_yaxis()
         axes.set_xlabel(visible(label))
         axes.xaxis.set_major_formatter(_plain)
         axes.locator_params(axis="x", nbins=5)
 
-    return _svg(draw, 0.7 + _BAR * len(names))
+    return _svg(draw, _TOP + _BOTTOM + _BAR * len(names), 0.2 + _LETTER * max(map(len, labels)))
 
 
 def _plain(value: float, _: int) -> str:
@@ -98,11 +105,16 @@ def _plain(value: float, _: int) -> str:
     return f"{value / 1000**size:g}" + ("", "k", "M", "G", "T", "P")[size]
 
 
-def _svg(draw: Any, height: float) -> str:
+def _svg(draw: Callable[[Any], None], height: float, left: float) -> str:
+    """
+    Args:
+        left: inches between the edge of the figure and the axes, for what stands there.
+    """
     matplotlib = require()
     with matplotlib.rc_context(_STYLE):
-        figure = matplotlib.figure.Figure(figsize=(WIDTH, height), layout="constrained")
-        draw(figure.add_subplot())
+        figure = matplotlib.figure.Figure(figsize=(WIDTH, height))
+        room = WIDTH - left - _RIGHT, height - _TOP - _BOTTOM
+        draw(figure.add_axes((left / WIDTH, _BOTTOM / height, room[0] / WIDTH, room[1] / height)))
         sink = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(sink, format="svg", transparent=True, metadata=nothing)

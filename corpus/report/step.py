@@ -1,6 +1,6 @@
-"""One finished step as a page shows it: what each rule dropped, with documents, and its thresholds with their scores."""
+"""One finished step as a page shows it: what each rule dropped, with documents, and its thresholds with scores."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ SHOWN_CHARACTERS = 1000
 LANGUAGES = 5
 """Whose perplexity is drawn."""
 
-Passages = list[tuple[str, str]]
+Passages = Sequence[tuple[str, str]]
 """(who has it: both, one or other; the passage), as `corpus.show.compared` gives them."""
 
 
@@ -186,7 +186,9 @@ def _thresholds(folder: StepFolder, manifest: Mapping[str, Any], hidden: Collect
         condition = f"{score} {threshold.mark.side} {value:,}"
         distribution_ = distribution(name_of(named, threshold), histogram, (value,), score, f"{condition} is kept")
         sides = [_neighbours(side, hidden) for side in (border.kept, border.dropped)]
-        shown.append(ShownThreshold(name_of(named, threshold), condition, threshold.reason, count, distribution_, *sides))
+        shown.append(
+            ShownThreshold(name_of(named, threshold), condition, threshold.reason, count, distribution_, *sides)
+        )
     return shown
 
 
@@ -195,9 +197,7 @@ def _neighbours(some: list[Neighbour], hidden: Collection[str]) -> list[Excerpt]
     return [excerpt(one.id, f"score {one.score:,}", one.text) for one in shown]
 
 
-def distribution(
-    title: str, histogram: Histogram, limits: tuple[float, ...], label: str, told: str
-) -> Distribution:
+def distribution(title: str, histogram: Histogram, limits: tuple[float, ...], label: str, told: str) -> Distribution:
     """A histogram with lines at some values, drawn and as a table.
 
     Args:
@@ -207,7 +207,9 @@ def distribution(
     edges = histogram.edges.tolist()
     numbers = histogram.counts.tolist()
     rows = [
-        (_number(low), _number(high), count) for low, high, count in zip(edges, edges[1:], numbers, strict=False) if count
+        (_number(low), _number(high), count)
+        for low, high, count in zip(edges, edges[1:], numbers, strict=False)
+        if count
     ]
     return Distribution(title, draw(edges, numbers, limits, label, histogram.log), told, sum(numbers), rows)
 
@@ -257,7 +259,9 @@ def perplexities(folder: StepFolder) -> Iterator[ShownPerplexity]:
                 continue
             rows = part.scores.column(column).is_valid().to_numpy().nonzero()[0]
             scores = part.scores_of(named, rows)
-            for pair in zip(scores.column("perplexity_language").to_pylist(), rule.buckets(scores).to_pylist(), strict=True):
+            for pair in zip(
+                scores.column("perplexity_language").to_pylist(), rule.buckets(scores).to_pylist(), strict=True
+            ):
                 total[pair] = total.get(pair, 0) + 1
         by_language: dict[str, int] = {}
         for (language, _), count in total.items():

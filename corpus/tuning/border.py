@@ -56,7 +56,9 @@ def borders(folder: StepFolder, thresholds: Sequence[tuple[NamedRule, Threshold]
     for part in stored_parts(folder, chain_of(folder)) if before.finished else ():
         for one in found:
             one.add(part)
-    return [Border(*([_read(before, *place) for place in one.sides[fails]] for fails in (False, True))) for one in found]
+    return [
+        Border(*([_read(before, *place) for place in one.sides[fails]] for fails in (False, True))) for one in found
+    ]
 
 
 @dataclass
