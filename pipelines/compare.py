@@ -42,8 +42,7 @@ def write_comparison(first: str, second: str, path: str) -> str:
     one, other = StepFolder(first), StepFolder(second)
     hidden = frozenset(chain(*(asked_out(run) for run in _runs(first, second))))
     if one.finished and other.finished:
-        name = f"{one.manifest()['step']} and {other.manifest()['step']}"
-        sources = [SourceComparison("", [], [compare_steps(name, one, other, hidden)])]
+        sources = [SourceComparison("", [], [compare_steps(_name(one, other), one, other, hidden)])]
     elif all(exists(join(folder, "recipe.yaml")) for folder in (first, second)):
         sources = list(_sources(first, second, hidden))
     else:
@@ -67,24 +66,30 @@ def _sources(first: str, second: str, hidden: frozenset[str]) -> Iterator[Source
         raise UserError(f"no step of {first if not any(documents[0].values()) else second} is finished: run it first")
     for name in dict.fromkeys(chain(*documents)):
         ours, theirs = (some.get(name, []) for some in documents)
-        totals = [(some[-1].manifest() if some else None) for some in (ours, theirs)]
-        found = [
-            Count(f"{key} out", *(manifest[key]["out"] if manifest else 0 for manifest in totals))
-            for key in ("documents", "text_bytes")
-        ]
+        manifests = [some[-1].manifest() if some else None for some in (ours, theirs)]
         tokens = [graph.tokens.get(name) for graph in graphs]
-        done = [read_index(stage.folder).tokens if stage and stage.finished() else 0 for stage in tokens]
+        found = [
+            Count(what, *(manifest[key]["out"] if manifest else None for manifest in manifests))
+            for what, key in (("documents", "documents"), ("bytes of text", "text_bytes"))
+        ]
+        done = [read_index(stage.folder).tokens if stage and stage.finished() else None for stage in tokens]
         yield SourceComparison(name, [*found, Count("tokens", *done)], list(_steps(ours, theirs, hidden)))
 
 
 def _steps(ours: list[StepFolder], theirs: list[StepFolder], hidden: frozenset[str]) -> Iterator[Comparison]:
-    if not ours or not theirs:
-        return
-    for one, other in zip(ours, theirs, strict=False):
-        manifests = one.manifest(), other.manifest()
-        if manifests[0]["digest"] != manifests[1]["digest"]:
-            if same_inputs(*manifests):
-                yield compare_steps(f"{manifests[0]['step']} and {manifests[1]['step']}", one, other, hidden)
-            break
-    if ours[-1].manifest()["digest"] != theirs[-1].manifest()["digest"]:
+    """Of the first two that differ, if both have the same input, and of the last two."""
+    pairs = [pair for pair in zip(ours, theirs, strict=False) if _differ(*pair)]
+    if pairs and same_inputs(pairs[0][0].manifest(), pairs[0][1].manifest()):
+        yield compare_steps(_name(*pairs[0]), *pairs[0], hidden)
+        if pairs[0] == (ours[-1], theirs[-1]):
+            return
+    if ours and theirs and _differ(ours[-1], theirs[-1]):
         yield compare_steps("in the end", ours[-1], theirs[-1], hidden)
+
+
+def _differ(one: StepFolder, other: StepFolder) -> bool:
+    return bool(one.manifest()["digest"] != other.manifest()["digest"])
+
+
+def _name(one: StepFolder, other: StepFolder) -> str:
+    return " and ".join(dict.fromkeys(step.manifest()["step"] for step in (one, other)))

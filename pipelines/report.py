@@ -13,7 +13,7 @@ from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.recipe.load import Recipe, load
 from corpus.removal import asked_out
-from corpus.report.columns import LOOKED_AT, SourceColumns, Survival, columns_of, scored_languages
+from corpus.report.columns import SourceColumns, Survival, columns_of, scored_languages
 from corpus.report.page import write_page
 from corpus.report.plots import bars
 from corpus.report.step import (
@@ -153,9 +153,9 @@ def write_report(graph: Graph, path: str | None = None) -> str:
         clusters=_clusters(graph, hidden),
         mixture=mixture,
         times=list(_times(graph)),
+        packages=_packages(sources),
         recipe=_recipe_text(graph.recipe),
         recipes=[kept.origin for kept in kept_recipes(run)],
-        looked_at=LOOKED_AT,
     )
     return target
 
@@ -249,6 +249,12 @@ def _warnings(graph: Graph, sources: list[ShownSource], mixture: Mixture | None)
                 f"{use.name} is short of its share of {float(use.share):.1%}: the run goes through it "
                 f"{float(use.epochs):.2f} times"
             )
+
+
+def _packages(sources: list[ShownSource]) -> list[str]:
+    """Those that the steps were made with; of a package in two versions both."""
+    versions = [step.manifest["versions"] for source in sources for step in source.steps]
+    return sorted({f"{name} {version}" for some in versions for name, version in some.items()})
 
 
 def _times(graph: Graph) -> Iterator[ShownTime]:

@@ -77,17 +77,17 @@ def columns_of(first: StepFolder, last: StepFolder) -> SourceColumns:
 
 
 def scored_languages(folder: StepFolder) -> list[Survival]:
-    """By language, the documents that a filter of a step found it in, and those that the step kept; most first. Empty
-    where no filter stored a language."""
+    """By language, the documents that the first filter of a step which stores one found it in, and those of them that
+    the step kept; most first."""
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     chain = chain_of(folder)
-    for part in stored_parts(folder, chain):
-        for column in (name for name in part.scores.schema.names if name.endswith(".language")):
-            languages = part.scores.column(column).combine_chunks()
+    named = next((one for one in chain if one.is_filter and "language" in one.filter.score_names()), None)
+    for part in stored_parts(folder, chain) if named else ():
+        if named and f"{named.key}.language" in part.scores.schema.names:
+            languages = part.scores.column(f"{named.key}.language").combine_chunks()
             _add(before, languages)
             _add(after, languages.filter(pa.array(part.dropped_by == len(chain))))
-            break
     found = [Survival(value, count, after[value]) for value, count in before.items() if value]
     found.sort(key=lambda one: (-one.before, one.value))
     rest = found[LISTED:]

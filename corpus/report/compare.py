@@ -30,15 +30,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Count:
-    """One number of both steps."""
+    """One number of both; None where one of them does not have it."""
 
     name: str
-    first: int
-    second: int
+    first: int | None
+    second: int | None
 
     @property
-    def change(self) -> int:
-        return self.second - self.first
+    def change(self) -> int | None:
+        return None if self.first is None or self.second is None else self.second - self.first
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,10 @@ def compare_steps(name: str, first: StepFolder, second: StepFolder, hidden: Coll
 
 def same_inputs(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two manifests are of steps with rules that were made from the same parts."""
-    inputs = [{body["part"]: body["input"] for body in manifest["parts"]} for manifest in (first, second)]
-    return inputs[0] == inputs[1] and "extract" not in (first["step"], second["step"])
+    if "extract" in (first["step"], second["step"]):
+        return False
+    one, other = ({body["part"]: body["input"] for body in manifest["parts"]} for manifest in (first, second))
+    return bool(one == other)
 
 
 def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Difference]:
@@ -119,8 +121,11 @@ def _settings(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _counts(first: StepFolder, second: StepFolder) -> list[Count]:
     manifests = first.manifest(), second.manifest()
-    pairs = [("documents", "in"), ("documents", "out"), ("text_bytes", "in"), ("text_bytes", "out")]
-    found = [Count(f"{key} {side}", *(manifest[key][side] for manifest in manifests)) for key, side in pairs]
+    found = [
+        Count(f"{what} {side}", *(manifest[key][side] for manifest in manifests))
+        for what, key in (("documents", "documents"), ("bytes of text", "text_bytes"))
+        for side in ("in", "out")
+    ]
     one, other = ({f"{rule}.{reason}": n for rule, reason, n in counts(folder)} for folder in (first, second))
     return [*found, *(Count(name, one.get(name, 0), other.get(name, 0)) for name in sorted(one.keys() | other.keys()))]
 

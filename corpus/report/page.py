@@ -12,6 +12,9 @@ from corpus.errors import UserError
 from corpus.report.visible import visible
 from corpus.storage import commit
 
+LONGEST_NAME = 200
+"""Characters of an id, a host or a licence: documents say them, and a page has room for so much."""
+
 
 @cache
 def _environment() -> Any:
@@ -36,7 +39,9 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["short"] = lambda text: text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
     environment.filters["number"] = lambda value: "" if value is None else f"{value:,}"
+    environment.filters["change"] = lambda value: "" if value is None else f"{value:+,}" if value else "0"
     environment.filters["share"] = lambda part, whole: f"{part / whole:.1%}" if whole else ""
     environment.filters["plot"] = Markup
     environment.globals["style"] = Markup(resources.files("corpus.report").joinpath("style.css").read_text("utf-8"))

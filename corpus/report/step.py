@@ -145,13 +145,14 @@ def _samples(folder: StepFolder, rule: str, reason: str, hidden: Collection[str]
     for row in samples(folder, f"{rule}.{reason}", SAMPLES + len(hidden)):
         if left and row["id"] not in hidden:
             left -= 1
-            yield _sample(folder, row)
+            yield _sample(folder, row, hidden)
 
 
-def _sample(folder: StepFolder, row: Mapping[str, Any]) -> Excerpt:
-    place = ", ".join(str(row[name]) for name in ("file", "member", "record") if row[name] is not None)
+def _sample(folder: StepFolder, row: Mapping[str, Any], hidden: Collection[str]) -> Excerpt:
+    places = (row["file"], row["member"], None if row["record"] is None else f"record {row['record']}")
+    place = ", ".join(place for place in places if place is not None)
     partner = partner_of(folder, row)
-    if partner is not None:
+    if partner is not None and partner.id not in hidden:
         passages = list(compared(row["text"][:SHOWN_CHARACTERS], partner.text[:SHOWN_CHARACTERS]))
         return Excerpt(row["id"], f"similarity {partner.score:.3f} to {partner.id}", "", passages=passages)
     text = row["text"] if row["text"] is not None else row["detail"] or ""
@@ -308,9 +309,11 @@ def shown_clusters(folders: list[StepFolder], hidden: Collection[str] = ()) -> l
     shown = []
     for cluster in found:
         gone, stayed = (document_at(folders[0], *place) for place in (cluster.gone, cluster.stayed))
+        if cluster.id in hidden or (gone and gone["id"] in hidden):
+            continue
         passages = None
-        if gone and stayed and not {gone["id"], stayed["id"]} & set(hidden):
+        if gone and stayed:
             passages = list(compared(gone["text"][:SHOWN_CHARACTERS], stayed["text"][:SHOWN_CHARACTERS]))
-        name = gone["id"] if gone else ""
+        name = gone["id"] if gone else "a document of a step that is gone"
         shown.append(ShownCluster(cluster.documents, cluster.least, cluster.most, cluster.id, name, passages))
     return shown
