@@ -20,6 +20,7 @@ from corpus.steps.find import Wanted
 from pipelines.engine.runner import Runner
 from pipelines.report import graph_of, report_after, write_report
 from pipelines.run import RunResult, run
+from tests.browser import look
 from tests.pipelines.reported import HOSTILE, LONG, URL, make, write_recipe
 from tokenizer.index import read_index
 from tokenizer.mixture import read_manifest
@@ -271,3 +272,31 @@ def test_the_command(result: RunResult, tmp_path: Path) -> None:
     assert (tmp_path / "r.html").read_bytes() == Path(output, "report.html").read_bytes()
     with pytest.raises(UserError, match=r"has no recipe\.yaml"):
         CliRunner().invoke(app, ["report", str(tmp_path)], catch_exceptions=False)
+
+
+IN_A_BROWSER = {
+    "opened": "document.querySelectorAll('details').forEach(one => one.open = true)",
+    "title": "document.title",
+    "scripts": "document.scripts.length",
+    "images": "document.images.length",
+    "wider": "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+    "paper": "getComputedStyle(document.body).backgroundColor",
+    "plots": "[...document.querySelectorAll('svg')].filter(one => one.getBoundingClientRect().width > 200).length",
+    "drawn": "document.querySelectorAll('svg').length",
+    "keyboard": "[...document.querySelectorAll('a, summary, .scroll')]"
+    ".every(one => !one.checkVisibility() || (one.focus(), document.activeElement === one))",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(15, 19, 24)")])
+def test_in_a_browser(result: RunResult, page: str, width: int, scheme: str, paper: str) -> None:
+    path = Path(result.graph.recipe.output) / "report.html"
+    values, asked = look(path, list(IN_A_BROWSER.values()), width, scheme)
+    found = dict(zip(IN_A_BROWSER, values, strict=True))
+    assert asked == [path.as_uri()]
+    assert found["title"] == f"Report of {result.graph.recipe.output}"
+    assert (found["scripts"], found["images"], found["wider"], found["paper"]) == (0, 0, 0, paper)
+    assert found["plots"] == found["drawn"] > 3
+    assert found["keyboard"]
