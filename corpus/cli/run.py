@@ -47,8 +47,8 @@ def run(
 def finish(recipe: "Recipe", runner: "Runner", only: Sequence[str], until: str | None) -> "RunResult":
     """Does what a recipe asks for up to a step and is not yet done, and prints what came of it."""
     result: RunResult = pipelines("run").run(recipe, runner, only, until)
-    pipelines("report").report_after(result.graph, bool(only or until), print)
     Console().print(pipelines("summary").summary_table(result.graph))
+    pipelines("report").report_after(result.graph, bool(only or until), print)
     if not result.ran:
         print(f"nothing to do: everything {recipe.path} asks for is in {recipe.output}")
     return result

@@ -1,6 +1,5 @@
 """What the columns of a source's documents say of all of them: languages, licences, hosts of URLs."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,33 +61,46 @@ def columns_of(first: StepFolder, last: StepFolder) -> SourceColumns:
     """Of the same parts of the first and the last step of a source; no text is read."""
     parts = last.parts()
     chosen = _chosen(first.parts())
-    counts = _counts(last, chosen, ["language", "license", "url"])
-    before = counts["url"] if first == last else _counts(first, chosen, ["url"])["url"]
-    hosts = [Survival(host, count, counts["url"][host]) for host, count in before.items() if host]
-    looked_at = sum(part.documents for part in parts if part.number in chosen)
+    after = _counts(last, chosen, ["language", "license", "url"])
+    before = after["url"] if first == last else _counts(first, chosen, ["url"])["url"]
+    survival = before.join(after["url"], "values", right_suffix=" after", use_threads=False)
+    survival = survival.set_column(2, "after", pc.fill_null(survival.column("counts after"), 0))
+    survival = survival.append_column("dropped", pc.subtract(survival.column("counts"), survival.column("after")))
+    hosts = survival.filter(pc.not_equal(survival.column("values"), ""))
     return SourceColumns(
-        looked_at,
+        sum(part.documents for part in parts if part.number in chosen),
         sum(part.documents for part in parts),
-        _listed(counts["language"]),
-        _listed(counts["license"]),
-        sorted(hosts, key=lambda one: (-one.after, one.value))[:TOP],
-        sorted((one for one in hosts if one.dropped), key=lambda one: (-one.dropped, one.value))[:TOP],
+        _listed(after["language"]),
+        _listed(after["license"]),
+        _top(hosts, "after"),
+        _top(hosts.filter(pc.greater(hosts.column("dropped"), 0)), "dropped"),
     )
+
+
+def _top(hosts: pa.Table, column: str) -> list[Survival]:
+    """Those with the most documents in a column, by name where they have as many."""
+    rows = hosts.sort_by([(column, "descending"), ("values", "ascending")]).slice(0, TOP).to_pylist()
+    return [Survival(row["values"], row["counts"], row["after"]) for row in rows]
 
 
 def scored_languages(folder: StepFolder) -> list[Survival]:
     """By language, the documents that the first filter of a step which stores one found it in, and those of them that
     the step kept; most first."""
-    before: Counter[str] = Counter()
-    after: Counter[str] = Counter()
+    before: list[pa.StructArray] = []
+    after: list[pa.StructArray] = []
     chain = chain_of(folder)
     named = next((one for one in chain if one.is_filter and "language" in one.filter.score_names()), None)
     for part in stored_parts(folder, chain) if named else ():
         if named and f"{named.key}.language" in part.scores.schema.names:
             languages = part.scores.column(f"{named.key}.language").combine_chunks()
-            _add(before, languages)
-            _add(after, languages.filter(pa.array(part.dropped_by == len(chain))))
-    found = [Survival(value, count, after[value]) for value, count in before.items() if value]
+            before.append(pc.value_counts(languages))
+            after.append(pc.value_counts(languages.filter(pa.array(part.dropped_by == len(chain)))))
+    kept = dict(zip(*_added(after).to_pydict().values(), strict=True))
+    found = [
+        Survival(value, count, kept.get(value, 0))
+        for value, count in zip(*_added(before).to_pydict().values(), strict=True)
+        if value
+    ]
     found.sort(key=lambda one: (-one.before, one.value))
     rest = found[LISTED:]
     if rest:
@@ -103,14 +115,24 @@ def _chosen(parts: Sequence[Part]) -> set[int]:
     return {parts[place].number for place in np.linspace(0, len(parts) - 1, count).astype(int)}
 
 
-def _counts(folder: StepFolder, parts: set[int], columns: list[str]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {name: Counter() for name in columns}
+def _counts(folder: StepFolder, parts: set[int], columns: list[str]) -> dict[str, pa.Table]:
+    """Of each column the values, "" where there is none, and how many documents have them (`values`, `counts`)."""
+    found: dict[str, list[pa.StructArray]] = {name: [] for name in columns}
     for part in sorted(parts):
         for batch in read_part(folder.data(part), columns):
             for name in columns:
-                column = batch.column(name)
-                _add(counts[name], hosts(column) if name == "url" else column)
-    return counts
+                column = batch.column(name).cast(pa.string())
+                values = hosts(column) if name == "url" else column
+                found[name].append(pc.value_counts(values.fill_null("")))
+    return {name: _added(some) for name, some in found.items()}
+
+
+def _added(some: list[pa.StructArray]) -> pa.Table:
+    """The counts of several batches."""
+    schema = pa.schema([("values", pa.string()), ("counts", pa.int64())])
+    every = pa.Table.from_batches([pa.RecordBatch.from_struct_array(counts) for counts in some], schema)
+    added = every.group_by("values", use_threads=False).aggregate([("counts", "sum")])
+    return added.rename_columns({"counts_sum": "counts"})
 
 
 def hosts(urls: pa.Array) -> pa.Array:
@@ -119,12 +141,8 @@ def hosts(urls: pa.Array) -> pa.Array:
     return pc.ascii_lower(pc.struct_field(found, "host"))
 
 
-def _add(counts: Counter[str], values: pa.Array) -> None:
-    for entry in pc.value_counts(values.cast(pa.string())).to_pylist():
-        counts[entry["values"] or ""] += entry["counts"]
-
-
-def _listed(counts: Counter[str]) -> list[tuple[str, int]]:
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    rest = sum(count for _, count in ordered[LISTED:])
-    return [*ordered[:LISTED], *([(OTHERS, rest)] if rest else [])]
+def _listed(counts: pa.Table) -> list[tuple[str, int]]:
+    ordered = counts.sort_by([("counts", "descending"), ("values", "ascending")]).to_pydict()
+    pairs = list(zip(ordered["values"], ordered["counts"], strict=True))
+    rest = sum(count for _, count in pairs[LISTED:])
+    return [*pairs[:LISTED], *([(OTHERS, rest)] if rest else [])]

@@ -86,6 +86,9 @@ class _Nearest:
         for side, held in self.sides.items():
             rows = np.flatnonzero(valid & (fails == side))
             distances = np.abs(numbers[rows] - value)
+            if len(rows) > self.limit:  # those that are no farther than the last of them
+                near = distances <= np.partition(distances, self.limit - 1)[self.limit - 1]
+                rows, distances = rows[near], distances[near]
             for place in np.argsort(distances, kind="stable")[: self.limit]:
                 held.append((float(distances[place]), part.number, int(rows[place]), float(numbers[rows[place]])))
             held.sort()
