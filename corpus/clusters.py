@@ -66,6 +66,15 @@ def largest_clusters(folders: Sequence[StepFolder], limit: int) -> list[Cluster]
     return clusters
 
 
+def names_partners(folders: Sequence[StepFolder]) -> bool:
+    """Whether the dedup of some steps dropped something and says for which document: `near` and `overlap` do."""
+    for folder in folders:
+        for part in folder.parts() if folder.manifest()["dedup"] else ():
+            if exists(path := folder.meta("dedup", part.number)):
+                return "partner" in next(read_part(path)).schema.names
+    return False
+
+
 def _decisions(folder: StepFolder) -> Sequence[pa.Table]:
     """What was decided for each part, with the nodes of both documents."""
     if folder.manifest()["dedup"] is None:

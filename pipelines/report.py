@@ -214,7 +214,8 @@ def _source(name: str, stages: list[DocumentStage], tokens: str | None, hidden: 
 
 def _funnel(steps: list[ShownStep]) -> str:
     left = [step.manifest["text_bytes"]["out"] for step in steps]
-    return bars([step.name for step in steps], left, "bytes of text", [step.text_dropped for step in steps])
+    taken = [max(0, step.text_dropped) for step in steps]  # a cleaner may add text
+    return bars([step.name for step in steps], left, "bytes of text", taken)
 
 
 def _token_lengths(name: str, folder: str, index: TokenIndex) -> Distribution | None:
@@ -228,7 +229,7 @@ def _clusters(graph: Graph, hidden: frozenset[str]) -> list[tuple[str, list[Show
     """Of each finished dedup that says what went for what."""
     found = []
     for stage in graph.stages:
-        if isinstance(stage, Process) and stage.step.dedup and stage.step.dedup.keeps_one_copy and _done(stage):
+        if isinstance(stage, Process) and stage.step.dedup and _done(stage):
             clusters = shown_clusters([StepFolder(folder) for folder in stage.folders()], hidden)
             if clusters:
                 found.append((stage.name, clusters))
@@ -262,8 +263,7 @@ def _times(graph: Graph) -> Iterator[ShownTime]:
         tried = attempts(graph.recipe.output, stage) if _done(stage) else []
         if not tried:
             continue
-        counts = [manifest["documents"] for manifest in _inputs(stage)]
-        text = [manifest["text_bytes"] for manifest in _inputs(stage)]
+        manifests = _manifests(stage)
         side = "out" if isinstance(stage, Tokenize) else "in"
         yield ShownTime(
             stage.name,
@@ -271,12 +271,12 @@ def _times(graph: Graph) -> Iterator[ShownTime]:
             len(tried),
             tried[-1].runner,
             sum(attempt.seconds or 0.0 for attempt in tried),
-            sum(each[side] for each in text) if text else None,
-            sum(each[side] for each in counts) if counts else None,
+            sum(manifest["text_bytes"][side] for manifest in manifests) if manifests else None,
+            sum(manifest["documents"][side] for manifest in manifests) if manifests else None,
         )
 
 
-def _inputs(stage: Stage) -> list[Mapping[str, Any]]:
+def _manifests(stage: Stage) -> list[Mapping[str, Any]]:
     """Manifests of the steps that a stage makes, or reads."""
     if isinstance(stage, Tokenize):
         return [stage.before.documents(stage.source).manifest()]

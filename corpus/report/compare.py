@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from corpus.dataset import StepFolder
 from corpus.parts import read_part, read_row
-from corpus.report.step import SAMPLES, Excerpt, excerpt
+from corpus.report.step import SAMPLES, Excerpt, excerpt, looked_for
 from corpus.show import counts
 from corpus.storage import exists
 from corpus.text.buffers import text_buffers
@@ -143,7 +143,7 @@ def _by_row(first: StepFolder, second: StepFolder, hidden: Collection[str]) -> I
                 key = kept_by, str(reason)
                 documents[key] = documents.get(key, 0) + len(some)
                 held = places.setdefault(key, [])
-                held += [(number, int(row)) for row in some[: SAMPLES + len(hidden) - len(held)]]
+                held += [(number, int(row)) for row in some[: looked_for(hidden) - len(held)]]
     inputs = [input_of(folder, folder.manifest()) for folder in (first, second)]
     before = next((step for step in inputs if step.finished), None)
     for kept_by, reason in sorted(documents):
@@ -165,7 +165,7 @@ def _by_id(first: StepFolder, second: StepFolder, hidden: Collection[str]) -> It
     one, other = _id_hashes(first), _id_hashes(second)
     for kept_by, folder, alone in (("first", first, ~np.isin(one, other)), ("second", second, ~np.isin(other, one))):
         if alone.any():
-            places = _places(folder, np.flatnonzero(alone)[: SAMPLES + len(hidden)])
+            places = _places(folder, np.flatnonzero(alone)[: looked_for(hidden)])
             yield Moved(kept_by, "", int(alone.sum()), _documents(folder, places, hidden))
 
 

@@ -4,9 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from corpus.clusters import largest_clusters
+from corpus.clusters import largest_clusters, names_partners
 from corpus.dataset import StepFolder
-from corpus.errors import UserError
 from corpus.filters.perplexity import Perplexity
 from corpus.report.plots import histogram as draw
 from corpus.show import compared, counts, partner_of, samples
@@ -18,6 +17,8 @@ from corpus.tuning.stored import chain_of, name_of, numeric_thresholds, stored_p
 
 SAMPLES = 3
 """Documents that are shown of each reason, and on each side of a threshold."""
+SPARE = 20
+"""More of them that are looked for, at most, to stand in for those that someone asked to take out."""
 CLUSTERS = 5
 SHOWN_CHARACTERS = 1000
 LANGUAGES = 5
@@ -125,6 +126,11 @@ class ShownStep:
         return int(self.manifest["text_bytes"]["in"] - self.manifest["text_bytes"]["out"])
 
 
+def looked_for(hidden: Collection[str]) -> int:
+    """Documents to look for, so that some are left to show."""
+    return SAMPLES + min(SPARE, len(hidden))
+
+
 def shown_step(folder: StepFolder, hidden: Collection[str] = ()) -> ShownStep:
     """A finished step.
 
@@ -142,7 +148,7 @@ def shown_step(folder: StepFolder, hidden: Collection[str] = ()) -> ShownStep:
 
 def _samples(folder: StepFolder, rule: str, reason: str, hidden: Collection[str]) -> Iterator[Excerpt]:
     left = SAMPLES
-    for row in samples(folder, f"{rule}.{reason}", SAMPLES + len(hidden)):
+    for row in samples(folder, f"{rule}.{reason}", looked_for(hidden)):
         if left and row["id"] not in hidden:
             left -= 1
             yield _sample(folder, row, hidden)
@@ -179,7 +185,7 @@ def _thresholds(folder: StepFolder, manifest: Mapping[str, Any], hidden: Collect
     values = [threshold.value(named.rule) for named, threshold in pairs]
     scores = histograms(folder, [Wanted(column, (value,)) for column, value in zip(columns, values, strict=True)])
     shown = []
-    near = borders(folder, pairs, SAMPLES + len(hidden))
+    near = borders(folder, pairs, looked_for(hidden))
     for (named, threshold, count), value, histogram, border in zip(found, values, scores, near, strict=True):
         if histogram is None:
             continue
@@ -300,14 +306,9 @@ def _filters(folder: StepFolder) -> list[NamedRule]:
 
 
 def shown_clusters(folders: list[StepFolder], hidden: Collection[str] = ()) -> list[ShownCluster]:
-    """The largest clusters of a dedup of documents, in all folders of its; empty where it does not say what went for
-    what."""
-    try:
-        found = largest_clusters(folders, CLUSTERS)
-    except UserError:
-        return []
+    """The largest clusters of a dedup, in all folders of its; empty where it does not say what went for what."""
     shown = []
-    for cluster in found:
+    for cluster in largest_clusters(folders, CLUSTERS) if names_partners(folders) else ():
         gone, stayed = (document_at(folders[0], *place) for place in (cluster.gone, cluster.stayed))
         if cluster.id in hidden or (gone and gone["id"] in hidden):
             continue

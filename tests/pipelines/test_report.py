@@ -3,9 +3,11 @@
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lxml import html
 from typer.testing import CliRunner
@@ -15,8 +17,10 @@ from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.recipe.load import load
 from corpus.removal import add_request
+from corpus.report.step import ShownPerplexity, distribution
 from corpus.report.visible import visible
 from corpus.steps.find import Wanted
+from corpus.tuning.histogram import histogram_of
 from pipelines.engine.runner import Runner
 from pipelines.report import graph_of, report_after, write_report
 from pipelines.run import RunResult, run
@@ -227,6 +231,32 @@ def test_what_someone_asked_to_take_out_is_not_shown(result: RunResult, tmp_path
     after = Path(write_report(run(recipe, RUNNER, until="across", say=lambda line: None).graph))
     left = set(re.findall(r"page-\d+(?:-short|-near|-again)?", after.read_text(encoding="utf-8")))
     assert left.isdisjoint(shown)
+
+
+def test_perplexity_is_told_by_bucket(result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which no model is here: the page gets what tests/corpus/report/test_step.py looks at."""
+    histogram = histogram_of(np.array([100.0, 300, 900]))
+    assert histogram is not None
+    plot = distribution("perplexity, en", histogram, (200, 500), "perplexity", "head, middle, tail")
+    buckets = [("en", "head", 1, True), ("en", "tail", 1200, False), ("", "all", 5, False)]
+    found = [ShownPerplexity("perplexity", buckets, [plot])]
+    monkeypatch.setattr("pipelines.report.perplexities", lambda folder: found if "web/20-" in folder.path else [])
+    text = Path(write_report(result.graph, str(tmp_path / "page.html"))).read_text(encoding="utf-8")
+    tree = html.document_fromstring(text)
+    assert rows(tree, "Buckets of perplexity in web") == [
+        ["en", "head", "1", "yes"], ["en", "tail", "1,200", "no"], ["unknown", "all", "5", "no"],
+    ]  # fmt: skip
+    assert rows(tree, "perplexity, en, documents by value")
+
+
+def test_tokens_from_elsewhere_have_a_row(result: RunResult, tmp_path: Path) -> None:
+    folder = result.graph.tokens["notes"].folder
+    assert result.graph.recipe.mixture is not None
+    mixture = result.graph.recipe.mixture.model_copy(update={"folders": {"imported": folder}})
+    graph = replace(result.graph, recipe=replace(result.graph.recipe, mixture=mixture))
+    tree = html.document_fromstring(Path(write_report(graph, str(tmp_path / "page.html"))).read_text(encoding="utf-8"))
+    found = {row[0]: row[1:] for row in rows(tree, "Every source from its raw files to its tokens")}
+    assert found["imported"] == ["", "", "", "", "", "", *found["notes"][6:]]
 
 
 def test_a_report_that_fails_fails_no_run(result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
