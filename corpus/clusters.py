@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.dataset import StepFolder
-from corpus.dedup.components import components, node_of
+from corpus.dedup.components import components, node_of, part_of, row_of
 from corpus.errors import UserError
 from corpus.parts import read_part
 from corpus.storage import exists, read_json
@@ -23,12 +23,16 @@ class Cluster:
         documents: how many went, and the one that stayed.
         id: of the one for which most of them went.
         least, most: similarity of those that went to the one for which they did.
+        gone: part and row, as the dedup counts them, of the document that went for it and is the least like it.
+        stayed: its own part and row.
     """
 
     documents: int
     id: str
     least: float
     most: float
+    gone: tuple[int, int]
+    stayed: tuple[int, int]
 
 
 def largest_clusters(folders: Sequence[StepFolder], limit: int) -> list[Cluster]:
@@ -52,9 +56,23 @@ def largest_clusters(folders: Sequence[StepFolder], limit: int) -> list[Cluster]
     for chosen in np.lexsort((labels, -documents))[:limit]:
         rows = np.flatnonzero(label[place[: len(gone)]] == labels[chosen])
         _, first, times = np.unique(partner[rows], return_index=True, return_counts=True)
-        name = found.column("partner")[int(rows[first[np.argmax(times)]])].as_py()
-        clusters.append(Cluster(int(documents[chosen]), name, float(score[rows].min()), float(score[rows].max())))
+        some = int(rows[first[np.argmax(times)]])
+        name = found.column("partner")[some].as_py()
+        for_it = rows[partner[rows] == partner[some]]
+        pair = np.array([gone[for_it[np.argmin(score[for_it])]], partner[some]])
+        places = zip(part_of(pair).tolist(), row_of(pair).tolist(), strict=True)
+        least, most = float(score[rows].min()), float(score[rows].max())
+        clusters.append(Cluster(int(documents[chosen]), name, least, most, *places))
     return clusters
+
+
+def names_partners(folders: Sequence[StepFolder]) -> bool:
+    """Whether the dedup of some steps dropped something and says for which document: `near` and `overlap` do."""
+    for folder in folders:
+        for part in folder.parts() if folder.manifest()["dedup"] else ():
+            if exists(path := folder.meta("dedup", part.number)):
+                return "partner" in next(read_part(path)).schema.names
+    return False
 
 
 def _decisions(folder: StepFolder) -> Sequence[pa.Table]:

@@ -40,6 +40,13 @@ def listed(run: str) -> Wanted:
     return found
 
 
+def asked_out(run: str) -> frozenset[str]:
+    """Ids of the documents that someone asked to take out of a run: its steps still hold them, but they are not to be
+    shown."""
+    found = {entry["id"] for request in requests(run) for entry in request.get("found", ())}
+    return frozenset({*listed(run).ids, *found})
+
+
 def add_request(run: str, wanted: Wanted, body: Mapping[str, Any]) -> str:
     """Writes a request and what is known of it; the path of its file. From then on the run keeps these out."""
     path = join(run, FOLDER, f"{_REQUEST}{len(requests(run)) + 1:04d}.json")

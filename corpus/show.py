@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Literal
 
 import pyarrow as pa
 
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
-from corpus.parts import read_part, read_row
-from corpus.storage import exists, read_json, resolve
-from corpus.trace import input_of
+from corpus.parts import read_part
+from corpus.storage import exists
+from corpus.trace import document_at, input_of
 
 SHOWN_ALIKE = 12
 """Words of a passage that two texts have in common that are shown at each of its ends."""
@@ -45,20 +46,14 @@ def partner_of(folder: StepFolder, sample: Mapping[str, object]) -> Partner | No
     ids = pa.chunked_array([batch.column("id") for batch in read_part(before, ["id"])])
     rows = decisions.column("row").to_pylist()
     decision = decisions.slice(rows.index(ids.index(sample["id"]).as_py()), 1).to_pylist()[0]
-    index = read_json(folder.dedup_index)
-    first, place = max((first, place) for first, place in index["inputs"] if first <= decision["partner_part"])
-    found = StepFolder(resolve(place, folder.path)).data(decision["partner_part"] - first)
-    if not exists(found):
-        return None
-    text = read_row(found, decision["partner_row"], ["text"]).column("text")[0].as_py()
-    return Partner(decision["partner"], decision["score"], text)
+    found = document_at(folder, decision["partner_part"], decision["partner_row"])
+    return None if found is None else Partner(decision["partner"], decision["score"], found["text"])
 
 
-def differences(one: str, other: str) -> str:
-    """Both texts as one: `[-what only the first has-]`, `{+what only the second has+}`, and of what both have, where it
-    is long, the words at its ends."""
+def compared(one: str, other: str) -> Iterator[tuple[Literal["both", "one", "other"], str]]:
+    """Passages of both texts in order, by which of them have it; of what both have, where it is long, the words at its
+    ends."""
     ours, theirs = (re.findall(r"\S+\s*", text) for text in (one, other))
-    out = []
     words, others = ([word.strip() for word in some] for some in (ours, theirs))
     for kind, a, b, c, d in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
         if kind == "equal":
@@ -67,11 +62,19 @@ def differences(one: str, other: str) -> str:
                 between = f"\n... {len(alike) - 2 * SHOWN_ALIKE:,} words alike ...\n"
                 alike = [*alike[:SHOWN_ALIKE], between, *alike[-SHOWN_ALIKE:]]
             passage = "".join(alike)
-            out.append(passage if passage[-1].isspace() else f"{passage} ")
+            yield "both", passage if passage[-1].isspace() else f"{passage} "
             continue
-        out.append(f"[-{''.join(ours[a:b]).rstrip()}-] " if a < b else "")
-        out.append(f"{{+{''.join(theirs[c:d]).rstrip()}+}} " if c < d else "")
-    return "".join(out).rstrip()
+        if a < b:
+            yield "one", "".join(ours[a:b]).rstrip()
+        if c < d:
+            yield "other", "".join(theirs[c:d]).rstrip()
+
+
+def differences(one: str, other: str) -> str:
+    """Both texts as one: `[-what only the first has-]`, `{+what only the second has+}`, and of what both have, where it
+    is long, the words at its ends."""
+    marked = {"both": "{}", "one": "[-{}-] ", "other": "{{+{}+}} "}
+    return "".join(marked[who].format(passage) for who, passage in compared(one, other)).rstrip()
 
 
 def counts(folder: StepFolder) -> Iterator[tuple[str, str, int]]:
@@ -95,13 +98,16 @@ def samples(folder: StepFolder, reason: str | None, limit: int) -> Iterator[dict
     if reason is not None and reason not in known:
         names = ", ".join(sorted(f"{rule}.{reason_}" for rule, reason_, _ in counts(folder))) or "nothing"
         raise UserError(f"{folder.path}: nothing was dropped for {reason}; dropped were {names}")
-    for part in folder.parts():
-        path = folder.meta("samples", part.number)
-        for batch in read_part(path) if exists(path) else ():
+    for body in folder.manifest()["parts"]:
+        here = {name for rule, some in body["dropped"].items() for one in some for name in (one, f"{rule}.{one}")}
+        path = folder.meta("samples", body["part"])
+        if (reason is not None and reason not in here) or not exists(path):
+            continue
+        for batch in read_part(path):
             for row in batch.to_pylist():
                 named = (row["reason"], f"{row['step']}.{row['reason']}")
                 if (reason is None and row["reason"] == "kept") or reason in named:
-                    yield {**row, "part": part.number}
+                    yield {**row, "part": body["part"]}
                     found += 1
                     if found == limit:
                         return

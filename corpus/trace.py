@@ -18,7 +18,7 @@ from corpus.sources.archive import Damaged
 from corpus.sources.source import Source
 from corpus.steps.chain import apply_chain
 from corpus.steps.rule import rule_of
-from corpus.storage import exists, join, resolve
+from corpus.storage import exists, join, read_json, resolve
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,18 @@ def row_of(folder: StepFolder, part: int, row: int) -> pa.RecordBatch:
 def input_of(folder: StepFolder, manifest: dict[str, Any]) -> StepFolder:
     """The step before."""
     return StepFolder(resolve(manifest["input"], folder.path))
+
+
+def document_at(folder: StepFolder, part: int, row: int) -> dict[str, str] | None:
+    """`id` and `text` of a document that the dedup of a step looked at, before that step; None where it is gone.
+
+    Args:
+        part: among the parts of all sources that it looks at.
+    """
+    inputs = read_json(folder.dedup_index)["inputs"]
+    first, place = max((first, place) for first, place in inputs if first <= part)
+    path = StepFolder(resolve(place, folder.path)).data(part - first)
+    return read_row(path, row, ["id", "text"]).to_pylist()[0] if exists(path) else None
 
 
 def _chain(folder: StepFolder, part: int, row: int) -> Iterator[tuple[StepFolder, dict[str, Any], int]]:

@@ -16,6 +16,7 @@ from corpus.errors import UserError
 from corpus.recipe.load import Recipe, bundled, load
 from corpus.storage import exists, join, read_json, write_json
 from pipelines.engine.runner import Runner
+from pipelines.report import report_after
 from pipelines.run import RunResult, run
 from pipelines.summary import summary_table
 from tokenizer.mixture import read_manifest
@@ -50,6 +51,7 @@ def demo(output: str, runner: Runner, console: Console) -> None:
     assert result.mixture is not None
     did = did or result.ran > 0
     _say(console, "documents, tokens and their order are there", begun)
+    report_after(result.graph, False, lambda line: _say(console, line, begun))
 
     found = join(output, "run", f"model-{os.path.basename(os.path.dirname(result.mixture)).removeprefix('mixture-')}")
     has_torch = find_spec("torch") is not None

@@ -91,5 +91,6 @@ def files_of(run_folder: Path) -> dict[str, bytes]:
 
 
 def is_result(path: Path) -> bool:
-    """Not the recipe, which names folders, nor what a run notes of itself (`.status`) or removes (`.work`)."""
-    return path.parts[0] not in {"recipe.yaml", "recipes"} and not path.parts[0].startswith(".")
+    """Not the recipe and the report, which name folders, nor what a run notes of itself (`.status`) or removes
+    (`.work`)."""
+    return path.parts[0] not in {"recipe.yaml", "recipes", "report.html"} and not path.parts[0].startswith(".")

@@ -48,6 +48,7 @@ def finish(recipe: "Recipe", runner: "Runner", only: Sequence[str], until: str |
     """Does what a recipe asks for up to a step and is not yet done, and prints what came of it."""
     result: RunResult = pipelines("run").run(recipe, runner, only, until)
     Console().print(pipelines("summary").summary_table(result.graph))
+    pipelines("report").report_after(result.graph, bool(only or until), print)
     if not result.ran:
         print(f"nothing to do: everything {recipe.path} asks for is in {recipe.output}")
     return result

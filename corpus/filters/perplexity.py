@@ -97,6 +97,12 @@ class Perplexity(Filter):
         )
 
     def decide(self, scores: pa.RecordBatch) -> pa.Array:
+        bucket = self.buckets(scores)
+        unwanted = pc.invert(pc.is_in(bucket, value_set=pa.array(self.keep, pa.string())))
+        return pc.if_else(unwanted, pc.binary_join_element_wise("perplexity", bucket, "_"), None)
+
+    def buckets(self, scores: pa.RecordBatch) -> pa.Array:
+        """String array: the bucket of each document."""
         perplexity = scores.column("perplexity")
         head, middle = self._cutoffs(scores.column("perplexity_language"))
         buckets = {
@@ -105,9 +111,7 @@ class Perplexity(Filter):
             "middle": pc.less(perplexity, pa.array(middle)),
             "tail": pc.is_valid(perplexity),
         }
-        bucket = first_reason(len(perplexity), buckets.items())
-        unwanted = pc.invert(pc.is_in(bucket, value_set=pa.array(self.keep, pa.string())))
-        return pc.if_else(unwanted, pc.binary_join_element_wise("perplexity", bucket, "_"), None)
+        return first_reason(len(perplexity), buckets.items())
 
     def _cutoffs(self, languages: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Both cut-offs of each row, NaN where its language has none."""

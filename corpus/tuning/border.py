@@ -1,7 +1,7 @@
 """The documents on both sides of a threshold, nearest first: what it just keeps, and what it just drops."""
 
-import heapq
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from corpus.parts import read_row
 from corpus.steps.rule import NamedRule
 from corpus.thresholds import AtLeast, AtMost, Threshold
 from corpus.trace import input_of
-from corpus.tuning.stored import chain_of, stored_parts
+from corpus.tuning.stored import StoredPart, chain_of, stored_parts
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,53 @@ def border(folder: StepFolder, named: NamedRule, threshold: Threshold, limit: in
     Of documents with the same score those of lower parts and rows come first. Of a threshold that is not set, or
     whose step before is gone, there are none.
     """
-    value = threshold.value(named.rule)
+    return borders(folder, [(named, threshold)], limit)[0]
+
+
+def borders(folder: StepFolder, thresholds: Sequence[tuple[NamedRule, Threshold]], limit: int) -> list[Border]:
+    """`border` of each of several thresholds of a step; its scores are read once."""
     before = input_of(folder, folder.manifest())
-    column = f"{named.key}.{threshold.mark.score}"
-    found: dict[bool, list[tuple[float, int, int, float]]] = {True: [], False: []}
-    if value is None or not before.finished:
-        return Border([], [])
-    assert isinstance(threshold.mark, AtLeast | AtMost)
-    for part in stored_parts(folder, chain_of(folder)):
-        if column not in part.scores.schema.names:
-            continue
+    found = [_Nearest(named, threshold, limit) for named, threshold in thresholds]
+    for part in stored_parts(folder, chain_of(folder)) if before.finished else ():
+        for one in found:
+            one.add(part)
+    return [
+        Border(*([_read(before, *place) for place in one.sides[fails]] for fails in (False, True))) for one in found
+    ]
+
+
+@dataclass
+class _Nearest:
+    """The documents next to one threshold in the parts that were looked at.
+
+    Attributes:
+        sides: by whether a document fails: its distance, part, row and score, the nearest first.
+    """
+
+    named: NamedRule
+    threshold: Threshold
+    limit: int
+    sides: dict[bool, list[tuple[float, int, int, float]]] = field(default_factory=lambda: {True: [], False: []})
+
+    def add(self, part: StoredPart) -> None:
+        column, value = f"{self.named.key}.{self.threshold.mark.score}", self.threshold.value(self.named.rule)
+        if value is None or column not in part.scores.schema.names:
+            return
+        assert isinstance(self.threshold.mark, AtLeast | AtMost)
         scores = part.scores.column(column).combine_chunks()
-        fails = np.asarray(threshold.mark.fails(scores, value).fill_null(False))
+        fails = np.asarray(self.threshold.mark.fails(scores, value).fill_null(False))
         valid = np.asarray(scores.is_valid())
         numbers = scores.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
-        for side in (True, False):
+        for side, held in self.sides.items():
             rows = np.flatnonzero(valid & (fails == side))
             distances = np.abs(numbers[rows] - value)
-            nearest = np.argsort(distances, kind="stable")[:limit]
-            found[side] += [
-                (float(distances[place]), part.number, int(rows[place]), float(numbers[rows[place]]))
-                for place in nearest
-            ]
-    return Border(*([_read(before, *one) for one in heapq.nsmallest(limit, found[side])] for side in (False, True)))
+            if len(rows) > self.limit:  # those that are no farther than the last of them
+                near = distances <= np.partition(distances, self.limit - 1)[self.limit - 1]
+                rows, distances = rows[near], distances[near]
+            for place in np.argsort(distances, kind="stable")[: self.limit]:
+                held.append((float(distances[place]), part.number, int(rows[place]), float(numbers[rows[place]])))
+            held.sort()
+            del held[self.limit :]
 
 
 def _read(before: StepFolder, _: float, part: int, row: int, score: float) -> Neighbour:

@@ -69,6 +69,11 @@ class Extract:
     def _files(self) -> list[RawFile]:
         return self.entry.source.files(self.entry.input, self.entry.include)
 
+    @property
+    def raw_bytes(self) -> int:
+        """Of all its raw files."""
+        return sum(file.size for file in self._files)
+
     @cached_property
     def _splits(self) -> list[Split]:
         return self.entry.source.splits(self._files, self.entry.split_bytes)
@@ -101,7 +106,7 @@ class Extract:
         claim(output, digest)
         spill = join(work, digest[:8])
         parts = len(self._splits)
-        expected = sum(file.size for file in self._files) // DOCUMENT_BYTES
+        expected = self.raw_bytes // DOCUMENT_BYTES
         size = expected * BYTES_PER_DOCUMENT
         partitions = partitions_for(size)
         tasks = ExtractTasks(entry.name, entry.source, entry.input, output, digest)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from corpus.filters.length import Length
 from corpus.steps.rule import NamedRule
-from corpus.tuning.border import Border, border
-from corpus.tuning.stored import chain_of, thresholds_named
+from corpus.tuning.border import Border, border, borders
+from corpus.tuning.stored import chain_of, numeric_thresholds, thresholds_named
 from tests.corpus.tuning.small_step import extracted, processed
 
 RULES = (NamedRule("length", Length(min_chars=5)),)
@@ -25,6 +25,15 @@ def test_the_nearest_of_each_side_come_first(tmp_path_factory: object, lengths: 
     for side, documents in ((True, found.kept), (False, found.dropped)):
         of_side = sorted((one for one in every if (one[0] >= 5) == side), key=lambda one: abs(one[0] - 5))
         assert [(document.score, document.id, document.text) for document in documents] == of_side[:limit]
+
+
+def test_several_thresholds_at_once_are_each_by_itself(tmp_path: Path) -> None:
+    rules = (NamedRule("length", Length(min_chars=3, max_chars=6)), NamedRule("length-2", Length(min_chars=4)))
+    texts = [["a" * length for length in some] for some in (range(9), [5, 2, 7], [1, 4, 4, 4, 4])]
+    step = processed(extracted(tmp_path / "10", texts), tmp_path / "20", rules)
+    pairs = list(numeric_thresholds(chain_of(step)))
+    assert len(pairs) == 4
+    assert borders(step, pairs, 3) == [border(step, named, threshold, 3) for named, threshold in pairs]
 
 
 def test_a_threshold_that_is_not_set_has_no_sides(tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from corpus.cli import app
-from corpus.clusters import largest_clusters
+from corpus.clusters import largest_clusters, names_partners
 from corpus.dataset import StepFolder
 from corpus.errors import UserError
 from corpus.parts import read_part
 from corpus.recipe.load import parse_rules, source_entry
 from corpus.steps.identity import Step
 from corpus.steps.rule import NamedRule
+from corpus.trace import document_at
 from pipelines.engine.partmap import PartsFailed
 from pipelines.engine.runner import Runner
 from tests.pipelines.stages.alone import extracted, processed
@@ -144,7 +145,12 @@ def test_show_prints_both_texts_as_one(alone: StepFolder, documents: StepFolder)
 
 
 def test_clusters_are_those_of_the_decisions(alone: StepFolder, documents: StepFolder) -> None:
-    rows = [row for n in range(6) for batch in read_part(alone.meta("dedup", n)) for row in batch.to_pylist()]
+    rows = [
+        {**row, "place": (n, row["row"])}
+        for n in range(6)
+        for batch in read_part(alone.meta("dedup", n))
+        for row in batch.to_pylist()
+    ]
     sizes = Counter(row["partner"] for row in rows)
     found = largest_clusters([alone], 1000)
     assert [cluster.documents for cluster in found] == sorted((n + 1 for n in sizes.values()), reverse=True)
@@ -152,10 +158,16 @@ def test_clusters_are_those_of_the_decisions(alone: StepFolder, documents: StepF
     for cluster in found:
         scores = [row["score"] for row in rows if row["partner"] == cluster.id]
         assert (cluster.least, cluster.most) == (min(scores), max(scores))
+        (gone,) = (row for row in rows if row["place"] == cluster.gone)
+        assert (gone["partner"], gone["score"]) == (cluster.id, cluster.least)
+        stayed = document_at(alone, *cluster.stayed)
+        assert stayed is not None
+        assert stayed["id"] == cluster.id
     printed = CliRunner().invoke(app, ["near", "clusters", alone.path, "--limit", "2"]).output.splitlines()
     assert [line.split()[::4] for line in printed[1:]] == [[str(c.documents), c.id] for c in found[:2]]
     with pytest.raises(UserError, match="has no dedup: name a step of near or overlap"):
         largest_clusters([documents], 1)
+    assert (names_partners([alone]), names_partners([documents])) == (True, False)
 
 
 def test_a_source_of_which_most_would_go_is_said(
