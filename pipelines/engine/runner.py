@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 import traceback
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -20,9 +21,12 @@ from apache_beam.options.pipeline_options import (
     SparkRunnerOptions,
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineState
 from apache_beam.utils.subprocess_server import JavaJarServer
 
 from corpus.errors import DamagedFile, UserError
+from corpus.storage import commit, exists, join, remove
+from pipelines.engine import beam_options
 from pipelines.engine.pool import PartsFailed, interrupt
 
 RunnerName = Literal["local", "spark", "flink", "dataflow"]
@@ -49,6 +53,10 @@ class Runner:
     options: tuple[str, ...] = ()
     quiet: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises UserError: an option by which nothing would be run; before anything is written into a run."""
+        beam_options.parse(self.options)
+
     @property
     def is_local(self) -> bool:
         return self.name == "local"
@@ -58,21 +66,39 @@ class Runner:
         """Whether parts go to this machine's process pool, and not through the graph."""
         return self.is_local and self.workers > 0
 
-    def run(self, build: Callable[[beam.Pipeline], object]) -> None:
+    def run(self, build: Callable[[beam.Pipeline], object], folder: str) -> None:
         """Builds a pipeline, runs it, and returns when it is done.
 
+        A runner's word for that is not enough: whatever a stage commits next rests on it. A worker leaves a file in
+        `folder`, which gets the pipeline's results, and it must be there in the end.
+
         Raises:
-            UserError: the runner cannot be started here (no Java, no job server, no `apache-beam[gcp]`), or a user's
-                mistake stopped a function of the pipeline.
+            UserError: the runner cannot be started here (no Java, no job server, no `apache-beam[gcp]`), it did not run
+                the pipeline, its workers write into another folder, or a user's mistake stopped a function.
             PartsFailed: parts could not be done.
         """
         if self.workers < 0:
             raise UserError(f"workers is {self.workers}: give 1 or more processes, or 0 to run without a pool")
         pipeline = self._pipeline()
         build(pipeline)
+        mark = join(folder, f".ran-{uuid.uuid4().hex}.tmp")  # of a killed run: `clear_attempts` removes it
+        pipeline | "Begin" >> beam.Create([mark]) | "Leave a mark" >> beam.Map(_leave)
+        try:
+            state = self._finish(pipeline)
+            if state != PipelineState.DONE or not exists(mark):
+                raise UserError(
+                    f"{self.name} ended in state {state} and no worker has left a mark in {folder}: either the job was "
+                    "not run, or its workers have another folder of this name; nothing is committed. Give a folder "
+                    "that this machine and all workers share (`corpus doctor` tries it)"
+                )
+        finally:
+            remove(mark)
+
+    def _finish(self, pipeline: beam.Pipeline) -> Any:
+        """Runs a pipeline; the state that it ends in."""
         with _quiet_user_errors():
             try:
-                pipeline.run().wait_until_finish()
+                return pipeline.run().wait_until_finish()
             except KeyboardInterrupt:
                 interrupt()
                 raise
@@ -143,6 +169,10 @@ def _job_server(engine: str, version: str, given: str | None, options: PipelineO
             f"cannot fetch {engine}'s job server ({reason}): download {url} yourself and name the file with "
             f"--{engine}_job_server_jar or the variable {variable}"
         ) from None
+
+
+def _leave(mark: str) -> None:
+    commit(mark, lambda sink: sink.write(b""))
 
 
 _CTRL_C = "KeyboardInterrupt [while running"  # what Beam makes of Ctrl-C in a function of the pipeline

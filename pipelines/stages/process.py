@@ -120,7 +120,8 @@ class Process:
                 | beam.Create([folder])
                 | "Read manifest" >> beam.FlatMap(tasks)
                 | "Process" >> PartMap(process_part, runner, self.step.name)
-            )
+            ),
+            output.path,
         )
         header = {
             "step": self.step.name,
@@ -223,7 +224,7 @@ def _decide(
             )
         return blocks | "Write decisions" >> PartMap(WriteDecisions(tuple(signed)), runner, f"{named.key}: decisions")
 
-    runner.run(build)
+    runner.run(build, outputs[0].path)
     for source in signed:
         finish_decisions(source, signed, step)
         line = would_drop(source, named.dedup)
