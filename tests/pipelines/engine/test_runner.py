@@ -11,7 +11,14 @@ from apache_beam.utils.subprocess_server import JavaJarServer
 
 from corpus.errors import DamagedFile, UserError
 from pipelines.engine.runner import Runner, RunnerName
-from tests.pipelines.engine.idle import Idle
+from tests.pipelines.engine.fake_java import fake_java
+from tests.pipelines.engine.idle import Idle, Interrupted
+
+
+@pytest.fixture
+def java(tmp_path: Path) -> str:
+    """An option that names a Java which can say its version, and nothing else."""
+    return f"--job_server_java_launcher={fake_java(tmp_path, '17.0.15')}"
 
 
 def nothing(pipeline: beam.Pipeline) -> None:
@@ -35,16 +42,26 @@ def test_a_runner_that_has_run_nothing_is_not_believed(
         Runner("spark").run(nothing, str(tmp_path))
 
 
+def test_ctrl_c_cancels_the_job_of_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Interrupted()
+    monkeypatch.setattr(Runner, "_pipeline", lambda self: beam.Pipeline(runner=engine))
+    with pytest.raises(KeyboardInterrupt):
+        Runner("flink").run(nothing, str(tmp_path))
+    assert engine.cancelled == 1
+    assert capsys.readouterr().err == "flink: cancels the job\n"
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_nothing_is_left_of_the_mark(workers: int, tmp_path: Path) -> None:
     Runner(workers=workers).run(nothing, str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("option", ["dry_run=True", "template_location=x", "output_executable_path=x.jar"])
-def test_options_by_which_nothing_runs_are_refused_at_once(option: str) -> None:
-    with pytest.raises(UserError, match=rf"--{option.partition('=')[0]} returns before a job has run"):
-        Runner("dataflow", options=(f"--{option}",))
+def test_options_by_which_nothing_runs_are_refused_before_anything_is_written() -> None:
+    with pytest.raises(UserError, match="--dry_run returns before a job has run"):
+        Runner("dataflow", options=("--dry_run=True",))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -98,9 +115,8 @@ def test_missing_java_is_said(name: RunnerName, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["spark", "flink"])
 def test_a_job_server_that_is_not_there_is_said(
-    name: RunnerName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: RunnerName, java: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    java = f"--job_server_java_launcher={sys.executable}"  # any program: it is not started
     with pytest.raises(UserError, match=r"job server /no/such.jar does not exist"):
         Runner(name, options=(java, f"--{name}_job_server_jar=/no/such.jar")).run(nothing, str(tmp_path))
     monkeypatch.setenv(f"CORPUS_{name.upper()}_JOB_SERVER_JAR", "/no/other.jar")
@@ -108,14 +124,16 @@ def test_a_job_server_that_is_not_there_is_said(
         Runner(name, options=(java,)).run(nothing, str(tmp_path))
 
 
-def test_a_job_server_that_cannot_be_fetched_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_server_that_cannot_be_fetched_is_said(
+    java: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(url: str, cache: str | None) -> str:
         raise RuntimeError(f"Unable to fetch\n{url}")
 
     monkeypatch.setattr(JavaJarServer, "local_jar", fail)
     monkeypatch.delenv("CORPUS_SPARK_JOB_SERVER_JAR", raising=False)
     with pytest.raises(UserError, match=r"beam-runners-spark-3-job-server-.*\.jar yourself.*--spark_job_server_jar"):
-        Runner("spark", options=(f"--job_server_java_launcher={sys.executable}",)).run(nothing, str(tmp_path))
+        Runner("spark", options=(java,)).run(nothing, str(tmp_path))
 
 
 def test_spark_runs_on_this_machine_unless_told_otherwise() -> None:
