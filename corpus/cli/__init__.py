@@ -8,6 +8,7 @@ import typer
 
 from corpus import compiling
 from corpus.cli import (
+    doctor,
     download,
     evaluate,
     export,
@@ -49,6 +50,7 @@ def about(
 
 for command in (
     run.run,
+    doctor.doctor,
     plan.plan,
     run.demo,
     steps.extract,

@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -24,12 +25,12 @@ from apache_beam.runners.portability.spark_runner import SparkRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from corpus.errors import UserError
-from corpus.storage import commit, exists, join, remove
+from corpus.storage import commit, exists, join, parent, remove
 from pipelines.engine import beam_options
 from pipelines.engine.engine_log import engine_log
 from pipelines.engine.failures import in_one_line, user_error
 from pipelines.engine.job_server import Engine, job_server, require_job_server, stop_servers
-from pipelines.engine.pool import interrupt
+from pipelines.engine.pool import interrupt, one_line
 
 RunnerName = Literal["local", "spark", "flink", "dataflow"]
 
@@ -183,7 +184,11 @@ class Runner:
 
 
 def _leave(mark: str) -> None:
-    commit(mark, lambda sink: sink.write(b""))
+    try:
+        commit(mark, lambda sink: sink.write(b""))
+    except Exception as error:
+        where = f"a worker on {socket.gethostname()} cannot write into {parent(mark)} ({one_line(error)})"
+        raise UserError(f"{where}: check the path, its permissions and the free space there") from None
 
 
 _CTRL_C = "KeyboardInterrupt [while running"  # what Beam makes of Ctrl-C in a function of the pipeline

@@ -1,14 +1,10 @@
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -68,43 +64,15 @@ def test_properties_are_read_in_a_jar_and_in_those_of_its_class_path(tmp_path: P
     assert property_in_jar(server, "none.properties", "version") is None
 
 
-class Page(BaseHTTPRequestHandler):
-    """The page of a Spark master, as version 3.5 writes it."""
-
-    body: dict[str, Any]
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        html = '<a href="/"><img src="/static/spark-logo-77x50px-hd.png" />\n<span class="version">3.5.0</span></a>'
-        self.wfile.write((json.dumps(self.body) if self.path == "/json/" else html).encode())
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Page]]:
-    """Of a master at localhost: two workers, one of them dead."""
-    worker = {"cores": 4, "coresfree": 3, "memory": 2048, "memoryfree": 1024, "state": "ALIVE"}
-    monkeypatch.setattr(
-        Page, "body", {"status": "ALIVE", "workers": [worker, {**worker, "state": "DEAD"}]}, raising=False
-    )
-    server = ThreadingHTTPServer(("localhost", 0), Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("SPARK_MASTER_WEBUI_PORT", str(server.server_port))
-    yield Page
-    server.shutdown()
-    server.server_close()
-
-
 def properties(url: str, *more: str) -> list[str]:
     options = PipelineOptions([f"--spark_master_url={url}", *more])
     widen(options)
     return options.view_as(JobServerOptions).job_server_jvm_properties
 
 
-def test_a_stage_of_spark_is_as_wide_as_the_cluster(page: type[Page], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stage_of_spark_is_as_wide_as_the_cluster(
+    spark_master: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     found = master("spark://localhost:7077")
     assert found == Master(found.page if found else "", "ALIVE", 1, 4, 3, 2048, 1024, "3.5.0")
     assert properties("spark://localhost:7077") == ["-Dspark.default.parallelism=12"]
@@ -117,15 +85,17 @@ def test_a_stage_of_spark_is_as_wide_as_the_cluster(page: type[Page], capsys: py
     assert capsys.readouterr().err == ""
 
 
-def test_a_cluster_without_workers_is_refused(page: type[Page]) -> None:
-    page.body["workers"] = []
+def test_a_cluster_without_workers_is_refused(spark_master: dict[str, Any]) -> None:
+    spark_master["workers"] = []
     with pytest.raises(UserError, match=r"master spark://localhost:7077 has no worker that is alive .*start-worker.sh"):
         properties("spark://localhost:7077")
 
 
-def test_a_master_without_a_page_is_taken_as_it_is(page: type[Page], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_master_without_a_page_is_taken_as_it_is(
+    spark_master: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     port = os.environ["SPARK_MASTER_WEBUI_PORT"]
-    page.body.clear()
+    spark_master.clear()
     assert answers(f"localhost:{port}")
     assert properties(f"spark://localhost:{port}") == []
     assert "cannot be read, so every stage has 2 tasks" in capsys.readouterr().err
