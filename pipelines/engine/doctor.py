@@ -23,8 +23,8 @@ from pipelines.engine.runner import Runner
 
 PROBES = 16
 """Tasks of the tiny job, so that several workers get one."""
-ANSWER_SECONDS = 300
-"""For the tiny job: an engine that starts takes one or two minutes of it."""
+ANSWER_SECONDS = 600
+"""For the tiny job: an engine takes one or two minutes of it to start, and on a very busy machine more."""
 
 
 def examine(runner: Runner, need: Need, folder: str) -> Iterator[Finding]:

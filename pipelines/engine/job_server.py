@@ -154,27 +154,29 @@ class JavaJobServer(JobServer):
         return next((line for line in lines if re.search(r"Error|Exception", line)), (lines or ["no output"])[-1])
 
 
-_servers: dict[tuple[Engine, tuple[str, ...]], JavaJobServer] = {}
+_servers: dict[tuple[str, ...], JavaJobServer] = {}
+"""By the engine and the options that the process takes."""
 
 
 def job_server(engine: Engine, flags: tuple[str, ...], quiet: bool = False) -> JavaJobServer:
-    """The job server of this process for an engine and Beam's options: one for all its jobs. A cluster of Spark is
-    asked first how wide it is.
+    """The job server of this process for an engine and Beam's options: one for all jobs with the same ones for it. A
+    cluster of Spark is asked first how wide it is.
 
     Raises:
         UserError: there is no Java for it, no jar, or the cluster has no worker.
     """
-    found = _servers.get((engine, flags))
+    options = beam_options.parse(flags)
+    key = (engine, *(str(options.view_as(kind)) for kind in (SparkRunnerOptions, FlinkRunnerOptions, JobServerOptions)))
+    found = _servers.get(key)
     if found is None:
         log = engine_log(engine)
-        options = beam_options.parse(flags)
         if engine == "flink":
             flink = options.view_as(FlinkRunnerOptions)
             flink.flink_master = FlinkRunner.add_http_scheme(flink.flink_master)
         found = JavaJobServer(engine, options, log)
         if engine == "spark":
             widen(options, quiet)
-        _servers[engine, flags] = found
+        _servers[key] = found
         if not quiet:
             print(f"{engine}: what its job server and Beam say goes to {log.path}", file=sys.stderr)
     return found

@@ -1,3 +1,5 @@
+import json
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from pipelines.engine.doctor import examine
 from pipelines.engine.probe import WORKER_BYTES, Need, Report
 from pipelines.engine.runner import Runner
 
+ROOT = Path(__file__).parents[3]
 POOL = Runner(workers=2, quiet=True)
 RECIPE = """format: 1
 output: {folder}/run
@@ -71,9 +74,19 @@ def test_workers_that_cannot_write_or_do_not_answer(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.spark
-def test_embedded_spark_is_well(spark: Runner, six_texts: Path, tmp_path: Path) -> None:
-    found = list(examine(replace(spark), Need((str(six_texts),)), str(tmp_path / "run")))
-    assert {one.state for one in found} <= {"ok", "note"}
+def test_spark_that_starts_workers_of_ours_is_well(spark: Runner, six_texts: Path, tmp_path: Path) -> None:
+    """By `corpus-worker`, as on a cluster, and not in this process."""
+    program = tmp_path / "corpus-worker"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\n"
+        f"Path({str(tmp_path / 'started')!r}).touch()\nfrom pipelines.engine.worker import main\nmain()\n"
+    )
+    program.chmod(0o755)
+    config = json.dumps({"command": str(program)})
+    options = (*spark.options, "--environment_type=PROCESS", f"--environment_config={config}")
+    found = list(examine(replace(spark, options=options), Need((str(six_texts),)), str(tmp_path / "run")))
+    assert {one.state for one in found} <= {"ok", "note"}, found
+    assert (tmp_path / "started").exists()
     assert found[0].line.startswith("Java ")
     assert any(one.line.startswith("workers on ") for one in found)
     assert found[-2].line.endswith("inputs, model files and tokenizer are there")
@@ -82,7 +95,12 @@ def test_embedded_spark_is_well(spark: Runner, six_texts: Path, tmp_path: Path) 
 
 def test_dataflow_is_built_and_not_sent(tmp_path: Path) -> None:
     pytest.importorskip("apitools", reason="Google's libraries are not installed")
-    options = ("project=my-project", "region=europe-west1", "temp_location=gs://b/t", "staging_location=gs://b/s")
+    options = (
+        "project=my-project",
+        "region=europe-west1",
+        "temp_location=gs://my-bucket/tmp",
+        "staging_location=gs://my-bucket/staging",
+    )
     runner = Runner("dataflow", options=tuple(f"--{option}" for option in options))
     found = list(examine(runner, Need(), str(tmp_path)))
     assert [one.state for one in found] == ["ok", "ok", "ok", "note"]
