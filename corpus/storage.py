@@ -57,6 +57,15 @@ def _split(path: str) -> tuple[str, str]:
     return f"{scheme}://{host}/", inner
 
 
+STORE_LIBRARIES = ("adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google.api_core", "google.auth")
+"""Whose exceptions are about an object store: no credentials, no permission, no such endpoint."""
+
+
+def of_a_store(error: BaseException) -> bool:
+    """Whether an exception, which is no OSError, comes from the library of an object store."""
+    return any(f"{kind.__module__}.".startswith(f"{name}.") for kind in type(error).__mro__ for name in STORE_LIBRARIES)
+
+
 def filesystem(path: str, **options: Any) -> tuple[Any, str]:
     """The fsspec file system of a path, opened with its own `options`, and the path inside it.
 

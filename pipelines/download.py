@@ -36,7 +36,8 @@ def download(
     runner = replace(runner, workers=min(runner.workers, connections, len(tasks)))
     with lock(output, "corpus download"):
         runner.run(
-            lambda pipeline: pipeline | beam.Create(tasks) | "Fetch" >> PartMap(download_files, runner, "download")
+            lambda pipeline: pipeline | beam.Create(tasks) | "Fetch" >> PartMap(download_files, runner, "download"),
+            output,
         )
 
 

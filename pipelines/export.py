@@ -73,7 +73,8 @@ def _export(
         for group in group_parts(step.parts(), shard_bytes):
             numbers = tuple(part.number for part in group)
             tasks.append(ExportTask(len(tasks), step, numbers, folder, _checked(format), columns, shard_bytes, added))
-    runner.run(lambda pipeline: pipeline | beam.Create(tasks) | "Export" >> PartMap(export_parts, runner, "export"))
+    export = "Export" >> PartMap(export_parts, runner, "export")
+    runner.run(lambda pipeline: pipeline | beam.Create(tasks) | export, output)
     clear_attempts(output)
     if format != "dolma":
         card.write(output, steps, format, export_schema(columns))

@@ -8,6 +8,7 @@ import typer
 
 from corpus import compiling
 from corpus.cli import (
+    doctor,
     download,
     evaluate,
     export,
@@ -52,6 +53,7 @@ def about(
 
 for command in (
     run.run,
+    doctor.doctor,
     plan.plan,
     run.demo,
     steps.extract,
@@ -82,27 +84,35 @@ app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(models.app, name="models")
 app.add_typer(near.app, name="near")
 
-INTERRUPTED = 130  # what Typer exits with on Ctrl-C
+ENDS = {129: "hung up", 130: "interrupted", 143: "told to end"}
+"""What it says to exit codes: of SIGHUP and SIGTERM while a job of a cluster is under way, and Typer's of Ctrl-C."""
 
 
 def main() -> None:
-    """Entry point: a UserError is one line on stderr and exit code 2; so is Ctrl-C, with 130. Where kernels are
-    compiled, one line on stderr says so."""
+    """Entry point: a UserError, or what a disk or an object store refuses, is one line on stderr and exit code 2; so is
+    Ctrl-C, with 130. Where kernels are compiled, one line on stderr says so."""
     compiling.ask(lambda: print(compiling.LINE, file=sys.stderr))
     try:
         app()
     except SystemExit as end:
-        if end.code == INTERRUPTED:
-            print("corpus: interrupted: run the same command again to do what is missing", file=sys.stderr)
+        if end.code in ENDS:
+            print(f"corpus: {ENDS[end.code]}: run the same command again to do what is missing", file=sys.stderr)
         raise
     except UserError as error:
         for line in str(error).splitlines():  # several mistakes of a recipe are told at once
             print(f"corpus: {line}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(
-            f"corpus: {place}{error.strerror or error}: check the path, its permissions and the free space",
-            file=sys.stderr,
-        )
+    except Exception as error:
+        from corpus.storage import of_a_store
+
+        if isinstance(error, OSError):
+            place = f"{error.filename}: " if error.filename else ""
+            line = f"{place}{error.strerror or error}: check the path, its permissions and the free space"
+        elif of_a_store(error):
+            said = " ".join(str(error).split())
+            what = f"the object store cannot be used ({type(error).__name__}: {said})"
+            line = f"{what}: check its address, your credentials and what they may do"
+        else:
+            raise
+        print(f"corpus: {line}", file=sys.stderr)
         sys.exit(2)

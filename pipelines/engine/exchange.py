@@ -25,6 +25,7 @@ from corpus.storage import join
 from pipelines.engine.partmap import each_part, part_failed
 from pipelines.engine.pool import PartsFailed, run_parts
 from pipelines.engine.runner import Runner
+from pipelines.engine.software import OnWorkers
 
 
 class Exchange(beam.PTransform):
@@ -78,13 +79,14 @@ class Exchange(beam.PTransform):
             )
         grouping = Grouping(self._tasks or LEAST_GROUPS, self._partitions, self._size)
         slices = self._groups(tasks, grouping) | "Cut" >> beam.FlatMap(
-            _Cut(self._produce, grouping, self._label)
+            OnWorkers(_Cut(self._produce, grouping, self._label))
         ).with_output_types(tuple[tuple[int, int], bytes])
         if grouping.width > 1:
             slices = (
                 slices
                 | "Group slices" >> beam.GroupByKey()
-                | "Cut again" >> beam.FlatMap(_CutAgain(grouping)).with_output_types(tuple[tuple[int, int], bytes])
+                | "Cut again"
+                >> beam.FlatMap(OnWorkers(_CutAgain(grouping))).with_output_types(tuple[tuple[int, int], bytes])
             )
         return (
             slices

@@ -13,6 +13,7 @@ from corpus.errors import UserError
 from corpus.steps.spill import GroupedPartition
 from pipelines.engine.pool import PartsFailed, Task, one_line, run_parts
 from pipelines.engine.runner import Runner
+from pipelines.engine.software import OnWorkers
 
 __all__ = ["PartMap", "PartsFailed", "each_part", "part_failed", "spread"]
 
@@ -26,8 +27,9 @@ class PartMap(beam.PTransform):
     """Tasks, each with `.part` and a `str` that names it -> the results of `function`, which should be small.
 
     `function` must be picklable by name and live in a module that does not import Beam. With a pool it runs there
-    (`pipelines.engine.pool.run_parts`); else tasks are spread over the runner's workers, a log line a part, and the
-    runner's own retries apply. Partitions from an `Exchange` are not spread again: they are where their blocks are.
+    (`pipelines.engine.pool.run_parts`); else tasks are spread over the runner's workers, a log line a part, a worker
+    that has another `corpus` ends the job, and the runner's own retries apply. Partitions from an `Exchange` are not
+    spread again: they are where their blocks are.
 
     Raises (when the pipeline runs):
         PartsFailed: naming every failed part (with a pool), or the first (on a cluster).
@@ -46,7 +48,7 @@ class PartMap(beam.PTransform):
                 | "Gather" >> beam.combiners.ToList()
                 | "Work" >> beam.FlatMap(_Pool(self._function, self._runner.workers, self._label, self._runner.quiet))
             )
-        return spread(tasks) | "Work" >> beam.Map(_Logged(self._function, self._label))
+        return spread(tasks) | "Work" >> beam.Map(OnWorkers(_Logged(self._function, self._label)))
 
 
 def spread(tasks: beam.PCollection) -> beam.PCollection:

@@ -3,29 +3,39 @@
 import importlib.util
 import logging
 import os
-import re
-import shutil
+import signal
+import socket
+import sys
+import threading
+import time
 import traceback
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from types import FrameType
+from typing import Any, Literal
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import (
-    FlinkRunnerOptions,
-    JobServerOptions,
-    PipelineOptions,
-    PortableOptions,
-    SparkRunnerOptions,
-)
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.flink_runner import FlinkRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.utils.subprocess_server import JavaJarServer
+from apache_beam.runners.portability.portable_runner import PortableRunner
+from apache_beam.runners.portability.spark_runner import SparkRunner
+from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from corpus.errors import DamagedFile, UserError
-from pipelines.engine.pool import PartsFailed, interrupt
+from corpus.errors import UserError
+from corpus.storage import commit, exists, join, parent, remove
+from pipelines.engine import beam_options
+from pipelines.engine.engine_log import engine_log
+from pipelines.engine.failures import in_one_line, user_error
+from pipelines.engine.job_server import Engine, job_server, require_job_server, stop_servers
+from pipelines.engine.pool import interrupt, one_line
 
 RunnerName = Literal["local", "spark", "flink", "dataflow"]
+
+CANCEL_SECONDS = 20
+"""That a cancelled job is waited for; then its job server is ended with it."""
 
 
 def _cores() -> int:
@@ -49,6 +59,10 @@ class Runner:
     options: tuple[str, ...] = ()
     quiet: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises UserError: an option by which nothing would be run; before anything is written into a run."""
+        beam_options.parse(self.options)
+
     @property
     def is_local(self) -> bool:
         return self.name == "local"
@@ -58,21 +72,47 @@ class Runner:
         """Whether parts go to this machine's process pool, and not through the graph."""
         return self.is_local and self.workers > 0
 
-    def run(self, build: Callable[[beam.Pipeline], object]) -> None:
+    def run(self, build: Callable[[beam.Pipeline], object], folder: str) -> None:
         """Builds a pipeline, runs it, and returns when it is done.
 
+        A runner's word for that is not enough: whatever a stage commits next rests on it. A worker leaves a file in
+        `folder`, which gets the pipeline's results, and it must be there in the end.
+
         Raises:
-            UserError: the runner cannot be started here (no Java, no job server, no `apache-beam[gcp]`), or a user's
-                mistake stopped a function of the pipeline.
+            UserError: the runner cannot be started here (no Java, no job server, no `apache-beam[gcp]`), it did not run
+                the pipeline, its workers write into another folder, or a user's mistake stopped a function.
             PartsFailed: parts could not be done.
         """
         if self.workers < 0:
             raise UserError(f"workers is {self.workers}: give 1 or more processes, or 0 to run without a pool")
+        if self.is_local:
+            return self._run(build, folder, self._finish)
+        with in_one_line(self.name, engine_log(self.name)):
+            return self._run(build, folder, self._finish_job)
+
+    def _run(
+        self, build: Callable[[beam.Pipeline], object], folder: str, finish: Callable[[beam.Pipeline], Any]
+    ) -> None:
         pipeline = self._pipeline()
         build(pipeline)
+        mark = join(folder, f".ran-{uuid.uuid4().hex}.tmp")  # of a killed run: `clear_attempts` removes it
+        pipeline | "Begin" >> beam.Create([mark]) | "Leave a mark" >> beam.Map(_leave)
+        try:
+            state = finish(pipeline)
+            if state != PipelineState.DONE or not exists(mark):
+                raise UserError(
+                    f"{self.name} ended in state {state} and no worker has left a mark in {folder}: either the job was "
+                    "not run, or its workers have another folder of this name; nothing is committed. Give a folder "
+                    "that this machine and all workers share (`corpus doctor` tries it)"
+                )
+        finally:
+            remove(mark)
+
+    def _finish(self, pipeline: beam.Pipeline) -> Any:
+        """Runs a pipeline in this process; the state that it ends in."""
         with _quiet_user_errors():
             try:
-                pipeline.run().wait_until_finish()
+                return pipeline.run().wait_until_finish()
             except KeyboardInterrupt:
                 interrupt()
                 raise
@@ -80,82 +120,96 @@ class Runner:
                 if str(error).startswith(_CTRL_C):
                     interrupt()
                     raise KeyboardInterrupt from None
-                # In this process the error itself arrives, with the name of Beam's step added; else a report of it.
-                cause = _user_error("".join(traceback.format_exception_only(error)))
+                # The error itself arrives, with the name of Beam's step added; or a report of it.
+                cause = user_error("".join(traceback.format_exception_only(error)))
                 if cause is None:
                     raise
                 raise cause from None
 
+    def _finish_job(self, pipeline: beam.Pipeline) -> Any:
+        """Runs a pipeline as a job of an engine; the state that it ends in. Nothing of it is left running where this
+        process is told to end: by Ctrl-C, SIGTERM or SIGHUP."""
+        require_job_server(pipeline.options)
+        result = None
+        try:
+            with _signals_raise():
+                result = pipeline.run()
+                return result.wait_until_finish()
+        except (KeyboardInterrupt, SystemExit):
+            if result is not None:
+                self._cancel(result)
+            stop_servers()
+            raise
+
+    def _cancel(self, result: PipelineResult) -> None:
+        print(f"{self.name}: cancels the job", file=sys.stderr)
+        with suppress(Exception):
+            result.cancel()
+            deadline = time.monotonic() + CANCEL_SECONDS
+            while not PipelineState.is_terminal(result.state) and time.monotonic() < deadline:
+                time.sleep(0.2)
+
     def _pipeline(self) -> beam.Pipeline:
-        # Without this flag Beam runs `pip download` for what it takes to be requirements.
-        flags = ["--requirements_cache=skip", *self.options]
+        # Without the first flag Beam runs `pip download` for what it takes to be requirements.
+        flags = ("--requirements_cache=skip", *self.options)
         match self.name:
             case "local":
                 # Named, since "DirectRunner" first tries to download Prism, a binary, at run time.
-                return beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(flags))
+                return beam.Pipeline(runner=FnApiRunner(), options=beam_options.parse(flags))
             case "spark":
-                options = PipelineOptions(["--spark_master_url=local[*]", *flags])
-                if not options.view_as(PortableOptions).job_endpoint:
-                    spark = options.view_as(SparkRunnerOptions)
-                    spark.spark_job_server_jar = _job_server("spark", "3", spark.spark_job_server_jar, options)
-                return beam.Pipeline(runner="SparkRunner", options=options)
+                flags = ("--spark_master_url=local[*]", *flags)
+                return beam.Pipeline(self._with_server(SparkRunner(), flags), beam_options.parse(flags))
             case "flink":
-                options = PipelineOptions(flags)
-                if not options.view_as(PortableOptions).job_endpoint:
-                    flink = options.view_as(FlinkRunnerOptions)
-                    flink.flink_job_server_jar = _job_server(
-                        "flink", flink.flink_version, flink.flink_job_server_jar, options
-                    )
-                return beam.Pipeline(runner="FlinkRunner", options=options)
+                return beam.Pipeline(self._with_server(FlinkRunner(), flags), beam_options.parse(flags))
             case "dataflow":
                 if importlib.util.find_spec("apitools") is None:
                     raise UserError(
                         "dataflow needs Google's libraries: pip install '.[dataflow]' in the project's folder"
                     )
-                return beam.Pipeline(runner="DataflowRunner", options=PipelineOptions(flags))
+                return beam.Pipeline(runner="DataflowRunner", options=beam_options.parse(flags))
+
+    def _with_server(self, runner: PortableRunner, flags: tuple[str, ...]) -> PortableRunner:
+        """Beam's runner, with our job server for the one that it would start, and options that the engine knows."""
+        assert self.name in ("spark", "flink")
+        engine: Engine = self.name
+        handle = runner.create_job_service_handle
+
+        def checked_handle(service: Any, options: PipelineOptions) -> Any:
+            beam_options.refuse_unknown(options, service)
+            return handle(service, options)
+
+        runner.create_job_service_handle = checked_handle
+        runner.default_job_server = lambda options: job_server(engine, flags, self.quiet)
+        return runner
 
 
-def _job_server(engine: str, version: str, given: str | None, options: PipelineOptions) -> str:
-    """The job server's jar, once it is known that Java can start it: the one given by an option or by the
-    environment, else the installed Beam's own, from Beam's cache or Maven Central.
-
-    Raises:
-        UserError: there is no Java, or no jar.
-    """
-    server = options.view_as(JobServerOptions)
-    if shutil.which(server.job_server_java_launcher) is None:
-        raise UserError(
-            f"cannot find {server.job_server_java_launcher!r}: the {engine} runner starts a Java job server; install "
-            "Java 17, name its binary with --job_server_java_launcher, or a running job server with --job_endpoint"
-        )
-    variable = f"CORPUS_{engine.upper()}_JOB_SERVER_JAR"
-    given = given or os.environ.get(variable)
-    url = given or JavaJarServer.path_to_beam_jar(f":runners:{engine}:{version}:job-server:shadowJar")
-    if given and not os.path.exists(given) and "://" not in given:
-        raise UserError(
-            f"{engine} job server {given} does not exist: mend --{engine}_job_server_jar or the variable {variable}"
-        )
+def _leave(mark: str) -> None:
     try:
-        return str(JavaJarServer.local_jar(url, server.jar_cache_dir))
-    except (RuntimeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"cannot fetch {engine}'s job server ({reason}): download {url} yourself and name the file with "
-            f"--{engine}_job_server_jar or the variable {variable}"
-        ) from None
+        commit(mark, lambda sink: sink.write(b""))
+    except Exception as error:
+        where = f"a worker on {socket.gethostname()} cannot write into {parent(mark)} ({one_line(error)})"
+        raise UserError(f"{where}: check the path, its permissions and the free space there") from None
 
 
 _CTRL_C = "KeyboardInterrupt [while running"  # what Beam makes of Ctrl-C in a function of the pipeline
-_USER_ERRORS = {f"{kind.__module__}.{kind.__name__}": kind for kind in (UserError, DamagedFile, PartsFailed)}
-_USER_ERROR_LINE = re.compile(
-    rf"\b({'|'.join(map(re.escape, _USER_ERRORS))}): (.+?)(?: \[while running '.*)?$", re.MULTILINE
-)
 
 
-def _user_error(trace: str) -> UserError | None:
-    """The user's mistake that a report ends in, without the name of Beam's step."""
-    found = _USER_ERROR_LINE.findall(trace)
-    return _USER_ERRORS[found[-1][0]](found[-1][1]) if found else None
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """SIGTERM and SIGHUP end this process as an exception does, so that something can be done about a job."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -128,7 +128,8 @@ class Extract:
                 | "Ids" >> Exchange(sign, partitions, join(spill, "ids"), runner, "ids", size, parts)
                 | "Duplicates" >> again
                 | "Drop" >> PartMap(DropDuplicateIds(output, entry.source), runner, "duplicate ids")
-            )
+            ),
+            output.path,
         )
         header = {
             "step": "extract",

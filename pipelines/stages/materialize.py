@@ -65,7 +65,8 @@ def materialize(
                 | "Read manifest" >> beam.FlatMap(Stretches(stretch_bytes))
                 | "Place" >> place
                 | "Write" >> PartMap(WriteShard(layout), runner, "materialize: write")
-            )
+            ),
+            folder,
         )
     clear_attempts(folder)
     written = set(names(folder))

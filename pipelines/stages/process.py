@@ -143,7 +143,8 @@ class Process:
                 | beam.Create([folder])
                 | "Read manifest" >> beam.FlatMap(tasks)
                 | "Process" >> PartMap(process_part, runner, self.step.name)
-            )
+            ),
+            output.path,
         )
         header = {
             "step": self.step.name,
@@ -255,7 +256,7 @@ def _decide(
             )
         return blocks | "Write decisions" >> PartMap(WriteDecisions(every), runner, f"{named.key}: decisions")
 
-    runner.run(build)
+    runner.run(build, outputs[0].path)
     for source in signed:
         finish_decisions(source, every, step)
         line = would_drop(source, named.dedup)

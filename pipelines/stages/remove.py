@@ -137,7 +137,8 @@ class Search:
                 | beam.Create([self.step])
                 | "Read manifest" >> beam.FlatMap(tasks)
                 | "Find" >> PartMap(find_part, runner, "find")
-            )
+            ),
+            results,
         )
         found = [vars(one) for one in gather(results, self.step)]
         write_json(self._path, {"found": found})

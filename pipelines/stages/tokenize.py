@@ -86,7 +86,8 @@ class Tokenize:
                 | beam.Create([documents])
                 | "Read manifest" >> beam.FlatMap(tasks)
                 | "Tokenize" >> PartMap(tokenize_parts, runner, f"tokenize {self.source}")
-            )
+            ),
+            folder,
         )
         clear_attempts(folder)
         write_documents(folder, documents.path, model)

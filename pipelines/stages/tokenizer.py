@@ -148,7 +148,8 @@ class Tokenizer:
                 | beam.Create(sources)
                 | "Read manifests" >> beam.FlatMap(tasks)
                 | "Sample" >> PartMap(sample_part, runner, "sample for the tokenizer")
-            )
+            ),
+            folder,
         )
 
     def said(self, did: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """Mistakes on the command line."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,35 @@ def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         main()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "corpus: interrupted: run the same command again to do what is missing\n"
+
+
+@pytest.mark.parametrize(("code", "line"), [(143, "told to end"), (129, "hung up")])
+def test_a_signal_is_one_line(
+    code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("corpus.models.get", lambda name: sys.exit(code))
+    monkeypatch.setattr("sys.argv", ["corpus", "models", "get", "lid"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert capsys.readouterr().err == f"corpus: {line}: run the same command again to do what is missing\n"
+
+
+@pytest.mark.parametrize("module", ["botocore.exceptions", "google.auth.exceptions", "google.protobuf.message"])
+def test_what_an_object_store_refuses_is_one_line(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As s3fs and gcsfs let it pass; errors of other libraries of Google are not of a store."""
+    error = type("NoCredentialsError", (Exception,), {"__module__": module})
+
+    def refused(name: str) -> None:
+        raise error("Unable to locate\ncredentials")
+
+    monkeypatch.setattr("corpus.models.get", refused)
+    monkeypatch.setattr("sys.argv", ["corpus", "models", "get", "lid"])
+    with pytest.raises(error if "protobuf" in module else SystemExit):
+        main()
+    told = (
+        "corpus: the object store cannot be used (NoCredentialsError: Unable to locate credentials): check its address"
+    )
+    assert capsys.readouterr().err.startswith(told) == ("protobuf" not in module)

@@ -48,7 +48,8 @@ def test_every_partition_gets_its_blocks(tmp_path: Path, runner: Runner) -> None
             | Exchange(Numbers(1000, 7, skip=4), 7, str(tmp_path / "work"), runner, "numbers")
             | PartMap(SumUp(str(out)), runner, "sum")
             | collect("counts")
-        )
+        ),
+        str(tmp_path),
     )
     assert BASKETS["counts"] == [5] * 6  # one block a group of one task and partition, and no partition 4
     for partition in (0, 1, 2, 3, 5, 6):
@@ -69,7 +70,8 @@ def test_a_chain_of_exchanges_is_equal_both_ways(tmp_path: Path) -> None:
                 | "Sign" >> Exchange(Numbers(500, 9), 9, str(tmp_path / "work" / name / "1"), runner, "sign")
                 | "Decide" >> Exchange(Again(), 6, str(tmp_path / "work" / name / "2"), runner, "decide")
                 | "Write" >> PartMap(SumUp(str(out)), runner, "write")
-            )
+            ),
+            str(tmp_path),
         )
         outs.append(results(out))
     assert outs[0] == outs[1]
@@ -84,7 +86,8 @@ def test_only_counts_cross_beam_with_a_pool(tmp_path: Path) -> None:
             | beam.Create([Group((Job(n),)) for n in range(3)])
             | "Spill" >> PartMap(WriteSpill(produce, 2, str(tmp_path)), POOL, "spill")
             | collect("spills")
-        )
+        ),
+        str(tmp_path),
     )
     POOL.run(
         lambda pipeline: (
@@ -92,7 +95,8 @@ def test_only_counts_cross_beam_with_a_pool(tmp_path: Path) -> None:
             | beam.Create([Job(n) for n in range(3)])
             | "Exchange" >> Exchange(produce, 2, str(tmp_path), POOL, "exchange")
             | collect("partitions")
-        )
+        ),
+        str(tmp_path),
     )
     assert sum(spill.size for spill in BASKETS["spills"]) > 3 * 200_000 * 8
     assert [type(element) for element in BASKETS["spills"]] == [Spilled] * 3
@@ -137,7 +141,8 @@ def regroup(tmp_path: Path, name: str, runner: Runner, gather: bool, size: int =
             | "Sign" >> Exchange(Numbers(300, 40), 40, f"{work}/1", runner, "sign", size, 30 * gather)
             | "Decide" >> Exchange(Again(), 30, f"{work}/2", runner, "decide", size, 40 * gather)
             | "Write" >> PartMap(SumUp(str(out)), runner, "write")
-        )
+        ),
+        str(tmp_path),
     )
     return results(out)
 
@@ -190,7 +195,8 @@ def test_values_of_a_cluster_are_one_a_run_and_partition(tmp_path: Path, monkeyp
                 | Exchange(Numbers(100, 2), 2, str(tmp_path), GRAPH, "numbers", tasks=tasks)
                 | PartMap(SumUp(str(tmp_path)), GRAPH, "sum")
                 | collect("counts")
-            )
+            ),
+            str(tmp_path),
         )
         return BASKETS["counts"]
 
@@ -222,7 +228,8 @@ def test_parts_of_a_group_fail_alone(
                 | beam.Create([Job(n, str(marked)) for n in range(10)])
                 | Exchange(Marked(Numbers(100, 4), failing=(1, 3, 9)), 4, str(tmp_path / "work"), runner, "numbers")
                 | PartMap(SumUp(str(tmp_path)), runner, "sum")
-            )
+            ),
+            str(tmp_path),
         )
 
     with pytest.raises(PartsFailed) as caught:
@@ -254,7 +261,8 @@ def test_a_group_goes_on_behind_its_last_whole_run(
             | beam.Create([Job(n, str(marked)) for n in range(4)])
             | Exchange(Marked(Numbers(rows, 2), killed=2), 2, str(tmp_path / "work"), POOL, "numbers")
             | collect("partitions")
-        )
+        ),
+        str(tmp_path),
     )
     said = "ended by SIGKILL (out of memory?) while it held part-00000 and the 3 after it; trying it once more, alone"
     assert said in capfd.readouterr().err
@@ -271,7 +279,8 @@ def test_a_restart_uses_the_spill_files_that_are_there(tmp_path: Path, capsys: p
                 pipeline
                 | beam.Create([Job(n) for n in range(3)])
                 | Exchange(Numbers(rows, 4), 4, str(tmp_path), runner, "numbers")
-            )
+            ),
+            str(tmp_path),
         )
 
     run(100)
@@ -291,7 +300,8 @@ def test_a_failing_producer_is_named(tmp_path: Path, runner: Runner) -> None:
         runner.run(
             lambda pipeline: (
                 pipeline | beam.Create([Job(3)]) | Exchange(BadPartition(), 4, str(tmp_path), runner, "bad")
-            )
+            ),
+            str(tmp_path),
         )
 
 
@@ -304,6 +314,7 @@ def test_no_tasks_give_no_partitions(tmp_path: Path, runner: Runner) -> None:
             | Exchange(Numbers(10, 2), 2, str(tmp_path), runner, "none")
             | PartMap(SumUp(str(tmp_path)), runner, "sum")
             | collect("found")
-        )
+        ),
+        str(tmp_path),
     )
     assert BASKETS["found"] == []

@@ -21,22 +21,24 @@ def find(result: Counted) -> None:
 
 
 @BOTH
-def test_each_task_gives_its_result(runner: Runner) -> None:
+def test_each_task_gives_its_result(runner: Runner, tmp_path: Path) -> None:
     FOUND.clear()
     runner.run(
         lambda pipeline: (
             pipeline | beam.Create([Job(n) for n in (4, 2, 0)]) | PartMap(counted, runner, "count") | beam.Map(find)
-        )
+        ),
+        str(tmp_path),
     )
     assert sorted(FOUND, key=lambda result: result.part) == [Counted(0, 0), Counted(2, 2), Counted(4, 4)]
 
 
-def test_the_pool_works_in_order_of_parts_however_beam_gathers_them() -> None:
+def test_the_pool_works_in_order_of_parts_however_beam_gathers_them(tmp_path: Path) -> None:
     FOUND.clear()
     POOL.run(
         lambda pipeline: (
             pipeline | beam.Create([Job(n) for n in (7, 3, 5, 1)]) | PartMap(counted, POOL, "count") | beam.Map(find)
-        )
+        ),
+        str(tmp_path),
     )
     assert [result.part for result in FOUND] == [1, 3, 5, 7]
 
@@ -45,7 +47,8 @@ def test_a_killed_worker_does_not_stop_a_pipeline(tmp_path: Path, capfd: pytest.
     POOL.run(
         lambda pipeline: (
             pipeline | beam.Create([Job(n, str(tmp_path)) for n in range(6)]) | PartMap(killed_once, POOL, "step")
-        )
+        ),
+        str(tmp_path),
     )
     assert "ended by SIGKILL (out of memory?) while it held part-00003" in capfd.readouterr().err
 
@@ -57,7 +60,8 @@ def test_failed_parts_are_listed_once_without_beams_traceback(
         POOL.run(
             lambda pipeline: (
                 pipeline | beam.Create([Job(n, str(tmp_path)) for n in range(4)]) | PartMap(failing, POOL, "step")
-            )
+            ),
+            str(tmp_path),
         )
     assert str(caught.value) == (
         "step: 2 of 4 parts failed, the others are finished; mend the cause and run again to do only what is missing: "
@@ -73,14 +77,21 @@ def test_a_cluster_logs_each_part_and_names_the_failed_one(tmp_path: Path, caplo
         GRAPH.run(
             lambda pipeline: (
                 pipeline | beam.Create([Job(n, str(tmp_path)) for n in (0, 1)]) | PartMap(failing, GRAPH, "step")
-            )
+            ),
+            str(tmp_path),
         )
     assert "step: part-00001 started" in caplog.text
     assert "Traceback" not in caplog.text
     with pytest.raises(PartsFailed, match=r"^step: part-00002 failed: Unpicklable: two lines$"):
-        GRAPH.run(lambda pipeline: pipeline | beam.Create([Job(2, str(tmp_path))]) | PartMap(failing, GRAPH, "step"))
+        GRAPH.run(
+            lambda pipeline: pipeline | beam.Create([Job(2, str(tmp_path))]) | PartMap(failing, GRAPH, "step"),
+            str(tmp_path),
+        )
     assert 'raise Unpicklable("two", "lines")' in caplog.text  # a bug keeps its traceback
-    GRAPH.run(lambda pipeline: pipeline | beam.Create([Job(3, str(tmp_path))]) | PartMap(failing, GRAPH, "step"))
+    GRAPH.run(
+        lambda pipeline: pipeline | beam.Create([Job(3, str(tmp_path))]) | PartMap(failing, GRAPH, "step"),
+        str(tmp_path),
+    )
     assert "step: part-00003 done in" in caplog.text
 
 

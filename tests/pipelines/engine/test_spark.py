@@ -40,7 +40,7 @@ def test_spark_and_the_pool_write_equal_bytes(spark: Runner, tmp_path: Path, mon
                 | "Write" >> PartMap(SumUp(str(out)), runner, "write")
             )
 
-        runner.run(build)
+        runner.run(build, str(tmp_path))
         written[runner.name] = {path.name: path.read_bytes() for path in out.iterdir()}
     assert written["spark"] == written["local"]
     assert sorted(written["spark"]) == [f"{n}.npy" for n in range(5)]
@@ -59,5 +59,8 @@ def test_spark_materialises_the_same_bytes(spark: Runner, tmp_path: Path) -> Non
 
 def test_a_failing_part_on_spark_is_named(spark: Runner, tmp_path: Path) -> None:
     with pytest.raises(PartsFailed, match=r"^step: part-00001 failed: config.yaml has no key `x`: add it$") as caught:
-        spark.run(lambda pipeline: pipeline | beam.Create([Job(1, str(tmp_path))]) | PartMap(failing, spark, "step"))
+        spark.run(
+            lambda pipeline: pipeline | beam.Create([Job(1, str(tmp_path))]) | PartMap(failing, spark, "step"),
+            str(tmp_path),
+        )
     assert isinstance(caught.value, UserError)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import apache_beam as beam
 import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +13,8 @@ from corpus.errors import UserError
 from corpus.parts import write_part
 from corpus.recipe.load import parse_rules, source_entry
 from corpus.steps.identity import Step
+from pipelines.engine.runner import Runner
+from tests.pipelines.engine.idle import Idle
 from tests.pipelines.stages.alone import extracted, processed
 
 
@@ -22,6 +25,22 @@ def test_decisions_that_another_step_left_are_not_applied(six_texts: Path, tmp_p
     write_part(output.meta("dedup", 0), stale.schema, iter([stale]))
     processed(Step(0, parse_rules(["exact"])[0], ()), before, output.path)
     assert output.manifest()["documents"] == {"in": 6, "out": 6}
+
+
+def test_a_dedup_that_was_not_run_has_decided_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decisions that say that they are complete, and are not there, keep every duplicate."""
+    (tmp_path / "raw").mkdir()
+    rows = [f'{{"text": "the same", "url": "https://{host}.org"}}\n' for host in "ab"]
+    (tmp_path / "raw" / "c4.jsonl").write_text("".join(rows))
+    before = extracted(source_entry("c4", str(tmp_path / "raw"), "{}"), tmp_path / "extracted")
+    step = Step(0, parse_rules(["exact"])[0], ())
+    output = tmp_path / "deduped"
+    with monkeypatch.context() as patched:
+        patched.setattr(Runner, "_pipeline", lambda self: beam.Pipeline(runner=Idle("DONE")))
+        with pytest.raises(UserError, match="no worker has left a mark"):
+            processed(step, before, output, Runner("dataflow", quiet=True))
+    assert not output.exists()
+    assert processed(step, before, output).manifest()["documents"] == {"in": 2, "out": 1}
 
 
 def test_the_result_of_another_step_is_not_written_over(six_texts: Path, tmp_path: Path) -> None:
