@@ -164,11 +164,11 @@ class Dedup(Rule):
     The result may depend on nothing but the documents: never on the order of blocks or the number of partitions.
 
     Attributes:
-        removes: whole documents, of which one copy stays, or lines of documents.
+        removes: whole documents, of which one copy stays, or lines or passages of documents.
         spills: in words, the bytes that `shipped` counts.
     """
 
-    removes: ClassVar[Literal["documents", "lines"]] = "documents"
+    removes: ClassVar[Literal["documents", "lines", "passages"]] = "documents"
     spills: ClassVar[str] = "40 B x documents"
 
     def estimate(self, documents: int, text_bytes: int) -> int:
