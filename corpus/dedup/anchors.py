@@ -16,6 +16,7 @@ from corpus.dedup.blocks import Ints
 from corpus.kernel import kernel
 from corpus.text.buffers import Bytes, Offsets
 from corpus.text.hashing import Hashes, hash_spans
+from corpus.text.unicode import decode
 
 Unit = Literal["bytes", "characters"]
 
@@ -52,14 +53,15 @@ class Units:
     def of(cls, data: Bytes, offsets: Offsets, unit: Unit) -> Self:
         """Of the rows data[offsets[i]:offsets[i + 1]], which are valid UTF-8 where a unit is a character."""
         begin, end = int(offsets[0]), int(offsets[-1])
+        data = data.view()
+        data.flags.writeable = False
         body = data[begin:end]
         if unit == "bytes":
             values, ends, places = body.astype(np.uint32), offsets - begin, None
         else:
-            values = np.frombuffer(body.tobytes().decode().encode("utf-32-le"), np.uint32)
-            places = np.append(np.flatnonzero(~continues(body)) + begin, end)
+            values, places = _characters(data, begin, end, len(body) - np.count_nonzero(continues(body)))
             ends = np.searchsorted(places, offsets)
-        values.flags.writeable = False  # as memory of others: the kernels are compiled for one kind of array
+        values.flags.writeable = False  # whatever it is made of: the kernels are compiled for one kind of array
         return cls(values, ends, data, begin, places)
 
     def bytes_at(self, place: Ints) -> Ints:
@@ -69,6 +71,19 @@ class Units:
     def hashes(self, start: Ints, stop: Ints, seed: int) -> Hashes:
         """XXH64 of the bytes of the units start[i]:stop[i]."""
         return hash_spans(self.data, self.bytes_at(start), self.bytes_at(stop), seed)
+
+
+@kernel
+def _characters(data: Any, begin: Any, end: Any, count: Any) -> tuple[Any, Any]:
+    """The code points of data[begin:end], and where each begins, with the end behind them."""
+    values, places = np.empty(count, np.uint32), np.empty(count + 1, np.int64)
+    places[count] = end
+    at = begin
+    for i in range(count):
+        places[i] = at
+        values[i], size = decode(data, at)
+        at += size
+    return values, places
 
 
 def continues(data: Bytes) -> npt.NDArray[np.bool_]:

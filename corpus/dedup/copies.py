@@ -59,7 +59,7 @@ _NO_TEXT = rows_of(empty(TEXT), TEXT).append_column("text", pa.array([], pa.larg
 
 WINDOW_BYTES = 44
 """Of a row of `window`."""
-MOST_TEXT = 1 << 21
+MOST_TEXT = 1 << 23
 """Units of text that the anchors of one k-gram may send, and about what is compared at a time. Where there are more, as
 of a licence that stands in very many documents, hashes of the windows spread over all partitions."""
 HOLD_ROWS = 1 << 20
@@ -351,12 +351,16 @@ def _in_order(table: Table, *names: str) -> Ints:
 
 def _settled(table: Table, length: int) -> tuple[Table, Table]:
     """Of rows with equal windows the first stays, with what overlaps it: (what stays, the later copies)."""
+    both = table["key"] ^ table["windows"] * BASE
+    ordered = np.sort(both)
+    again = _among(both, ordered[~group_starts(ordered)])
+    alone, table = _taken(table, ~again), _taken(table, again)  # most are, and need no sorting by seven columns
     table = _taken(table, _in_order(table, "key", "windows"))
     new = group_starts(table["key"], table["windows"])
     first = np.flatnonzero(new)[np.cumsum(new) - 1]
     document, place = node_of(table["part"], table["row"]), table["place"].astype(np.int64)
     stay = (document == document[first]) & (place - place[first] < length)
-    return _taken(table, stay), _taken(table, ~stay)
+    return _joined([alone, _taken(table, stay)], table), _taken(table, ~stay)
 
 
 def _covered(table: Table, length: int) -> Table:
@@ -404,9 +408,9 @@ def _find_later(
         size = 16
         while size < 2 * (counted[end] - counted[begin]):
             size *= 2
-        owner = np.full(size, -1, np.int64)
-        start = np.empty(size, np.int64)
-        value = np.empty(size, np.uint64)
+        owner = np.full(size, -1, np.int32)
+        start = np.empty(size, np.int32)
+        value = np.empty(size, np.uint32)
         for i in range(begin, end):
             rolling, original = np.uint64(0), np.int64(-1)
             for j in range(ends[i], ends[i] + length - 1):
@@ -427,9 +431,9 @@ def _find_later(
                         continue
                 original = np.int64(-1)
                 h = mixed(rolling + np.uint64(offset) * BASE)
-                slot = np.int64(h & np.uint64(size - 1))
+                slot, check = np.int64(h & np.uint64(size - 1)), np.uint32(h >> np.uint64(32))
                 while owner[slot] >= 0:
-                    if value[slot] == h:
+                    if value[slot] == check:
                         other, j = ends[owner[slot]] + start[slot], 0
                         while j < length and units[other + j] == units[at + j]:
                             j += 1
@@ -437,10 +441,10 @@ def _find_later(
                             break
                     slot = (slot + 1) & (size - 1)
                 if owner[slot] < 0:
-                    owner[slot], start[slot], value[slot] = i, window, h
+                    owner[slot], start[slot], value[slot] = i, window, check
                 elif document[owner[slot]] != document[i] or place[i] - place[owner[slot]] >= length:
                     later[counted[i] + window] = True
-                    original = owner[slot]
+                    original = np.int64(owner[slot])
                 rolling -= np.uint64(units[at]) * top
         begin = end
     return later
