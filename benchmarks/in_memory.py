@@ -11,7 +11,9 @@ from corpus.steps.spill import gather
 PARTITIONS = 8
 
 
-def decided(rule: Dedup, parts: Sequence[Sequence[pa.RecordBatch]]) -> tuple[list[tuple[int, pa.RecordBatch]], int, float]:
+def decided(
+    rule: Dedup, parts: Sequence[Sequence[pa.RecordBatch]]
+) -> tuple[list[tuple[int, pa.RecordBatch]], int, float]:
     """(decisions, each with the number of its part; bytes through all regroupings; seconds of processor time)."""
     refs = [PartRef(n) for n in range(len(parts))]
     rounds = rule.rounds()

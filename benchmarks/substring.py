@@ -4,11 +4,11 @@
 
 A file is a document of UTF-8 text, or the documents of a Parquet file with a column `text`, as the parts of a finished
 step. Ours is the whole rule on documents in memory, the best of three runs on one core. The peer is the program of
-github.com/google-research/deduplicate-text-datasets (`cargo build --release`), with its files and one thread: `make` the
-suffix array, find repeats (`self-similar`) and `collect` them; processor time of it and what it starts, once. What
-repeats in its suffix array is then compared with what ours finds, byte by byte: the windows of which an equal one comes
-before, in the order of documents, and does not overlap them. (What the program itself gives is all copies, also the
-first, and over the borders of documents.)
+github.com/google-research/deduplicate-text-datasets (`cargo build --release`), with its files and one thread, once: it
+makes the suffix array (`make`), finds repeats (`self-similar`) and joins them (`collect`). What repeats by its suffix
+array is then compared with what ours finds, byte by byte: the windows of which an equal one comes before, in the order
+of documents, and does not overlap them. (What the program itself gives is all copies, also the first, and passages over
+the borders of documents.)
 """
 
 import argparse
@@ -147,7 +147,9 @@ def main() -> None:
     theirs, slower = passages(texts, arguments.peer, arguments.length)
     print(f"peer: {size / slower / 1e6:.1f} MB/s; ours / peer {slower / seconds:.1f}")
     if found != theirs:
-        sys.exit(f"not the same: {len(found - theirs):,} only in ours, {len(theirs - found):,} only in the suffix array")
+        sys.exit(
+            f"not the same: {len(found - theirs):,} only in ours, {len(theirs - found):,} only in the suffix array"
+        )
     print("the same passages by its suffix array")
 
 

@@ -1,14 +1,14 @@
 """Which windows of texts are later copies: the turns of `corpus.dedup.substring.Substring`.
 
 A window is a later copy where an equal one comes before it in the order of `corpus.rules.Winner`, then of places in the
-text, and does not overlap it. Equal windows have equal anchors at equal offsets (`corpus.dedup.anchors`), so that each is
-decided among the anchors of one k-gram. What goes between parts, in tables of `corpus.dedup.messages` ("here" is the
+text, and does not overlap it. Equal windows have equal anchors at equal offsets (`corpus.dedup.anchors`), so that each
+is decided among the anchors of one k-gram. What goes between parts, in tables of `corpus.dedup.messages` ("here" is the
 part that gets a row):
 
 - `key`: 32 bits of the hash of a k-gram at an anchor of the sender; `twice` if it has more than one such anchor.
 - `anchor`: an anchor whose key is in two places, and the windows that start from `first` to `last`. `windows`: hash of
-  the text of them all. `left`, `right`: hashes of the k-gram with the units before it, and behind it; each window has the
-  ones or the others. 0 where none of the windows has.
+  the text of them all. `left`, `right`: hashes of the k-gram with so many units before it, or behind it, that each
+  window has the ones or the others; 0 where none of the windows has.
 - `copy`: a span of the sender's `row`, or of `row` here, that later copies cover.
 - `wanted`: windows here of which one may be equal to one of another anchor; `hashed`: their hashes will do.
 - `text`: of such windows. `window`: one of them by its hash, as an anchor with a single window.
@@ -264,8 +264,8 @@ class Finder:
             here = slice(begin, end)
             units = Units.of(*text_buffers(text[begin:end]), self.unit)
             counted = np.concatenate([[0], np.cumsum((last - first + 1)[here])])
-            given = (column[here] for column in (group, document, place, first, last))
-            later = _find_later(units.values, units.ends, *given, counted, self.length, power(self.length - 1))
+            rows = group[here], document[here], place[here], first[here], last[here]
+            later = _find_later(units.values, units.ends, *rows, counted, self.length, power(self.length - 1))
             found = np.flatnonzero(later)
             owner = np.searchsorted(counted, found, side="right") - 1
             covered = spans.of_windows(owner, found - counted[owner] + first[here][owner], self.length)
@@ -276,7 +276,7 @@ class _Held:
     """Rows of `anchor` or `window` of one part, less those that are copies within it, and what these cover."""
 
     def __init__(self, kind: Columns, length: int, copies: Table | None = None) -> None:
-        self._kind = kind | {"part": np.int32}
+        self._kind = {**kind, "part": np.int32}
         self._length = length
         self._rows = [empty(self._kind)]
         self._copies = [copies or empty(COPY)]
@@ -422,10 +422,7 @@ def _find_later(
                 offset = place[i] - first[i] - window  # of the anchor in the window
                 if original >= 0:
                     other = place[original] - offset - first[original]
-                    if (
-                        other <= last[original] - first[original]
-                        and units[ends[original] + other + length - 1] == unit
-                    ):
+                    if other <= last[original] - first[original] and units[ends[original] + other + length - 1] == unit:
                         later[counted[i] + window] = True
                         rolling -= np.uint64(units[at]) * top
                         continue
