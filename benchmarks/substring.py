@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.in_memory import decided
 from benchmarks.timing import RUNS
-from corpus.dedup.spans import of_windows, union, whole_characters
+from corpus.dedup.passages import of_windows, union, whole_characters
 from corpus.dedup.substring import Substring
 from corpus.kernel import kernel
 from corpus.schema import Document, Origin, document_batch

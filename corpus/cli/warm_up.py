@@ -41,9 +41,11 @@ def use_kernels(rules: Iterable[str]) -> None:
 
     Rules that need a setting or a model are left out: their kernels are called below (a test would see one missing).
     """
+    from corpus.dedup.winnowing import Units
     from corpus.errors import UserError
     from corpus.recipe.load import parse_rules
     from corpus.schema import Document, Origin, document_batch
+    from corpus.text.buffers import text_buffers
     from corpus.text.ccnet import normalize_for_lm
     from corpus.text.html_blocks import html_text
     from corpus.text.normalize import normalize_for_dedup
@@ -64,10 +66,11 @@ def use_kernels(rules: Iterable[str]) -> None:
             named.filter.score(batch)
         else:
             _dedup(named.dedup, batch)
-    # No rule without a model calls these.
+    # No rule with its own settings, or without a model, calls these.
     normalize_for_dedup(batch.column("text"))
     normalize_for_lm(batch.column("text"))
     html_text(text)
+    Units.of(*text_buffers(batch.column("text")), "characters")
     _classify(batch)
     _read_pages()
     _look_up(batch)

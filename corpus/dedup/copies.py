@@ -1,9 +1,9 @@
 """Which windows of texts are later copies: the turns of `corpus.dedup.substring.Substring`.
 
 A window is a later copy where an equal one comes before it in the order of `corpus.rules.Winner`, then of places in the
-text, and does not overlap it. Equal windows have equal anchors at equal offsets (`corpus.dedup.anchors`), so that each
-is decided among the anchors of one k-gram. What goes between parts, in tables of `corpus.dedup.messages` ("here" is the
-part that gets a row):
+text, and does not overlap it. Equal windows have equal anchors at equal offsets (`corpus.dedup.winnowing`), so that
+each is decided among the anchors of one k-gram. What goes between parts, in tables of `corpus.dedup.messages` ("here" is
+the part that gets a row):
 
 - `key`: 32 bits of the hash of a k-gram at an anchor of the sender; `twice` if it has more than one such anchor.
 - `anchor`: an anchor whose key is in two places, and the windows that start from `first` to `last`. `windows`: hash of
@@ -26,8 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dedup import spans
-from corpus.dedup.anchors import BASE, Anchors, Unit, Units, anchors_of, gram_of, mixed, power
+from corpus.dedup import passages
 from corpus.dedup.blocks import (
     Ints,
     columns,
@@ -40,6 +39,7 @@ from corpus.dedup.blocks import (
 )
 from corpus.dedup.components import node_of
 from corpus.dedup.messages import SENDER, Columns, Table, empty, receive, rows_of, send
+from corpus.dedup.winnowing import BASE, Anchors, Unit, Units, anchors_of, gram_of, mixed, power
 from corpus.kernel import kernel
 from corpus.rules import Block, PartRef
 from corpus.text.buffers import text_buffers
@@ -170,7 +170,7 @@ class Finder:
         self, part: PartRef, batches: Iterator[pa.RecordBatch], blocks: Sequence[pa.RecordBatch], partitions: int
     ) -> Iterator[Block]:
         """The decisions: what later copies cover together, in bytes of each text, whole characters only."""
-        found = spans.union(*(columns(blocks)[name] for name in COPY))
+        found = passages.union(*(columns(blocks)[name] for name in COPY))
         for first_row, batch in numbered(batches):
             begin, end = np.searchsorted(found.row, (first_row, first_row + batch.num_rows))
             if begin == end:
@@ -178,7 +178,7 @@ class Finder:
             data, offsets = text_buffers(batch.column("text"))
             units, row = Units.of(data, offsets, self.unit), found.row[begin:end] - first_row
             sides = (units.bytes_at(units.ends[row] + side[begin:end]) - offsets[row] for side in found[1:])
-            whole = spans.whole_characters(data, offsets, spans.Spans(row, *sides))
+            whole = passages.whole_characters(data, offsets, passages.Spans(row, *sides))
             body = {"row": whole.row + first_row, "start": whole.start, "end": whole.stop}
             yield part.index, record_batch({name: column.astype(np.uint32) for name, column in body.items()})
 
@@ -268,7 +268,7 @@ class Finder:
             later = _find_later(units.values, units.ends, *rows, counted, self.length, power(self.length - 1))
             found = np.flatnonzero(later)
             owner = np.searchsorted(counted, found, side="right") - 1
-            covered = spans.of_windows(owner, found - counted[owner] + first[here][owner], self.length)
+            covered = passages.of_windows(owner, found - counted[owner] + first[here][owner], self.length)
             yield _taken(table, begin + covered.row) | {"start": covered.start, "stop": covered.stop}
 
 
@@ -371,7 +371,7 @@ def _covered(table: Table, length: int) -> Table:
 
 def _union(copies: Sequence[Table]) -> Table:
     """Rows of `copy` of one part, as few as can be."""
-    return dict(zip(COPY, spans.union(*_joined(copies, COPY).values()), strict=True))
+    return dict(zip(COPY, passages.union(*_joined(copies, COPY).values()), strict=True))
 
 
 @kernel

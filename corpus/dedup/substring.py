@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from corpus.dedup import spans
-from corpus.dedup.anchors import LONGEST, Unit, gram_of
+from corpus.dedup import passages
 from corpus.dedup.copies import Finder, shared_keys
+from corpus.dedup.winnowing import LONGEST, Unit, gram_of
 from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 
@@ -89,7 +89,7 @@ class Substring(Dedup):
         counts = {"spans": np.bincount(found.row, minlength=batch.num_rows), "bytes": repeated}
         left, reason = text, np.zeros(batch.num_rows, np.int8)
         if self.action == "cut":
-            left = spans.cut(data, offsets, found)
+            left = passages.cut(data, offsets, found)
             bare = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(left)), 0)
             reason = np.where(bare.to_numpy(zero_copy_only=False) & (repeated > 0), 1, 0)
         elif self.action == "drop":
@@ -101,12 +101,12 @@ class Substring(Dedup):
         )
 
 
-def _of_rows(decisions: pa.Table | None, first_row: int, rows: int) -> spans.Spans:
+def _of_rows(decisions: pa.Table | None, first_row: int, rows: int) -> passages.Spans:
     """The decisions for rows of a part, which count from 0 then, sorted."""
     if decisions is None:
-        return spans.Spans(*np.zeros((3, 0), np.int64))
+        return passages.Spans(*np.zeros((3, 0), np.int64))
     row = decisions.column("row").to_numpy().astype(np.int64) - first_row
     here = np.flatnonzero((row >= 0) & (row < rows))
     start, stop = (decisions.column(name).to_numpy()[here].astype(np.int64) for name in ("start", "end"))
     order = np.lexsort((start, row[here]))
-    return spans.Spans(row[here][order], start[order], stop[order])
+    return passages.Spans(row[here][order], start[order], stop[order])

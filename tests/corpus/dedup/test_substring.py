@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from corpus.dedup import anchors, copies
-from corpus.dedup.anchors import Unit
+from corpus.dedup import copies, winnowing
 from corpus.dedup.substring import Substring
+from corpus.dedup.winnowing import Unit
 from corpus.rules import PartRef
 from corpus.schema import Document, Origin, document_batch
 from tests.corpus.dedup.driver import SHAPES, Shape, decide, documents, run
@@ -103,7 +103,7 @@ def test_every_passage_and_nothing_else(
 ) -> None:
     docs = documents(texts)
     rule = Substring(length=length, unit=unit)
-    with patch.multiple(copies, **limits), patch.object(anchors, "_ROOM", len(limits)):
+    with patch.multiple(copies, **limits), patch.object(winnowing, "_ROOM", len(limits)):
         assert found_by(rule, docs, shape) == expected(sorted(docs, key=order), length, unit)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dedup.anchors import continues
 from corpus.dedup.blocks import Ints, group_starts
+from corpus.dedup.winnowing import continues
 from corpus.text.buffers import Bytes, Offsets, text_array
 
 

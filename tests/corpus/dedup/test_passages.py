@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup.spans import Spans, cut, of_windows, union, whole_characters
+from corpus.dedup.passages import Spans, cut, of_windows, union, whole_characters
 from corpus.text.buffers import text_buffers
 
 texts = st.lists(st.text("aé€😀", max_size=8), min_size=1, max_size=4)

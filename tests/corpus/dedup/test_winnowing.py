@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup import anchors
-from corpus.dedup.anchors import Unit, Units, anchors_of, gram_of
+from corpus.dedup import winnowing
+from corpus.dedup.winnowing import Unit, Units, anchors_of, gram_of
 from corpus.text.buffers import text_buffers
 
 texts = st.lists(st.text("ab", max_size=80) | st.text("aé€😀", max_size=60), max_size=5)
@@ -24,7 +24,7 @@ def units_of(texts: list[str], unit: Unit) -> Units:
 def hash_of(gram: list[int]) -> int:
     rolling = 0
     for value in gram:
-        rolling = (rolling * int(anchors.BASE) + value) % 2**64
+        rolling = (rolling * int(winnowing.BASE) + value) % 2**64
     mixed = (rolling ^ rolling >> 32) * 0xD6E8FEB86659FD93 % 2**64
     return (mixed ^ mixed >> 29) >> 20  # the lowest 20 bits give way to the place
 
@@ -41,7 +41,7 @@ def reference(texts: list[str], length: int, unit: Unit) -> Iterator[tuple[int, 
 
 @given(texts, st.integers(1, 30), units, st.sampled_from([1, 1 << 18]))
 def test_every_window_has_its_anchor_once(texts: list[str], length: int, unit: Unit, room: int) -> None:
-    with patch.object(anchors, "_ROOM", room):
+    with patch.object(winnowing, "_ROOM", room):
         found = [
             (row, window, place)
             for some in anchors_of(units_of(texts, unit), length)
