@@ -2,8 +2,8 @@
 
 A window is a later copy where an equal one comes before it in the order of `corpus.rules.Winner`, then of places in the
 text, and does not overlap it. Equal windows have equal anchors at equal offsets (`corpus.dedup.winnowing`), so that
-each is decided among the anchors of one k-gram. What goes between parts, in tables of `corpus.dedup.messages` ("here" is
-the part that gets a row):
+each is decided among the anchors of one k-gram. What goes between parts, in tables of `corpus.dedup.messages` ("here"
+is the part that gets a row):
 
 - `key`: 32 bits of the hash of a k-gram at an anchor of the sender; `twice` if it has more than one such anchor.
 - `anchor`: an anchor whose key is in two places, and the windows that start from `first` to `last`. `windows`: hash of
