@@ -28,7 +28,7 @@ class Substring(Dedup):
     `repeated` (`drop`). Of each document `spans` and `bytes` of what is repeated are stored beside the scores.
 
     Attributes:
-        length: of the shortest passage (500 bytes: Dolma 3; Lee et al. take 50 tokens, about 200 characters of English).
+        length: of the shortest passage (500 bytes: Dolma 3; the 50 tokens of Lee et al. are about 200 characters).
         unit: that `length` is in: `bytes` of UTF-8, or `characters`, which are code points.
         action: `cut`: repeated passages are cut out of documents, what stood before and behind them then stands
             together. `drop`: documents of which more than `max_share` is repeated go, others stay as they are.
