@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from benchmarks.in_memory import decided
 from corpus.dedup.components import Keep
 from corpus.dedup.minhash import band_keys, chance, signatures
 from corpus.dedup.near import Near
-from corpus.rules import Dedup, PartRef, Reread
+from corpus.rules import Dedup
 from corpus.schema import Document, Origin, document_batch
 from corpus.text.buffers import text_buffers
 from corpus.text.shingles import shingle_rows
@@ -36,7 +37,7 @@ WORDS, DOCUMENTS = 350, 8000
 BANDINGS = [(9, 13), (26, 11), (14, 8), (16, 7), (20, 8), (20, 6), (32, 5)]
 NAMES = {(9, 13): "datasketch", (26, 11): "Dolma 3", (14, 8): "datatrove", (16, 7): "corpus"}
 EDGES = [0.7, 0.75, 0.79, 0.81, 0.85, 0.9, 0.95, 1.0]
-PARTS, PARTITIONS = 4, 8
+PARTS = 4
 BOILERPLATE = ["Subscribe", "to", "our", "newsletter", "|", "All", "rights", "reserved", "|", "Share", "this", "page"]
 
 
@@ -141,26 +142,10 @@ def draw(path: str, true: npt.NDArray[np.float64], curves: dict[tuple[int, int],
     figure.savefig(path, metadata={"Date": None})
 
 
-def decided(rule: Dedup, texts: Sequence[str]) -> tuple[dict[int, tuple[int, float]], int, float]:
+def dropped(rule: Dedup, texts: Sequence[str]) -> tuple[dict[int, tuple[int, float]], int, float]:
     """(number of each dropped document -> that of its partner and their similarity, bytes shipped, seconds)."""
     docs = [Document(str(n), text, Origin("f")) for n, text in enumerate(texts)]
-    parts = [[document_batch(docs[n::PARTS], "s")] for n in range(PARTS)]
-    refs = [PartRef(n) for n in range(PARTS)]
-    rounds = rule.rounds()
-    widths = [PARTS if isinstance(r, Reread) else r.partitions or PARTITIONS for r in rounds] + [PARTS]
-    begun = time.process_time()
-    blocks = [b for ref, part in zip(refs, parts, strict=True) for b in rule.sign(ref, iter(part), widths[0])]
-    shipped = 0
-    for given, width in zip(rounds, widths[1:], strict=True):
-        shipped += sum(block.nbytes for _, block in blocks)
-        held: dict[int, list[pa.RecordBatch]] = {}
-        for key, block in blocks:
-            held.setdefault(key, []).append(block)
-        if isinstance(given, Reread):
-            blocks = [b for key, some in held.items() for b in given.answer(refs[key], iter(parts[key]), some, width)]
-        else:
-            blocks = [b for some in held.values() for b in given.decide(some, width)]
-    taken = time.process_time() - begun
+    blocks, shipped, taken = decided(rule, [[document_batch(docs[n::PARTS], "s")] for n in range(PARTS)])
     gone = {
         row["row"] * PARTS + part: (row["partner_row"] * PARTS + row["partner_part"], row["score"])
         for part, block in blocks
@@ -172,7 +157,7 @@ def decided(rule: Dedup, texts: Sequence[str]) -> tuple[dict[int, tuple[int, flo
 def print_rule(rule: Near, name: str, texts: list[str], copies: list[str]) -> None:
     given = [*texts, *copies]
     sets = sets_of(given)
-    gone, shipped, taken = decided(rule, given)
+    gone, shipped, taken = dropped(rule, given)
     alike = [n for n in range(len(copies)) if similarity(sets[n], sets[len(texts) + n]) >= rule.threshold]
     found = sum(n in gone or len(texts) + n in gone for n in alike)
     right = sum(
@@ -198,7 +183,7 @@ def main() -> None:
     true = np.array([similarity(a, b) for a, b in zip(sets_of(texts), sets_of(copies), strict=True)])
     print(f"{len(texts):,} documents of {sum(map(len, texts)) / len(texts):,.0f} characters")
     print_curve(texts, copies, true, arguments.picture)
-    like, _, _ = decided(Near(threshold=0.5, keep="component"), texts)
+    like, _, _ = dropped(Near(threshold=0.5, keep="component"), texts)
     apart = [n for n in range(len(texts)) if n not in like]
     alone, edits = [texts[n] for n in apart], [copies[n] for n in apart]
     for keep in get_args(Keep):

@@ -189,13 +189,13 @@ class Dedup(Rule):
     The result may depend on nothing but the documents: never on the order of blocks or the number of partitions.
 
     Attributes:
-        removes: whole documents, of which one copy stays, or lines of documents.
+        removes: whole documents, of which one copy stays, or lines or passages of documents.
         spills: in words, the bytes that `shipped` counts.
         against: folder of an index of documents seen before; they come first, and their text is not read.
         index: folder for an index of all documents seen, those of `against` among them, to go against later.
     """
 
-    removes: ClassVar[Literal["documents", "lines"]] = "documents"
+    removes: ClassVar[Literal["documents", "lines", "passages"]] = "documents"
     spills: ClassVar[str] = "40 B x documents"
 
     # Not dumped with the settings: an index counts by its digest, wherever it is.

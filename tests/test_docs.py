@@ -417,6 +417,7 @@ def test_disk_needs_are_the_estimates() -> None:
     assert exact / documents == 36
     assert lines == text // 8
     assert overlap == pytest.approx(52 * documents + 0.04 * text, rel=0.1)
+    assert find_rule("substring")().shipped(documents, text) == pytest.approx(0.19 * text, rel=0.05)  # type: ignore[attr-defined]
     assert find_rule("overlap")().shipped(documents, 1000 * documents) == pytest.approx(1.4 * 1000 * documents, rel=0.1)  # type: ignore[attr-defined]
 
 

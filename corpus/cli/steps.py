@@ -98,7 +98,7 @@ def dedupe(
     workers: Workers = CORES,
     beam_option: Options = None,
 ) -> None:
-    """Remove what comes more than once: lines, exact, near or overlap.
+    """Remove what comes more than once: lines, passages, or exact, near or overlapping documents.
 
     Example: `corpus dedupe filtered/books deduped/books --rule 'overlap: {}'`
     """

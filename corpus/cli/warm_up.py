@@ -42,9 +42,11 @@ def use_kernels(rules: Iterable[str]) -> None:
     Rules that need a setting or a model are left out: their kernels are called below (a test would see one missing).
     """
     from corpus.dedup.lines import Lines
+    from corpus.dedup.winnowing import Units
     from corpus.errors import UserError
     from corpus.recipe.load import parse_rules
     from corpus.schema import Document, Origin, document_batch
+    from corpus.text.buffers import text_buffers
     from corpus.text.html_blocks import html_text
     from corpus.text.normalize import normalize_lines
 
@@ -65,9 +67,10 @@ def use_kernels(rules: Iterable[str]) -> None:
         else:
             _dedup(named.dedup, batch)
     _dedup(Lines(keep="first", normalize="none"), batch)
-    # No rule without a model calls these.
+    # No rule with its own settings, or without a model, calls these.
     normalize_lines(batch.column("text"))
     html_text(text)
+    Units.of(*text_buffers(batch.column("text")), "characters")
     _classify(batch)
     _score(batch.column("text"))
     _read_pages()

@@ -12,10 +12,26 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dedup.blocks import Ints
+from corpus.dedup.blocks import Ints, record_batch
 from corpus.rules import Block
 
 SENDER = "sender"
+
+Table = dict[str, Any]
+"""Columns of equal length by name."""
+
+Columns = Mapping[str, Any]
+"""The columns of a kind of table, with their dtypes."""
+
+
+def empty(kind: Columns) -> Table:
+    """A table without rows."""
+    return {name: np.empty(0, dtype) for name, dtype in kind.items()}
+
+
+def rows_of(table: Table, kind: Columns) -> pa.RecordBatch:
+    """A table as it is sent."""
+    return record_batch({name: np.asarray(table[name], dtype) for name, dtype in kind.items()})
 
 
 def send(sender: int, tables: Mapping[str, tuple[npt.NDArray[Any], pa.RecordBatch]]) -> Iterator[Block]:
@@ -38,12 +54,12 @@ def send(sender: int, tables: Mapping[str, tuple[npt.NDArray[Any], pa.RecordBatc
     yield partitions, batch
 
 
-def receive(blocks: Sequence[pa.RecordBatch], kind: str) -> dict[str, Any]:
+def receive(blocks: Sequence[pa.RecordBatch], kind: str) -> Table:
     """The rows of one kind in all messages, by column: numbers as NumPy arrays, else Arrow's; and `SENDER` of each."""
     batch = pa.concat_batches(blocks)
     lists = batch.column(kind)
     table = pa.RecordBatch.from_struct_array(lists.flatten())
-    found: dict[str, Any] = {
+    found: Table = {
         name: column.to_numpy(zero_copy_only=False) if pa.types.is_primitive(column.type) else column
         for name, column in zip(table.schema.names, table.columns, strict=True)
     }

@@ -13,7 +13,7 @@ What goes between parts, in tables of `corpus.dedup.messages` ("here" is the par
 - `verified`: it is a near duplicate of `node`, and `settled` if that one is free: it goes, for that one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ import pyarrow as pa
 from corpus.dedup.blocks import Ints, columns, group_starts, keyed, numbered, partition_of, record_batch
 from corpus.dedup.buckets import bucket_pairs
 from corpus.dedup.components import Keep, Nodes, node_of, pairs, part_of, row_of
-from corpus.dedup.messages import SENDER, receive, send
+from corpus.dedup.messages import SENDER, Table, empty, receive, rows_of, send
 from corpus.dedup.sets import Elements, decode_set, decode_sets, encode_sets, hash_sets, shingle_sets, similarities
 from corpus.dedup.winners import Prefer, competitors
 from corpus.rules import Block, PartRef
@@ -34,12 +34,6 @@ from corpus.text.shingles import mix
 
 DIFFERENCES = 8
 """Shingles by which a document of a crowded bucket is compared again, when it is not like the best one there."""
-
-Table = dict[str, Any]
-"""Columns of equal length by name."""
-
-Columns = Mapping[str, Any]
-"""The columns of a kind of table, with their dtypes."""
 
 ENTRY = {"key": np.uint32, "order": np.uint32, "row": np.uint32}
 CANDIDATE = {"row": np.uint32, "node": np.int64, "asked": np.bool_, "crowded": np.bool_}
@@ -53,16 +47,6 @@ VERIFIED = {
     "score": np.float32,
     "settled": np.bool_,
 }
-
-
-def empty(kind: Columns) -> Table:
-    """A table without rows."""
-    return {name: np.empty(0, dtype) for name, dtype in kind.items()}
-
-
-def rows_of(table: Table, kind: Columns) -> pa.RecordBatch:
-    """A table as it is sent."""
-    return record_batch({name: np.asarray(table[name], dtype) for name, dtype in kind.items()})
 
 
 _NO_SETS = rows_of(empty(SET), SET).append_column("set", pa.array([], pa.large_binary()))

@@ -23,7 +23,7 @@ def _notes(name: str, rules: Sequence[NamedRule], later: Sequence[NamedRule]) ->
                 "then none is left"
             )
     chain = [*rules, *later]
-    rewriting = [place for place, rule in enumerate(chain) if rule.is_cleaner or _removes_lines(rule)]
+    rewriting = [place for place, rule in enumerate(chain) if rule.is_cleaner or _cuts(rule)]
     scored = [rule.key for place, rule in enumerate(rules) if rule.is_filter and rewriting and place < rewriting[-1]]
     if scored:
         first = min(place for place, rule in enumerate(rules) if rule.is_filter)
@@ -36,8 +36,8 @@ def _notes(name: str, rules: Sequence[NamedRule], later: Sequence[NamedRule]) ->
         yield f"{name}: {_listed(slow)}: Python functions of one document, slow beside rules that take whole batches"
 
 
-def _removes_lines(named: NamedRule) -> bool:
-    return named.is_dedup and not named.keeps_one_copy
+def _cuts(named: NamedRule) -> bool:
+    return named.is_dedup and named.dedup.removes != "documents"
 
 
 def _listed(keys: Sequence[str]) -> str:

@@ -49,8 +49,8 @@ class NamedRule:
 
     @property
     def keeps_one_copy(self) -> bool:
-        """A dedup of whole documents."""
-        return isinstance(self.rule, Dedup) and self.rule.removes == "documents"
+        """A dedup that keeps one of the copies."""
+        return isinstance(self.rule, Dedup) and self.rule.removes != "lines"
 
     @property
     def filter(self) -> Filter:

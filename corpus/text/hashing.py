@@ -141,15 +141,21 @@ def hash_bytes(data: Any, start: Any, end: Any, seed: Any) -> Any:
 
 
 @kernel
-def _hash_rows(data: Any, offsets: Any, seed: Any, out: Any) -> None:
-    for row in range(len(out)):
-        out[row] = hash_bytes(data, offsets[row], offsets[row + 1], seed)
+def _hash_spans(data: Any, starts: Any, stops: Any, seed: Any, out: Any) -> None:
+    for i in range(len(out)):
+        out[i] = hash_bytes(data, starts[i], stops[i], seed)
+
+
+def hash_spans(data: Bytes, starts: Offsets, stops: Offsets, seed: int = 0) -> Hashes:
+    """XXH64 of each data[starts[i]:stops[i]], shape (spans,); equal to `xxhash.xxh64_intdigest`."""
+    out = np.empty(len(starts), np.uint64)
+    given = data.view(), starts.view(), stops.view()
+    for array in given:
+        array.flags.writeable = False  # as some columns are: the kernel is compiled for one kind of array
+    _hash_spans(*given, np.uint64(seed), out)
+    return out
 
 
 def hash_rows(data: Bytes, offsets: Offsets, seed: int = 0) -> Hashes:
-    """XXH64 of each row data[offsets[i]:offsets[i + 1]], shape (rows,); equal to `xxhash.xxh64_intdigest`."""
-    out = np.empty(len(offsets) - 1, np.uint64)
-    data = data.view()
-    data.flags.writeable = False  # as some columns are: the kernel is compiled for one kind of array
-    _hash_rows(data, offsets, np.uint64(seed), out)
-    return out
+    """XXH64 of each row data[offsets[i]:offsets[i + 1]], shape (rows,)."""
+    return hash_spans(data, offsets[:-1], offsets[1:], seed)

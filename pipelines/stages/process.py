@@ -127,7 +127,11 @@ class Process:
         signed, _ = sign_inputs(self._inputs, self._outputs, before)
         tasks = list(keep_tasks(named, self._digest, signed, before))
         label = f"{named.key}: index"
-        runner.run(lambda pipeline: pipeline | beam.Create(tasks) | "Keep" >> PartMap(keep_part, runner, label))
+        assert named.dedup.index is not None
+        runner.run(
+            lambda pipeline: pipeline | beam.Create(tasks) | "Keep" >> PartMap(keep_part, runner, label),
+            named.dedup.index,
+        )
         finish_index(named, self._digest, self._inputs)
 
     def _process(self, source: str, folder: StepFolder, output: StepFolder, home: str, runner: Runner) -> None:

@@ -8,11 +8,19 @@ from corpus.dedup.exact import Exact
 from corpus.dedup.lines import Lines
 from corpus.dedup.near import Near
 from corpus.dedup.overlap import Overlap
+from corpus.dedup.substring import Substring
 from corpus.rules import Dedup, PartRef
 from corpus.schema import document_batch
 from tests.corpus.dedup.driver import SHAPES, decide, documents, run
 
-RULES: list[Dedup] = [Exact(), Lines(min_chars=0), Lines(min_chars=0, keep="first"), Near(), Overlap(sample=1)]
+RULES: list[Dedup] = [
+    Exact(),
+    Lines(min_chars=0),
+    Lines(min_chars=0, keep="first"),
+    Near(),
+    Overlap(sample=1),
+    Substring(),
+]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -23,6 +23,7 @@ def notes(tmp_path: Path, steps: str, across: str = "[]") -> list[str]:
         ("[gutenberg, wikitext, code]", "[near]"),
         ("[lines, length]", "[length, near]"),
         ("[lines, gutenberg]", "[]"),
+        ("[exact, substring]", "[near, substring]"),
     ],
 )
 def test_an_order_without_a_cost(tmp_path: Path, steps: str, across: str) -> None:
@@ -41,6 +42,8 @@ SCORED = "stored scores of {} are of the text as it was then, before {}: the fin
         ("[exact, gutenberg]", "[]", ["c4: exact " + LOSES.format("gutenberg")]),
         ("[length, gutenberg]", "[]", ["c4: " + SCORED.format("length", "gutenberg")]),
         ("[length, lines]", "[]", ["c4: " + SCORED.format("length", "lines")]),
+        ("[length, substring]", "[]", ["c4: " + SCORED.format("length", "substring")]),
+        ("[substring, length]", "[]", ["c4: substring " + LOSES.format("length")]),
         ("[exact]", "[length, near]", ["c4: exact " + LOSES.format("length")]),
         (
             "[code]",

@@ -1,4 +1,4 @@
-"""A near dedup whose rounds and rereads each fail once."""
+"""Dedups whose rounds and rereads each fail once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.dedup.near import Near as OurNear
+from corpus.dedup.substring import Substring as OurSubstring
 from corpus.rules import Reread, Round
 
 
@@ -23,17 +24,31 @@ class Once:
         return self.function(*given)
 
 
+def each_once(rounds: Sequence[Round | Reread], marks: str) -> list[Round | Reread]:
+    """The same, of which each leaves its mark in a folder, by its number, when it fails."""
+    found: list[Round | Reread] = []
+    for number, given in enumerate(rounds):
+        mark = f"{marks}/{number}"
+        if isinstance(given, Reread):
+            found.append(replace(given, answer=Once(given.answer, mark)))
+        else:
+            found.append(replace(given, decide=Once(given.decide, mark)))
+    return found
+
+
 class Near(OurNear):
     """Near, with a folder for the marks."""
 
     marks: str
 
     def rounds(self) -> Sequence[Round | Reread]:
-        found: list[Round | Reread] = []
-        for number, given in enumerate(super().rounds()):
-            mark = f"{self.marks}/{number}"
-            if isinstance(given, Reread):
-                found.append(replace(given, answer=Once(given.answer, mark)))
-            else:
-                found.append(replace(given, decide=Once(given.decide, mark)))
-        return found
+        return each_once(super().rounds(), self.marks)
+
+
+class Substring(OurSubstring):
+    """Substring, with a folder for the marks."""
+
+    marks: str
+
+    def rounds(self) -> Sequence[Round | Reread]:
+        return each_once(super().rounds(), self.marks)
