@@ -174,7 +174,7 @@ class _Measure:
         size = named.dedup.estimate(documents.result.documents_out, documents.bytes)
         rounds = named.dedup.rounds()
         partitions = widths(rounds, size, 1)
-        task = SignTask(0, PartRef(0), documents.path, named, partitions[0], kept=False)
+        task = SignTask(0, PartRef(0), documents.path, named, partitions[0])
         inputs = [SignInput(documents.folder, documents.folder, 0, 0)]
 
         def signed() -> tuple[str, list[Spilled]]:
