@@ -112,11 +112,13 @@ class PartRef:
         index: number of the part among all parts of the step (of all sources, for a step across sources).
         priority: of its source; the lower wins.
         group: the snapshot it belongs to, or ""; line dedup works within a group.
+        kept: it is of an index: in place of its documents there is what the index keeps of them (`Memory`).
     """
 
     index: int
     priority: int = 0
     group: str = ""
+    kept: bool = False
 
 
 Block = tuple[int | npt.NDArray[np.integer[Any]], pa.RecordBatch]

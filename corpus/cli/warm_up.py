@@ -93,7 +93,7 @@ def _dedup(rule: "Dedup", batch: "pa.RecordBatch") -> None:
     decisions = pa.Table.from_batches([block for _, block in blocks])
     rule.apply(batch, 0, decisions)
     if isinstance(memory := rule.memory(), Memory):
-        list(memory.sign(PartRef(0), memory.keep(PartRef(0), iter([batch]), decisions), 1))
+        list(memory.sign(PartRef(0, kept=True), memory.keep(PartRef(0), iter([batch]), decisions), 1))
 
 
 def _classify(batch: "pa.RecordBatch") -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from corpus.dedup.blocks import drop_rows, numbered, partition_of, record_batch
+from corpus.dedup.blocks import drop_rows, gone_rows, numbered, partition_of, record_batch
 from corpus.dedup.components import Keep, decide, name_partners
 from corpus.dedup.messages import send
 from corpus.dedup.minhash import band_keys, bands_for, set_signatures, signatures
@@ -19,7 +19,14 @@ from corpus.rules import Block, Cleaned, Dedup, Memory, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 from corpus.text.hashing import Hashes
 
-KEPT = pa.schema([pa.field("id", pa.string()), pa.field("preference", pa.uint32()), pa.field("set", pa.large_binary())])
+KEPT = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("preference", pa.uint32()),
+        pa.field("gone", pa.bool_()),
+        pa.field("set", pa.large_binary()),
+    ]
+)
 """What an index keeps of every document, also of those that went: they take places in buckets, and lead some."""
 
 HOLD_BYTES = 64 << 20
@@ -56,7 +63,7 @@ class Near(Dedup):
             under that key; null = by the hash of the id. An earlier source always wins.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     keeps: ClassVar[float] = 0.8  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
     spills: ClassVar[str] = "(12 B x bands + 30 B) x documents + 0.55 x text of those that go"
@@ -106,7 +113,7 @@ class Near(Dedup):
         """One row for each band of each document that has shingles: 12 bytes."""
         bands, rows = self.banding()
         for first_row, batch in numbered(batches):
-            if "set" in batch.schema.names:
+            if part.kept:
                 elements, ends = decode_sets(batch.column("set"))
                 signature, shingles = set_signatures(elements, ends, bands * rows), np.diff(ends)
             else:
@@ -143,9 +150,12 @@ class Near(Dedup):
     def _keep(
         self, part: PartRef, batches: Iterator[pa.RecordBatch], decisions: pa.Table | None
     ) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
+        for first_row, batch in numbered(batches):
+            gone = gone_rows(batch, first_row, decisions)
             sets = encode_sets(*shingle_sets(*text_buffers(batch.column("text")), self.ngram))
-            yield record_batch({"id": batch.column("id"), "preference": preferences(batch, self.prefer), "set": sets})
+            yield record_batch(
+                {"id": batch.column("id"), "preference": preferences(batch, self.prefer), "gone": gone, "set": sets}
+            )
 
     def apply(self, batch: pa.RecordBatch, first_row: int, decisions: pa.Table | None) -> Cleaned:
         return drop_rows(batch, first_row, decisions, "near_duplicate")

@@ -3,14 +3,18 @@
 What goes between parts, in tables of `corpus.dedup.messages` ("here" is the part that gets a row, "it" the document
 `row` of that part):
 
-- `entry`: a bucket (`key`) that a document of the sender is in.
+- `entry`: a bucket (`key`) that a document of the sender is in; in the round of differences also whether it
+  `asks` those before it there, or is decided already.
 - `candidate`: it may be a near duplicate of `node`, which is better; `asked` for its set or not yet; `crowded`: found
   as the best one of a crowded bucket.
 - `ask`: `asker` wants to see its set, or if `brief` only the set's hash, since the two are equal in all bands.
   `group`: the document that the asker is settled for, or the asker.
 - `set`: the set of a document of the sender and its hash, or the hash alone; `free`: it has no candidates that are
-  better, so that it stays.
+  better, so that it stays; `gone`: it is known to have gone, when the index that keeps it was made.
 - `verified`: it is a near duplicate of `node`, and `settled` if that one is free: it goes, for that one.
+
+Documents of an index are decided. They ask for the best ones of crowded buckets alone, since what they lack of these
+brings later documents to them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,9 +40,17 @@ DIFFERENCES = 8
 """Shingles by which a document of a crowded bucket is compared again, when it is not like the best one there."""
 
 ENTRY = {"key": np.uint32, "order": np.uint32, "row": np.uint32}
+DIFFERENCE = {**ENTRY, "asks": np.bool_}
 CANDIDATE = {"row": np.uint32, "node": np.int64, "asked": np.bool_, "crowded": np.bool_}
 ASK = {"row": np.uint32, "asker": np.int64, "group": np.int64, "brief": np.bool_}
-SET = {"row": np.uint32, "priority": np.int64, "id_hash": np.uint64, "free": np.bool_, "hash": np.uint64}
+SET = {
+    "row": np.uint32,
+    "priority": np.int64,
+    "id_hash": np.uint64,
+    "free": np.bool_,
+    "gone": np.bool_,
+    "hash": np.uint64,
+}
 VERIFIED = {
     "row": np.uint32,
     "node": np.int64,
@@ -76,7 +88,7 @@ def choose(
     starts = np.flatnonzero(group_starts(found["row"][order], found["node"][order]))
     buckets = np.diff(starts, append=len(order))
     found = {name: column[order[starts]] for name, column in found.items()}
-    found["asked"] = group_starts(found["row"]) | found["crowded"]
+    found["asked"] = found["crowded"] if part.kept else group_starts(found["row"]) | found["crowded"]
     found["brief"] = buckets == bands
     asker = node_of(part.index, found["row"])
     yield from _ask(part.index, asker, found, asker, empty(VERIFIED) | {SENDER: np.empty(0, np.int64)})
@@ -113,15 +125,16 @@ class Verifier:
             documents = competitors(part, batch, first_row, self.prefer)
             body = {name: documents[name][places] for name in ("row", "priority", "id_hash")}
             body["free"] = ~np.isin(body["row"], candidates["row"])
-            sets = self._sets(batch, places)
+            body["gone"] = np.asarray(batch.column("gone"))[places] if part.kept else np.zeros(len(places), np.bool_)
+            sets = self._sets(part, batch, places)
             body["hash"] = hash_sets(*sets)
             whole = encode_sets(*sets).take(pa.array(which, mask=brief[here]))
             rows = rows_of(body, SET).take(pa.array(which)).append_column("set", whole)
             yield from self._tell(part.index, to[here], rows, empty(CANDIDATE), empty(VERIFIED))
 
-    def _sets(self, batch: pa.RecordBatch, rows: npt.NDArray[Any]) -> tuple[Elements, Offsets]:
+    def _sets(self, part: PartRef, batch: pa.RecordBatch, rows: npt.NDArray[Any]) -> tuple[Elements, Offsets]:
         """Of some of the documents, or of what an index keeps of them."""
-        if "set" in batch.schema.names:
+        if part.kept:
             return decode_sets(batch.column("set").take(pa.array(rows)))
         return shingle_sets(*text_buffers(batch.column("text").take(pa.array(rows))), self.ngram)
 
@@ -141,31 +154,40 @@ class Verifier:
         """The first turn. Who is settled by the sets that came is done; the others go on with all their candidates.
         Those unlike the best one of a crowded bucket enter buckets again, by shingles that the best one lacks."""
         candidates = receive(blocks, "candidate")
-        tables, hashes, found = [empty(VERIFIED)], [np.empty(0, np.uint64)], [empty(ENTRY)]
-        left = ~candidates["asked"]
+        tables, hashes, found = [empty(VERIFIED)], [np.empty(0, np.uint64)], [empty(DIFFERENCE)]
+        left = ~candidates["asked"] & (not part.kept)
         for batch in self._compared(part, batches, candidates, blocks):
-            left[batch.pair] = np.isnan(batch.similarity)
+            left[batch.pair] = np.isnan(batch.similarity) & (not part.kept)
             like = batch.verified(self.threshold)
-            tables.append(like)
+            if not part.kept:
+                tables.append(like)
             hidden = candidates["crowded"][batch.pair] & (batch.similarity < self.threshold)
+            decided = np.full(len(hidden), part.kept)
             if self.keep == "neighbours":
-                hidden &= ~np.isin(candidates["row"][batch.pair], like["row"][like["settled"]])
+                decided |= np.isin(candidates["row"][batch.pair], like["row"][like["settled"]])
             for place in np.flatnonzero(hidden):
                 new = batch.difference(place)
                 hashes.append(new)
                 at = np.repeat(batch.document[place], len(new))
-                found.append({"order": batch.documents["short"][at], "row": batch.documents["row"][at]})
+                found.append(
+                    {
+                        "key": new.astype(np.uint32),
+                        "order": batch.documents["short"][at],
+                        "row": batch.documents["row"][at],
+                        "asks": np.full(len(new), not decided[place]),
+                    }
+                )
         verified = {name: np.concatenate([table[name] for table in tables]) for name in VERIFIED}
         if self.keep == "neighbours":
             left &= ~np.isin(candidates["row"], verified["row"][verified["settled"]])
         hashed = np.concatenate(hashes)
-        rows = entries(hashed, *(np.concatenate([table[name] for table in found]) for name in ("order", "row")))
+        rows = {name: np.concatenate([table[name] for table in found]) for name in DIFFERENCE}
         left = {name: candidates[name][left] for name in CANDIDATE}
         here = part.index % partitions  # any would do: it comes back
         yield from send(
             part.index,
             {
-                "entry": (partition_of(hashed, partitions), rows),
+                "entry": (partition_of(hashed, partitions), rows_of(rows, DIFFERENCE)),
                 "candidate": (np.full(len(left["row"]), here), rows_of(left, CANDIDATE)),
                 "verified": (np.full(len(verified["row"]), here), rows_of(verified, VERIFIED)),
             },
@@ -213,7 +235,7 @@ class Verifier:
             pair = np.flatnonzero(came & (candidates["row"] >= first_row) & (candidates["row"] < last))
             document = candidates["row"][pair].astype(np.int64) - first_row
             rows, mine = np.unique(document, return_inverse=True)
-            elements, ends = self._sets(batch, rows)
+            elements, ends = self._sets(part, batch, rows)
             similarity = np.where(sets["hash"][place[pair]] == hash_sets(elements, ends)[mine], 1.0, np.nan)
             whole = np.flatnonzero(sets["set"].is_valid().to_numpy(zero_copy_only=False)[place[pair]])
             similarity[whole] = similarities(sets["set"], place[pair[whole]], elements, ends, mine[whole])
@@ -245,7 +267,7 @@ class _Compared:
 
     def verified(self, threshold: float) -> Table:
         """The pairs that reach the threshold."""
-        like = self.similarity >= threshold
+        like = (self.similarity >= threshold) & ~self.sets["gone"][self.which]
         document, which = self.document[like], self.which[like]
         found = {"row": self.documents["row"][document], "node": self.nodes[which], "score": self.similarity[like]}
         found |= {name: self.sets[name][which] for name in ("priority", "id_hash")}
@@ -270,6 +292,7 @@ def pair_differences(blocks: Sequence[pa.RecordBatch], partitions: int) -> Itera
     left, verified, found = (receive(blocks, kind) for kind in ("candidate", "verified", "entry"))
     node = node_of(found[SENDER], found["row"])
     better, other, _ = bucket_pairs(found["key"], found["order"], node)
+    better, other = better[found["asks"][other]], other[found["asks"][other]]
     asker = np.concatenate([node_of(left[SENDER], left["row"]), node[other]])
     asked = np.concatenate([left["node"], node[better]])
     order = np.lexsort((asked, asker))

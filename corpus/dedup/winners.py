@@ -36,8 +36,7 @@ def competitors(part: PartRef, batch: pa.RecordBatch, first_row: int, prefer: Pr
         batch: documents, or what an index keeps of them: `id` and `preference`.
     """
     documents = document_columns(part, batch, first_row)
-    kept = "preference" in batch.schema.names
-    preference = batch.column("preference").to_numpy() if kept else preferences(batch, prefer)
+    preference = batch.column("preference").to_numpy() if part.kept else preferences(batch, prefer)
     documents["priority"] = np.int64(part.priority) << 32 | preference.astype(np.int64)
     short = preference >> np.uint32(8) if prefer else (documents["id_hash"] >> np.uint64(40)).astype(np.uint32)
     documents["short"] = np.uint32(min(part.priority, MOST_SOURCES - 1)) << np.uint32(24) | short

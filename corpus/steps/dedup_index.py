@@ -132,7 +132,7 @@ class KeptInput:
     def ref(self, number: int) -> PartRef:
         """A part of it, as the dedup sees it."""
         sidecar = read_json(self.input.sidecar(number))
-        return PartRef(self.first + number, self.priority + sidecar["priority"], sidecar["group"])
+        return PartRef(self.first + number, self.priority + sidecar["priority"], sidecar["group"], kept=True)
 
     def data(self, number: int) -> str:
         return self.input.data(number)

@@ -38,7 +38,6 @@ class SignTask:
 
     Attributes:
         path: of its Parquet file.
-        kept: that is what an index keeps of it, not its documents.
     """
 
     part: int
@@ -46,7 +45,6 @@ class SignTask:
     path: str
     named: NamedRule
     partitions: int
-    kept: bool
 
     def __str__(self) -> str:
         return f"{self.path} ({self.named.key})"
@@ -54,7 +52,7 @@ class SignTask:
 
 def sign(task: SignTask) -> Iterator[Block]:
     """The blocks of one part for the first round."""
-    sign_part = memory_of(task.named).sign if task.kept else task.named.dedup.sign
+    sign_part = memory_of(task.named).sign if task.ref.kept else task.named.dedup.sign
     yield from sign_part(task.ref, read_part(task.path), task.partitions)
 
 
@@ -88,9 +86,8 @@ class SignTasks:
     partitions: int
 
     def __call__(self, source: SignInput | KeptInput) -> Iterator[SignTask]:
-        kept = isinstance(source, KeptInput)
         for number, ref in source.refs():
-            yield SignTask(ref.index, ref, source.data(number), self.named, self.partitions, kept)
+            yield SignTask(ref.index, ref, source.data(number), self.named, self.partitions)
 
 
 def sign_inputs(
@@ -144,9 +141,9 @@ class Answer:
 
     def __call__(self, partition: Partition) -> Iterator[Block]:
         source, number = _input_of(self.inputs, partition.part)
-        columns = self.reread.kept if isinstance(source, KeptInput) else self.reread.columns
-        batches = read_part(source.data(number), list(columns))
-        yield from self.reread.answer(source.ref(number), batches, list(partition.blocks()), self.partitions)
+        ref = source.ref(number)
+        batches = read_part(source.data(number), list(self.reread.kept if ref.kept else self.reread.columns))
+        yield from self.reread.answer(ref, batches, list(partition.blocks()), self.partitions)
 
 
 def turn(given: Round | Reread, inputs: Sequence[SignInput | KeptInput], partitions: int) -> Produce[Any]:

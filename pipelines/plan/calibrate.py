@@ -251,7 +251,7 @@ class _Measure:
         self, named: NamedRule, documents: _Documents, partitions: Sequence[int]
     ) -> tuple[Callable[[], object], Callable[[], object], Callable[[], object]]:
         """Signs, decides and applies."""
-        task = SignTask(0, PartRef(0), documents.path, named, partitions[0], kept=False)
+        task = SignTask(0, PartRef(0), documents.path, named, partitions[0])
         inputs = [SignInput(documents.folder, documents.folder, 0, 0)]
 
         def signed() -> tuple[str, list[Spilled]]:

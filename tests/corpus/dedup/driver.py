@@ -39,17 +39,15 @@ def decide(
     parts: list[list[pa.RecordBatch]],
     shape: Shape,
     shipped: list[int] | None = None,
-    kept: int = 0,
 ) -> dict[int, pa.Table]:
-    """Decisions by part index. Adds the bytes that go through each regrouping to `shipped`. Of the first `kept` parts
-    there is what an index keeps of them, not their documents."""
+    """Decisions by part index. Adds the bytes that go through each regrouping to `shipped`."""
     order = random.Random(shape[3])
     rounds = rule.rounds()
     sizes = [len(parts) if isinstance(r, Reread) else r.partitions or shape[2] for r in rounds]
     blocks = [
         b
-        for i, (ref, part) in enumerate(zip(refs, parts, strict=True))
-        for b in (memory_of(rule).sign if i < kept else rule.sign)(ref, iter(part), sizes[0])
+        for ref, part in zip(refs, parts, strict=True)
+        for b in (memory_of(rule).sign if ref.kept else rule.sign)(ref, iter(part), sizes[0])
     ]
     for number, step in enumerate(rounds):
         assert all(0 <= np.min(key) <= np.max(key) < sizes[number] for key, _ in blocks)
@@ -58,7 +56,7 @@ def decide(
             shipped.append(sum(block.nbytes for _, block in blocks))
         held = regroup(blocks, order)
         if isinstance(step, Reread):
-            columns = {i: list(step.kept if i < kept else step.columns) for i in held}
+            columns = {i: list(step.kept if refs[i].kept else step.columns) for i in held}
             seen = {i: map(methodcaller("select", columns[i]), parts[i]) for i in held}
             blocks = [b for i, some in held.items() for b in step.answer(refs[i], seen[i], some, after)]
         else:
