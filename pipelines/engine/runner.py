@@ -152,21 +152,24 @@ class Runner:
     def _pipeline(self) -> beam.Pipeline:
         # Without the first flag Beam runs `pip download` for what it takes to be requirements.
         flags = ("--requirements_cache=skip", *self.options)
+        options = beam_options.parse(flags)
+        if self.name in ("local", "dataflow"):  # the others' job server knows more of them
+            beam_options.refuse_unknown(options)
         match self.name:
             case "local":
                 # Named, since "DirectRunner" first tries to download Prism, a binary, at run time.
-                return beam.Pipeline(runner=FnApiRunner(), options=beam_options.parse(flags))
+                return beam.Pipeline(FnApiRunner(), options)
             case "spark":
                 flags = ("--spark_master_url=local[*]", *flags)
                 return beam.Pipeline(self._with_server(SparkRunner(), flags), beam_options.parse(flags))
             case "flink":
-                return beam.Pipeline(self._with_server(FlinkRunner(), flags), beam_options.parse(flags))
+                return beam.Pipeline(self._with_server(FlinkRunner(), flags), options)
             case "dataflow":
                 if importlib.util.find_spec("apitools") is None:
                     raise UserError(
                         "dataflow needs Google's libraries: pip install '.[dataflow]' in the project's folder"
                     )
-                return beam.Pipeline(runner="DataflowRunner", options=beam_options.parse(flags))
+                return beam.Pipeline("DataflowRunner", options)
 
     def _with_server(self, runner: PortableRunner, flags: tuple[str, ...]) -> PortableRunner:
         """Beam's runner, with our job server for the one that it would start, and options that the engine knows."""
