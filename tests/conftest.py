@@ -46,7 +46,7 @@ _JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 @pytest.fixture(scope="session")
 def spark() -> "Runner":
-    """Spark's embedded master, by one job server for all tests: Beam keeps it while the options are the same."""
+    """Spark's embedded master, by one job server for all tests: it stays while its options are the same."""
     import apache_beam as beam
 
     from pipelines.engine.runner import Runner

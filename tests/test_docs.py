@@ -50,7 +50,7 @@ ONLY_PARSED = re.compile(
     r"corpus (?:demo|download|models get|run llama|eval (?!--list))\b"  # minutes, the network, terabytes, benchmarks
     r"|corpus plan \S+ --calibrate"  # a minute or two, and it is kept in the user's cache
     r"|corpus .* --runner (?:spark|flink|dataflow)\b"  # a JVM or a cluster (tests/pipelines/engine/test_spark.py)
-    r"|torchrun |python -m apache_beam\."  # several processes (tests/trainer/test_torchrun.py); a server
+    r"|torchrun "  # several processes (tests/trainer/test_torchrun.py)
     r"|python -m (?:benchmarks|tests\.fuzz)\."  # minutes
 )
 RUN = re.compile(r"corpus |python -m trainer\.train |python \w+\.py$")

@@ -126,6 +126,7 @@ def _dataflow_job(runner: Runner) -> Iterator[Finding]:
     options.view_as(TestOptions).dry_run = True
     try:
         with in_one_line(runner.name, engine_log(runner.name)):
+            beam_options.refuse_unknown(options)
             pipeline = beam.Pipeline("DataflowRunner", options)
             pipeline | beam.Create([ProbeTask(0)]) | PartMap(Probe(Need(), "unused"), runner, "doctor")
             size = len(pipeline.run().job.proto_pipeline.SerializeToString())

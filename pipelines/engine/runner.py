@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, Literal
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions, SparkRunnerOptions
 from apache_beam.runners.portability.flink_runner import FlinkRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
@@ -99,14 +99,17 @@ class Runner:
         pipeline | "Begin" >> beam.Create([mark]) | "Leave a mark" >> beam.Map(_leave)
         try:
             state = finish(pipeline)
-            if state != PipelineState.DONE or not exists(mark):
+            marked = exists(mark)
+            if state != PipelineState.DONE or not marked:
+                ended = f"in state {state}" + ("" if marked else f" and no worker has left a mark in {folder}")
                 raise UserError(
-                    f"{self.name} ended in state {state} and no worker has left a mark in {folder}: either the job was "
+                    f"{self.name} ended {ended}: either the job was "
                     "not run, or its workers have another folder of this name; nothing is committed. Give a folder "
                     "that this machine and all workers share (`corpus doctor` tries it)"
                 )
         finally:
-            remove(mark)
+            with suppress(Exception):  # of a folder that cannot be written; what went wrong before is told
+                remove(mark)
 
     def _finish(self, pipeline: beam.Pipeline) -> Any:
         """Runs a pipeline in this process; the state that it ends in."""
@@ -152,24 +155,31 @@ class Runner:
     def _pipeline(self) -> beam.Pipeline:
         # Without the first flag Beam runs `pip download` for what it takes to be requirements.
         flags = ("--requirements_cache=skip", *self.options)
+        options = beam_options.parse(flags)
+        if self.name in ("local", "dataflow"):  # the others' job server knows more of them
+            beam_options.refuse_unknown(options)
         match self.name:
             case "local":
                 # Named, since "DirectRunner" first tries to download Prism, a binary, at run time.
-                return beam.Pipeline(runner=FnApiRunner(), options=beam_options.parse(flags))
+                return beam.Pipeline(FnApiRunner(), options)
             case "spark":
                 flags = ("--spark_master_url=local[*]", *flags)
-                return beam.Pipeline(self._with_server(SparkRunner(), flags), beam_options.parse(flags))
+                options = beam_options.parse(flags)
+                uber = options.view_as(SparkRunnerOptions).spark_submit_uber_jar
+                return beam.Pipeline(self._with_server(SparkRunner(), flags, uber), options)
             case "flink":
-                return beam.Pipeline(self._with_server(FlinkRunner(), flags), beam_options.parse(flags))
+                uber = options.view_as(FlinkRunnerOptions).flink_submit_uber_jar
+                return beam.Pipeline(self._with_server(FlinkRunner(), flags, uber), options)
             case "dataflow":
                 if importlib.util.find_spec("apitools") is None:
                     raise UserError(
                         "dataflow needs Google's libraries: pip install '.[dataflow]' in the project's folder"
                     )
-                return beam.Pipeline(runner="DataflowRunner", options=beam_options.parse(flags))
+                return beam.Pipeline("DataflowRunner", options)
 
-    def _with_server(self, runner: PortableRunner, flags: tuple[str, ...]) -> PortableRunner:
-        """Beam's runner, with our job server for the one that it would start, and options that the engine knows."""
+    def _with_server(self, runner: PortableRunner, flags: tuple[str, ...], uber: bool) -> PortableRunner:
+        """Beam's runner, with our job server for the one that it would start, and options that the engine knows. An
+        `uber` jar is sent to the cluster itself, without a job server."""
         assert self.name in ("spark", "flink")
         engine: Engine = self.name
         handle = runner.create_job_service_handle
@@ -179,7 +189,8 @@ class Runner:
             return handle(service, options)
 
         runner.create_job_service_handle = checked_handle
-        runner.default_job_server = lambda options: job_server(engine, flags, self.quiet)
+        if not uber:
+            runner.default_job_server = lambda options: job_server(engine, flags, self.quiet)
         return runner
 
 

@@ -102,6 +102,11 @@ def test_what_is_local() -> None:
     assert not Runner("spark").has_pool
 
 
+def test_an_option_that_beam_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--beam-option=--regoin is no option .* do you mean --region"):
+        Runner(workers=0, options=("--regoin=europe-west1",)).run(nothing, str(tmp_path))
+
+
 def test_fewer_than_no_workers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="workers is -1"):
         Runner(workers=-1).run(nothing, str(tmp_path))
