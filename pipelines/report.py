@@ -35,7 +35,7 @@ from pipelines.graph import Graph, compile_graph
 from pipelines.record import attempts, kept_recipes
 from pipelines.stages.extract import Extract
 from pipelines.stages.process import Process
-from pipelines.stages.stage import DocumentStage, Stage
+from pipelines.stages.stage import NOTES, DocumentStage, Stage
 from pipelines.stages.tokenize import Tokenize
 from tokenizer.index import TokenIndex, read_index
 from tokenizer.mixture import Mixture, read_manifest
@@ -243,6 +243,11 @@ def _mixture(graph: Graph) -> Mixture | None:
 def _warnings(graph: Graph, sources: list[ShownSource], mixture: Mixture | None) -> Iterator[str]:
     if missing := [stage.name for stage in graph.stages if not _done(stage)]:
         yield f"not finished, and not on this page: {', '.join(missing)}"
+    for source in sources:
+        for step in source.steps:
+            for what, count in step.manifest.get("notes", {}).items():
+                out = step.manifest["documents"]["out"]
+                yield f"{source.name}: {out:,} documents came out of {step.name}; {count:,} {NOTES[what]}"
     yield from warnings_of({source.name: source.steps for source in sources if source.steps})
     for use in mixture.usage() if mixture else ():
         if use.repeated:

@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.errors import UserError
 from corpus.report.visible import visible
-from corpus.storage import commit
+from corpus.storage import commit, exists, open_read
 
 LONGEST_NAME = 200
 """Characters of an id, a host or a licence: documents say them, and a page has room for so much."""
@@ -49,10 +49,15 @@ def _environment() -> Any:
 
 
 def write_page(path: str, template: str, **values: Any) -> None:
-    """Renders a template of this package into a file, which appears whole or not at all.
+    """Renders a template of this package into a file, which appears whole or not at all. A file that says the same is
+    left as it is.
 
     Raises:
         UserError: Jinja or matplotlib is not installed.
     """
-    text = _environment().get_template(template).render(**values)
-    commit(path, lambda sink: sink.write(text.encode("utf-8", "replace")))
+    page = _environment().get_template(template).render(**values).encode("utf-8", "replace")
+    if exists(path):
+        with open_read(path) as file:
+            if file.read() == page:
+                return
+    commit(path, lambda sink: sink.write(page))

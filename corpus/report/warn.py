@@ -35,9 +35,6 @@ def _of_source(source: str, steps: Sequence[ShownStep]) -> Iterator[str]:
         before, after = first[key]["out"], last[key]["out"]
         if after < VANISHED * before:
             yield f"{source} nearly vanished: {after:,} of {before:,} extracted {what} are left ({after / before:.1%})"
-    for step in steps:
-        for what, count in step.manifest.get("notes", {}).items():
-            yield f"{source}: {count:,} documents of {step.name}: {what}"
 
 
 def _of_rules(where: str, manifests: Sequence[Mapping[str, Any]]) -> Iterator[str]:

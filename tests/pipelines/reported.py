@@ -55,6 +55,7 @@ def make(home: Path) -> None:
     pages += [hostile, {**hostile, "text": f"{HOSTILE} {LONG} {text(60)}", "id": f"long {HOSTILE}"}]
     pages += [{**hostile, "text": f"{HOSTILE} {LONG} {text(1)} {text(60)}", "id": f"{LONG} {n}"} for n in range(2)]
     pages += [{**pages[-1], "id": f"twice {HOSTILE}"}, {**pages[-1], "text": pages[-1]["text"] + " x", "id": "near"}]
+    pages.append({**pages[0], "text": f"en {text(60)}"})
     pages.append({**hostile, "text": f"en {HOSTILE} {text(60)}", "id": f"kept {HOSTILE}"})
     for folder, rows in (("web", pages), ("notes", [{"text": text(80), "id": f"note-{n}"} for n in range(40)])):
         (home / "raw" / folder).mkdir(parents=True)

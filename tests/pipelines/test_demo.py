@@ -97,11 +97,12 @@ class Demo:
         return done.stdout
 
     def files(self) -> dict[str, tuple[int, int]]:
-        """Size and time of every file of the demo but the copies of the recipe, which every run writes."""
+        """Size and time of every file of the demo but the copies of the recipe, which every run writes, and the report,
+        which names them."""
         return {
             str(path): (path.stat().st_size, path.stat().st_mtime_ns)
             for path in self.output.rglob("*")
-            if path.is_file() and path.name != "recipe.yaml" and path.parent.name != "recipes"
+            if path.is_file() and path.name not in ("recipe.yaml", "report.html") and path.parent.name != "recipes"
         }
 
 

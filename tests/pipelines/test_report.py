@@ -120,6 +120,12 @@ def test_the_mixture_is_the_orders(result: RunResult, tree: html.HtmlElement) ->
     ]
 
 
+def test_what_was_noted_is_said(result: RunResult, tree: html.HtmlElement) -> None:
+    out = result.graph.finished_documents()["web"][0].manifest()["documents"]["out"]
+    said = f"web: {out} documents came out of extract; 1 of them have the id of another document and another text"
+    assert said in [line.text_content() for line in tree.iter("li")]
+
+
 def test_a_threshold_is_shown_with_its_scores_and_both_sides(result: RunResult, tree: html.HtmlElement) -> None:
     found = rows(tree, "length.min_chars, documents by value")
     manifest = result.graph.finished_documents()["web"][1].manifest()

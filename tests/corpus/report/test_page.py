@@ -29,6 +29,19 @@ def test_every_value_is_escaped_and_shown(tmp_path: Path) -> None:
     assert "⟨U+202E⟩⟨U+001B⟩[31m⟨U+0000⟩" in text
 
 
+def test_a_page_that_says_the_same_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+
+    def written(first: str) -> tuple[int, bytes]:
+        write_page(str(path), "comparison.html", first=first, second="b", sources=[])
+        return path.stat().st_ino, path.read_bytes()
+
+    before = written("a")
+    assert written("a") == before
+    assert written("c")[0] != before[0]
+    assert b"<strong>c</strong>" in written("c")[1]
+
+
 def test_templates_mark_nothing_as_safe_but_plots() -> None:
     assert TEMPLATES == ["comparison.html", "parts.html", "run.html"]
     for name in TEMPLATES:

@@ -48,8 +48,6 @@ EXTRACT = step("extract", (1000, 1000))
          ["web nearly vanished: 40 of 1,000 extracted documents are left (4.0%)",
           "web nearly vanished: 40 of 1,000 extracted bytes of text are left (4.0%)",
           "web: length dropped 960 of 1,000 documents for too_short (96.0%)"]),
-        ([step("extract", (9, 9), notes={"id_with_other_text": 3})],
-         ["web: 3 documents of extract: id_with_other_text"]),
     ],
 )  # fmt: skip
 def test_of_one_source(steps: list[ShownStep], expected: list[str]) -> None:
