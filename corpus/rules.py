@@ -192,12 +192,14 @@ class Dedup(Rule):
 
     Attributes:
         removes: whole documents, of which one copy stays, or lines or passages of documents.
+        names_partners: its decisions say for which document another one goes.
         spills: in words, the bytes that `shipped` counts.
         against: folder of an index of documents seen before; they come first, and their text is not read.
         index: folder for an index of all documents seen, those of `against` among them, to go against later.
     """
 
     removes: ClassVar[Literal["documents", "lines", "passages"]] = "documents"
+    names_partners: ClassVar[bool] = False
     spills: ClassVar[str] = "40 B x documents"
 
     # Not dumped with the settings: an index counts by its digest, wherever it is.
@@ -213,6 +215,16 @@ class Dedup(Rule):
         if self.against == self.index:
             raise ValueError(f"`index` is the folder of `against`, {self.index}: name another one")
         return self
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether it changes texts that stay."""
+        return self.removes != "documents"
+
+    @property
+    def only_reports(self) -> bool:
+        """Whether it neither drops nor changes anything."""
+        return False
 
     def memory(self) -> Memory | str:
         """What an index keeps, or why none can be kept: in words that follow "no index can be kept: "."""

@@ -14,7 +14,7 @@ from corpus.storage import exists, join
 class Settings(BaseModel):
     """Settings of a source, a rule or a stage. Fields are the settings; equal settings are equal objects."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def unset_variable(path: str) -> str | None:

@@ -24,11 +24,12 @@ class Partner:
 
     Attributes:
         score: how similar they are.
+        text: None where it is not here: it is in an earlier run, of which there is an index, or its step is gone.
     """
 
     id: str
     score: float
-    text: str
+    text: str | None
 
 
 def partner_of(folder: StepFolder, sample: Mapping[str, object]) -> Partner | None:
@@ -47,7 +48,7 @@ def partner_of(folder: StepFolder, sample: Mapping[str, object]) -> Partner | No
     rows = decisions.column("row").to_pylist()
     decision = decisions.slice(rows.index(ids.index(sample["id"]).as_py()), 1).to_pylist()[0]
     found = document_at(folder, decision["partner_part"], decision["partner_row"])
-    return None if found is None else Partner(decision["partner"], decision["score"], found["text"])
+    return Partner(decision["partner"], decision["score"], None if found is None else found["text"])
 
 
 def compared(one: str, other: str) -> Iterator[tuple[Literal["both", "one", "other"], str]]:

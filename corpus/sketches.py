@@ -83,7 +83,10 @@ def alike(folder: str, text: str, threshold: float, limit: int) -> list[Alike]:
     asked = sketch_of(text, rule)
     if not len(_shingles(text, rule)):
         raise UserError("the text has no letters or digits, so it is like no other: give another one")
-    index = _datasketch().MinHashLSH(num_perm=rule.minima, params=bands_for(threshold, rule.minima))
+    bands, rows = bands_for(threshold, rule.minima)
+    if bands == 1:  # datasketch takes no fewer than two
+        bands, rows = 2, rule.minima // 2
+    index = _datasketch().MinHashLSH(num_perm=rule.minima, params=(bands, rows))
     known: dict[tuple[int, int], tuple[str, npt.NDArray[np.uint32]]] = {}
     for id, part, row, signature in _stored(step, named):
         index.insert((part, row), _sketch(signature), check_duplication=False)

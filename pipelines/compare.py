@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from corpus.dataset import StepFolder
@@ -24,6 +24,7 @@ class SourceComparison:
 
     Attributes:
         counts: of its last step and its tokens.
+        only: "first" or "second" where the other run has no finished step of it.
         steps: those that differ: of the first of them, which has the same input in both runs, and of the documents that
             came out in the end.
     """
@@ -31,6 +32,7 @@ class SourceComparison:
     name: str
     counts: list[Count]
     steps: list[Comparison]
+    only: str = ""
 
 
 def write_comparison(first: str, second: str, path: str) -> str:
@@ -73,7 +75,8 @@ def _sources(first: str, second: str, hidden: frozenset[str]) -> Iterator[Source
             for what, key in (("documents", "documents"), ("bytes of text", "text_bytes"))
         ]
         done = [read_index(stage.folder).tokens if stage and stage.finished() else None for stage in tokens]
-        yield SourceComparison(name, [*found, Count("tokens", *done)], list(_steps(ours, theirs, hidden)))
+        only = "" if ours and theirs else "first" if ours else "second"
+        yield SourceComparison(name, [*found, Count("tokens", *done)], list(_steps(ours, theirs, hidden)), only)
 
 
 def _steps(ours: list[StepFolder], theirs: list[StepFolder], hidden: frozenset[str]) -> Iterator[Comparison]:
@@ -84,7 +87,8 @@ def _steps(ours: list[StepFolder], theirs: list[StepFolder], hidden: frozenset[s
         if pairs[0] == (ours[-1], theirs[-1]):
             return
     if ours and theirs and _differ(ours[-1], theirs[-1]):
-        yield compare_steps("in the end", ours[-1], theirs[-1], hidden)
+        # Each of the two is one step of several: what differs in all of them is not in these.
+        yield replace(compare_steps("in the end", ours[-1], theirs[-1], hidden), differences=[], counts=[])
 
 
 def _differ(one: StepFolder, other: StepFolder) -> bool:

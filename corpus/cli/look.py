@@ -27,6 +27,7 @@ def show(
     from corpus import show as view
     from corpus.dataset import StepFolder
     from corpus.steps.samples import SAMPLE_CHARACTERS
+    from corpus.visible import visible
 
     if border is not None:
         if dropped is not None:
@@ -40,13 +41,14 @@ def show(
         print(f"  {rule}.{reason}: {count:,}")
     for row in view.samples(step, dropped, limit):
         place = ", ".join(str(row[name]) for name in ("file", "member", "record") if row[name] is not None)
-        print(f"\n=== {row['id'] or place}" + (f" ({place})" if row["id"] else ""))
+        print(visible(f"\n=== {row['id'] or place}" + (f" ({place})" if row["id"] else "")))
         partner = view.partner_of(step, row) if dropped is not None else None
+        text = str(row["text"] if row["text"] is not None else row["detail"])
         if partner is not None:
-            print(f"{row['reason']} of {partner.id}, similarity {partner.score:.3f}")
-            print(view.differences(str(row["text"]), partner.text[:SAMPLE_CHARACTERS]))
-        else:
-            print(row["text"] if row["text"] is not None else row["detail"])
+            where = "" if partner.text is not None else ", whose text is not in this run"
+            print(visible(f"{row['reason']} of {partner.id}, similarity {partner.score:.3f}{where}"))
+            text = text if partner.text is None else view.differences(text, partner.text[:SAMPLE_CHARACTERS])
+        print(visible(text))
 
 
 def trace(
@@ -102,7 +104,9 @@ def _print_way(folder: str, part: int, row: int, chars: int) -> None:
 
 
 def _print_text(text: str, chars: int) -> None:
-    print(text[: chars or None])
+    from corpus.visible import visible
+
+    print(visible(text[: chars or None]))
     if chars and len(text) > chars:
         print(f"... and {len(text) - chars:,} characters more (--chars 0 prints all)")
 

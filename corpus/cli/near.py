@@ -20,10 +20,12 @@ def clusters(
     """
     from corpus.clusters import largest_clusters
     from corpus.dataset import StepFolder
+    from corpus.visible import visible
 
+    found = largest_clusters([StepFolder(folder) for folder in folders], limit)
     print(f"{'documents':>9}  {'similarity':13}  kept")
-    for cluster in largest_clusters([StepFolder(folder) for folder in folders], limit):
-        print(f"{cluster.documents:>9,}  {cluster.least:.3f} - {cluster.most:.3f}  {cluster.id}")
+    for cluster in found:
+        print(f"{cluster.documents:>9,}  {cluster.least:.3f} - {cluster.most:.3f}  {visible(cluster.id)}")
 
 
 @app.command()
@@ -40,10 +42,10 @@ def query(
     import sys
 
     from corpus.sketches import alike
+    from corpus.visible import visible
 
     found = alike(folder, sys.stdin.read() if text == "-" else text, threshold, limit)
-    print(
-        f"{len(found)} documents are like it, or more" if len(found) == limit else f"{len(found)} documents are like it"
-    )
+    print(f"documents that are like it: {len(found)}" + (", or more" if len(found) == limit else ""))
     for one in found:
-        print(f"\n=== {one.id}: similarity {one.similarity:.3f}, {one.estimated:.3f} by signatures\n{one.text[:200]}")
+        print(visible(f"\n=== {one.id}: similarity {one.similarity:.3f}, {one.estimated:.3f} by signatures"))
+        print(visible(one.text[:200]))

@@ -76,7 +76,9 @@ def filter(
     """
     if dry_run:
         if output is not None or rule:
-            raise UserError("--dry-run writes nothing: give the folder of a finished step, --set and --sweep only")
+            raise UserError(
+                "--dry-run takes one folder, of a finished step or a run, and writes nothing: give --set or --sweep"
+            )
         print_dry_run(input, set or [], sweep)
     elif set or sweep is not None:
         raise UserError("--set and --sweep come with --dry-run")

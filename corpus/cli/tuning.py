@@ -34,7 +34,7 @@ def print_dry_run(folder: str, settings: list[str], sweep: str | None) -> None:
         for point in points:
             outcome = point.outcome
             bar = "█" * round(BAR * outcome.kept / outcome.total) + "░" * round(BAR * outcome.undecided / outcome.total)
-            print(f"{'*' if point.present else ' '} {point.value:>12,}  {_kept(outcome):>20}  {bar}")
+            print(f"{'*' if point.present else ' '} {point.value:>12,.12g}  {_kept(outcome):>20}  {bar}")
 
 
 def _kept(outcome: "Outcome") -> str:
@@ -83,6 +83,7 @@ def print_borders(folder: str, name: str | None, limit: int, characters: int = P
     from corpus.dataset import StepFolder
     from corpus.tuning.border import border
     from corpus.tuning.stored import chain_of, name_of, numeric_thresholds, thresholds_named
+    from corpus.visible import visible
 
     step = StepFolder(folder)
     chain = chain_of(step)
@@ -92,9 +93,12 @@ def print_borders(folder: str, name: str | None, limit: int, characters: int = P
         if not found.dropped and name is None:
             continue  # it decides nothing
         if found.kept or found.dropped:
-            print(f"\n=== {name_of(named, threshold)} {threshold.mark.side} {value:,}")
-        for side, documents in (("kept", found.kept), ("dropped", found.dropped)):
+            print(f"\n=== {name_of(named, threshold)} {threshold.mark.side} {value:,.12g}")
+        for side, documents in (("passes", found.kept), ("fails", found.dropped)):
             for document in documents:
-                text = document.text[:characters]
-                shown = repr(text) if characters == PREVIEW else text
-                print(f"{side} at {document.score:,}: {document.id}\n  {shown}")
+                text = (
+                    " ".join(document.text[:characters].split())
+                    if characters == PREVIEW
+                    else document.text[:characters]
+                )
+                print(f"{side} at {document.score:,.12g}: {visible(document.id)}\n  {visible(text)}")

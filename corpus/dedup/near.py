@@ -66,6 +66,7 @@ class Near(Dedup):
     version: ClassVar[int] = 3
     keeps: ClassVar[float] = 0.8  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
+    names_partners: ClassVar[bool] = True
     spills: ClassVar[str] = "(12 B x bands + 30 B) x documents + 0.55 x text of those that go"
 
     threshold: float = Field(default=0.8, gt=0, le=1)

@@ -61,6 +61,7 @@ class Overlap(Dedup):
     version: ClassVar[int] = 2
     keeps: ClassVar[float] = 0.9  # assumed
     reasons: ClassVar[tuple[str, ...]] = ("overlap",)
+    names_partners: ClassVar[bool] = True
     spills: ClassVar[str] = "52 B x documents + 8 B for each sampled n-gram"
 
     threshold: float = Field(default=0.9, gt=0, le=1)

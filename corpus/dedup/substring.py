@@ -11,7 +11,7 @@ from pydantic import Field
 from corpus.dedup import passages
 from corpus.dedup.copies import Finder, shared_keys
 from corpus.dedup.winnowing import LONGEST, Unit, gram_of
-from corpus.rules import Block, Cleaned, Dedup, PartRef, Reread, Round
+from corpus.rules import Block, Cleaned, Dedup, Memory, PartRef, Reread, Round
 from corpus.text.buffers import text_buffers
 
 
@@ -46,6 +46,17 @@ class Substring(Dedup):
     unit: Unit = "bytes"
     action: Literal["cut", "drop", "report"] = "cut"
     max_share: float = Field(default=0.5, ge=0, lt=1)
+
+    @property
+    def rewrites(self) -> bool:
+        return self.action == "cut"
+
+    @property
+    def only_reports(self) -> bool:
+        return self.action == "report"
+
+    def memory(self) -> Memory | str:
+        return "passages are found by comparing text, which an index does not hold: take all snapshots together"
 
     def estimate(self, documents: int, text_bytes: int) -> int:
         return int(text_bytes * self._anchors * 4.125)  # a key of 4 bytes, and a bit

@@ -28,7 +28,7 @@ class Signatures(Filter):
     reads: ClassVar[tuple[str, ...]] = ("text",)
     other_scores: ClassVar[tuple[str, ...]] = ("signature",)
 
-    minima: int = Field(default=112, ge=1)
+    minima: int = Field(default=112, ge=2, le=4096)
     ngram: int = Field(default=5, ge=1)
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -17,7 +17,9 @@ def recipe_notes(recipe: Recipe) -> list[str]:
 def _notes(name: str, rules: Sequence[NamedRule], later: Sequence[NamedRule]) -> Iterator[str]:
     for place, named in enumerate(rules):
         after = [*rules[place + 1 :], *later]
-        if named.keeps_one_copy and (dropping := [rule.key for rule in after if not rule.keeps_one_copy]):
+        if named.keeps_one_copy and (
+            dropping := [rule.key for rule in after if rule.drops and not rule.keeps_one_copy]
+        ):
             yield (
                 f"{name}: {named.key} keeps one of several copies, and {_listed(dropping)} after it may drop that one: "
                 "then none is left"
@@ -37,7 +39,7 @@ def _notes(name: str, rules: Sequence[NamedRule], later: Sequence[NamedRule]) ->
 
 
 def _cuts(named: NamedRule) -> bool:
-    return named.is_dedup and named.dedup.removes != "documents"
+    return named.is_dedup and named.dedup.rewrites
 
 
 def _listed(keys: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from importlib import resources
 from typing import Any
 
 from corpus.errors import UserError
-from corpus.report.visible import visible
 from corpus.storage import commit, exists, open_read
+from corpus.visible import visible
 
 LONGEST_NAME = 200
 """Characters of an id, a host or a licence: documents say them, and a page has room for so much."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corpus.errors import UserError
-from corpus.report.visible import visible
+from corpus.visible import visible
 
 WIDTH, HEIGHT = 5.0, 2.0
 """Inches of a histogram; the page makes it as wide as there is room."""

@@ -159,8 +159,11 @@ def _sample(folder: StepFolder, row: Mapping[str, Any], hidden: Collection[str])
     place = ", ".join(place for place in places if place is not None)
     partner = partner_of(folder, row)
     if partner is not None and partner.id not in hidden:
+        note = f"similarity {partner.score:.3f} to {partner.id}"
+        if partner.text is None:
+            return excerpt(row["id"], f"{note}, whose text is not in this run", row["text"])
         passages = list(compared(row["text"][:SHOWN_CHARACTERS], partner.text[:SHOWN_CHARACTERS]))
-        return Excerpt(row["id"], f"similarity {partner.score:.3f} to {partner.id}", "", passages=passages)
+        return Excerpt(row["id"], note, "", passages=passages)
     text = row["text"] if row["text"] is not None else row["detail"] or ""
     return excerpt(row["id"] or place, place if row["id"] else "", text)
 

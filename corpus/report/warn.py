@@ -48,7 +48,7 @@ def _of_rules(where: str, manifests: Sequence[Mapping[str, Any]]) -> Iterator[st
         dropped = sum((Counter(manifest["dropped"].get(named.key, {})) for manifest in manifests), Counter[str]())
         if not seen:
             yield f"{where}: {named.key} saw no document"
-        elif not dropped and (named.is_dedup or (named.is_filter and named.filter.threshold_fields())):
+        elif not dropped and not named.is_cleaner and named.drops and not (named.is_dedup and named.dedup.rewrites):
             yield f"{where}: {named.key} never fired: it dropped none of {seen:,} documents"
         for reason, count in sorted(dropped.items()):
             if count > SWEEPING * seen:

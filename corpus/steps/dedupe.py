@@ -216,9 +216,14 @@ def would_drop(source: SignInput, rule: Dedup) -> str | None:
     dropped = sum(rows_in(path) for path in files)
     if dropped <= LOUD_SHARE * documents:
         return None
+    look = (
+        "is it boilerplate? Look at the largest clusters with `corpus near clusters`"
+        if rule.names_partners
+        else "look at some with `corpus show`"
+    )
     return (
         f"WARNING: {output.path}: {dropped:,} of {documents:,} documents ({dropped / documents:.0%}) are going to be "
-        "dropped: is it boilerplate? Look at the largest clusters with `corpus near clusters`"
+        f"dropped: {look}"
     )
 
 

@@ -48,9 +48,16 @@ class NamedRule:
         return isinstance(self.rule, Dedup)
 
     @property
+    def drops(self) -> bool:
+        """Whether it may drop a document: some filters only store scores, some dedups only report."""
+        if isinstance(self.rule, Filter):
+            return bool(self.rule.threshold_fields()) or type(self.rule).decide is not Filter.decide
+        return not (isinstance(self.rule, Dedup) and self.rule.only_reports)
+
+    @property
     def keeps_one_copy(self) -> bool:
         """A dedup that keeps one of the copies."""
-        return isinstance(self.rule, Dedup) and self.rule.removes != "lines"
+        return isinstance(self.rule, Dedup) and self.rule.removes != "lines" and not self.rule.only_reports
 
     @property
     def filter(self) -> Filter:

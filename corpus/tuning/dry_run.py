@@ -60,6 +60,7 @@ def with_settings(chain: tuple[NamedRule, ...], settings: Sequence[str]) -> tupl
     Raises:
         UserError: there is no such rule or field, the value does not fit it, or another value of it scores anew.
     """
+    values: dict[str, dict[str, Any]] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         key, dot, field = name.strip().partition(".")
@@ -73,13 +74,12 @@ def with_settings(chain: tuple[NamedRule, ...], settings: Sequence[str]) -> tupl
             again = field in type(filters[key].rule).model_fields
             why = f"another {field} scores anew, so change it in the recipe" if again else f"{key} has no {field}"
             raise UserError(f"--set {setting}: {why}; thresholds: {known(field, fields)}")
-        changed = _changed(filters[key], field, parse_yaml("--set", text))
-        chain = tuple(changed if named.key == key else named for named in chain)
-    return chain
+        values.setdefault(key, {})[field] = parse_yaml("--set", text)
+    return tuple(_changed(named, values[named.key]) if named.key in values else named for named in chain)
 
 
-def _changed(named: NamedRule, field: str, value: Any) -> NamedRule:
-    settings = {**named.rule.model_dump(mode="json"), field: value}
+def _changed(named: NamedRule, values: dict[str, Any]) -> NamedRule:
+    settings = {**named.rule.model_dump(mode="json"), **values}
     document = RecipeDocument("--set", CommentedMap({named.key: settings}))
     rule = document.typed((named.key,), type(named.rule))
     document.raise_mistakes()
@@ -127,8 +127,8 @@ def sweep(folder: StepFolder, name: str, settings: Sequence[str] = ()) -> list[P
     if not len(scores):
         raise UserError(f"{folder.path}: no document has a score {column}: nothing to sweep")
     values = set(np.quantile(scores, np.linspace(0, 1, POINTS), method="nearest").tolist())
-    present = threshold.value(named.rule)
-    if isinstance(present, int):  # a count is compared with a whole number
+    present = next(threshold.value(one.rule) for one in before if one.key == named.key)
+    if (scores == np.floor(scores)).all():  # counts
         values = {int(value) for value in values}
     points = []
     for value in sorted(values | ({present} if present is not None else set())):
@@ -155,6 +155,8 @@ def _outcome(part: StoredPart, chain: Sequence[NamedRule]) -> Outcome:
     did; what it has never seen is undecided from there on."""
     alive, undecided = np.ones(part.rows, bool), np.zeros(part.rows, bool)
     for place, named in enumerate(chain):
+        if not named.drops:
+            continue
         seen = part.reached(place)
         undecided |= alive & ~seen
         if named.is_filter:

@@ -164,7 +164,14 @@ def _counted(chain: Sequence[NamedRule], seen: _Seen) -> Overlap:
         (one, sorted((of_reasons[n] for n in np.flatnonzero(owner == place)), key=lambda reason: -reason.drops))
         for place, one in enumerate(of_rules)
     ]
-    never = [one.name for rule, inner in nested for one in ([rule] if not rule.drops else inner) if not one.drops]
+    silent = {named.key for named in chain if not named.drops or named.is_cleaner}
+    never = [
+        one.name
+        for rule, inner in nested
+        if rule.name not in silent
+        for one in ([rule] if not rule.drops else inner)
+        if not one.drops
+    ]
     return Overlap(sum(seen.batches), int(by_rule.any(axis=1).sum()), nested, never)
 
 

@@ -109,7 +109,8 @@ def numeric_thresholds(chain: tuple[NamedRule, ...]) -> Iterator[tuple[NamedRule
 
 
 def finished_steps(path: str, rules: set[str]) -> list[StepFolder]:
-    """The step in a folder; or, of a run's folder, every finished step with all these rules, by path.
+    """The step in a folder; or, of a run's folder, every finished step with all these rules, by path: those too that
+    its recipes do not name any longer.
 
     Raises:
         UserError: there is none.
@@ -118,8 +119,15 @@ def finished_steps(path: str, rules: set[str]) -> list[StepFolder]:
         return [StepFolder(path)]
     folders = [join(path, source, step) for source in names(path) for step in names(join(path, source))]
     steps = [step for step in map(StepFolder, folders) if step.finished]
-    found = [step for step in steps if rules <= {rule["rule"] for rule in step.manifest().get("rules", ())}]
+    found = [step for step in steps if rules <= _keys(step)]
     if not found:
         what = f" with the rule {' and '.join(sorted(rules))}" if steps else ""
         raise UserError(f"{path} holds no finished step{what}: name the folder of a step, or of a run")
     return found
+
+
+def _keys(step: StepFolder) -> set[str]:
+    """Of the rules of a step, its dedup among them."""
+    manifest = step.manifest()
+    identities = [*manifest.get("rules", ()), *([manifest["dedup"]] if manifest.get("dedup") else [])]
+    return {identity["rule"] for identity in identities}

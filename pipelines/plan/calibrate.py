@@ -76,6 +76,8 @@ def calibrate(recipe: Recipe, say: Callable[[str], None] = print) -> Rates:
             for sample, least in ((own, LEAST_TEXT), (demo.get(entry.type), 1), (own, 1)):
                 if sample is not None and (documents := measure.extract(sample, least)) is not None:
                     by_type[entry.type] = documents
+                    if sample is not own:
+                        say(f"{entry.name}: on the demo's files: its own give less than {LEAST_TEXT:,} bytes of text")
                     break
             else:
                 say(f"extract {entry.type}: not measured: no raw files whose heads can be read")

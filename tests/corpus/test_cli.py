@@ -19,7 +19,10 @@ from corpus.cli import main
         (["filter", "{raw}"], "give a folder for the step and at least one --rule"),
         (["filter", "{raw}", "{out}", "--rule", "length", "--sweep", "a.b"], "--set and --sweep come with --dry-run"),
         (["filter", "--dry-run", "{raw}"], "--dry-run: give thresholds to try"),
-        (["filter", "--dry-run", "{raw}", "{out}", "--set", "a.b=1"], "--dry-run writes nothing"),
+        (
+            ["filter", "--dry-run", "{raw}", "{out}", "--set", "a.b=1"],
+            "--dry-run takes one folder, of a finished step or a run",
+        ),
         (["filter", "--dry-run", "{raw}", "--sweep", "a.b"], "raw holds no finished step"),
         (["show", "{raw}", "--border", "length", "--dropped", "too_short"], "give --dropped or --border, not both"),
         (["recipe", "llama", "{raw}/no-mixture.yaml"], "no-mixture.yaml is there: give another name, or remove it"),

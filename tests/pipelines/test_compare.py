@@ -73,6 +73,19 @@ def test_two_runs(home: Path) -> None:
     assert {one.text_content() for one in last.iter("pre")} == {"xxx", "xxxx", "xxxxx"}
 
 
+def test_a_run_with_a_step_and_a_source_more(home: Path) -> None:
+    """The step that both have is not told to be another one, nor the source that one has to be the same."""
+    text = RECIPE.format(home=home, name="more", least=3).replace("exact, stats]", "exact, stats, near]")
+    other = text.partition("sources:\n")[2].replace("mine:", "other:")
+    (home / "more.yaml").write_text(text + other, encoding="utf-8")
+    run(load(str(home / "more.yaml")), RUNNER, say=lambda line: None)
+    tree = page(home, str(home / "first"), str(home / "more"))
+    assert not [one for one in tree.iter("caption") if one.text_content().startswith("Settings of")]
+    assert tree.text_content().count("Only the second run has it.") == 1
+    assert "No step of it differs." not in tree.text_content()
+    assert "Both keep the same documents." in tree.text_content()
+
+
 def test_two_steps_of_the_same_input(home: Path) -> None:
     first, second = (next((home / name / "mine").glob("20-length-*")) for name in ("first", "second"))
     tree = page(home, str(first), str(second))

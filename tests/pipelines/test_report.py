@@ -18,9 +18,9 @@ from corpus.errors import UserError
 from corpus.recipe.load import load
 from corpus.removal import add_request
 from corpus.report.step import ShownPerplexity, distribution
-from corpus.report.visible import visible
 from corpus.steps.find import Wanted
 from corpus.tuning.histogram import histogram_of
+from corpus.visible import visible
 from pipelines.engine.runner import Runner
 from pipelines.report import graph_of, report_after, write_report
 from pipelines.run import RunResult, run

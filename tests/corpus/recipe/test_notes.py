@@ -24,6 +24,9 @@ def notes(tmp_path: Path, steps: str, across: str = "[]") -> list[str]:
         ("[lines, length]", "[length, near]"),
         ("[lines, gutenberg]", "[]"),
         ("[exact, substring]", "[near, substring]"),
+        ("[exact, stats, signatures]", "[near]"),
+        ("[length, 'substring': {action: report}, code]", "[]"),
+        ("[length, 'substring': {action: drop}]", "[]"),
     ],
 )
 def test_an_order_without_a_cost(tmp_path: Path, steps: str, across: str) -> None:

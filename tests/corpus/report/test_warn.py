@@ -6,6 +6,7 @@ import pytest
 
 from corpus.dataset import StepFolder
 from corpus.dedup.near import Near
+from corpus.dedup.substring import Substring
 from corpus.filters.length import Length
 from corpus.filters.stats import Stats
 from corpus.report.step import ShownStep
@@ -16,6 +17,9 @@ LENGTH, NEAR, STATS = (
     NamedRule("length", Length()).identity(),
     NamedRule("near", Near()).identity(),
     NamedRule("stats", Stats()).identity(),
+)
+CUTS, DROPS, REPORTS = (
+    NamedRule("substring", Substring(action=action)).identity() for action in ("cut", "drop", "report")
 )
 
 
@@ -41,6 +45,10 @@ EXTRACT = step("extract", (1000, 1000))
         ([EXTRACT, step("length", (1000, 1000), rules=[LENGTH], seen={"length": 1000})],
          ["web: length never fired: it dropped none of 1,000 documents"]),
         ([EXTRACT, step("stats", (1000, 1000), rules=[STATS], seen={"stats": 1000})], []),
+        ([EXTRACT, step("substring", (1000, 1000), dedup=CUTS, seen={"substring": 1000})], []),
+        ([EXTRACT, step("substring", (1000, 1000), dedup=REPORTS, seen={"substring": 1000})], []),
+        ([EXTRACT, step("substring", (1000, 1000), dedup=DROPS, seen={"substring": 1000})],
+         ["web: substring never fired: it dropped none of 1,000 documents"]),
         ([EXTRACT, step("length", (1000, 1000), rules=[LENGTH], seen={"length": 0})],
          ["web: length saw no document"]),
         ([EXTRACT, step("length", (1000, 40), rules=[LENGTH], seen={"length": 1000},

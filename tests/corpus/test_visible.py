@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.report.visible import visible
+from corpus.visible import visible
 
 
 @pytest.mark.parametrize(
