@@ -127,6 +127,7 @@ def load(
     for name, model in (sections or {}).items():
         _section(document, name, model)
     _check_sources(document, mixture)
+    _check_indexes(document, [*across, *(rule for entry in sources for rule in entry.steps)])
     if mixture is not None:
         _check_mixture(document, mixture)
     document.raise_mistakes()
@@ -175,6 +176,8 @@ def _with(step: Any, settings: Mapping[str, str]) -> Any:
     if isinstance(step, CommentedMap) and len(step) == 1:
         ((name, own),) = step.items()
         if own is None or isinstance(own, CommentedMap):
+            if twice := sorted(settings.keys() & (own or {}).keys()):
+                raise UserError(f"--rule {name} has {twice[0]} already: leave out --{twice[0]}, or that setting")
             step[name] = CommentedMap({**(own or {}), **settings})
     return step
 
@@ -270,6 +273,12 @@ def _check_sources(document: RecipeDocument, mixture: MixtureSection | None) -> 
     for key in ("across", "tokenizer"):
         if document.body.get(key):
             document.mistake((key,), f"{key}: there are no sources that it is for: leave it out")
+
+
+def _check_indexes(document: RecipeDocument, rules: Sequence[NamedRule]) -> None:
+    paths = [rule.dedup.index for rule in rules if rule.is_dedup and rule.dedup.index is not None]
+    for path in sorted({path for path in paths if paths.count(path) > 1}):
+        document.mistake((), f"{paths.count(path)} dedups write the index {path}: give each a folder of its own")
 
 
 def _check_mixture(document: RecipeDocument, mixture: MixtureSection) -> None:

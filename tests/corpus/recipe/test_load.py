@@ -318,3 +318,18 @@ def test_a_recipe_that_is_not_there() -> None:
         UserError, match="bundled are c4, dclm, demo, dolma, dolma3, fineweb, fineweb2, gopher, llama, redpajama, "
     ):
         load("nothing")
+
+
+def test_two_dedups_do_not_write_one_index(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    steps = "[exact: {index: i}]"
+    sources = "".join(f"  {name}: {{type: documents, input: raw, steps: {steps}}}\n" for name in ("one", "other"))
+    path.write_text(f"format: 1\noutput: run\nsources:\n{sources}", encoding="utf-8")
+    with pytest.raises(UserError, match="2 dedups write the index i: give each a folder of its own"):
+        load(str(path))
+
+
+def test_a_setting_does_not_come_twice() -> None:
+    assert parse_rules(["near"], {"index": "i"})[0].dedup.index == "i"
+    with pytest.raises(UserError, match="--rule near has index already: leave out --index, or that setting"):
+        parse_rules(["near: {index: a}"], {"index": "b"})
