@@ -16,6 +16,7 @@ from apache_beam.version import __version__ as beam_version
 
 from corpus.errors import UserError
 from pipelines.engine import beam_options, spark_master
+from pipelines.engine.engine_log import engine_log
 from pipelines.engine.job_server import Engine, answers, jar_of, java_launcher, java_version, property_in_jar
 
 FLINK_SECONDS = 10
@@ -29,6 +30,7 @@ class Finding(NamedTuple):
 
 
 def engine_findings(engine: Engine, flags: tuple[str, ...]) -> Iterator[Finding]:
+    engine_log(engine)  # takes what Beam says of a jar that it cannot fetch
     options = beam_options.parse(("--spark_master_url=local[*]", *flags))
     jar = None
     endpoint = options.view_as(PortableOptions).job_endpoint
