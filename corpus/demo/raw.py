@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from importlib.metadata import distributions
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from corpus.demo import arxiv, books, c4, commoncrawl, github, prose, stackexchange, wikipedia
@@ -16,6 +17,11 @@ QUOTAS = {
 }
 """Characters of docstrings for each source: enough for half a million tokens by the shares of LLaMA-1's Table 1, and
 for some held-out documents of each source."""
+
+
+def installed() -> Iterator[Distribution]:
+    """Packages of the installation; not those that setuptools carries, which are on the path once it is imported."""
+    return (package for package in distributions() if "_vendor" not in Path(str(package.locate_file(""))).parts)
 
 
 def make(folder: Path) -> bool:
@@ -33,7 +39,7 @@ def make(folder: Path) -> bool:
     dealt = prose.deal(prose.modules(), QUOTAS)
     commoncrawl.write(making / "commoncrawl", dealt["commoncrawl"])
     c4.write(making / "c4", dealt["c4"])
-    github.write(making / "github", distributions())
+    github.write(making / "github", installed())
     wikipedia.write(making / "wikipedia")
     books.write(making / "books", dealt["books"])
     arxiv.write(making / "arxiv", dealt["arxiv"])

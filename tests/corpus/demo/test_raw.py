@@ -16,7 +16,7 @@ from corpus.clean.wikitext import plain_text
 from corpus.demo import github
 from corpus.demo.commoncrawl import SNAPSHOTS
 from corpus.demo.languages import LANGUAGES
-from corpus.demo.raw import make
+from corpus.demo.raw import installed, make
 from corpus.registry import find_source
 from corpus.schema import Document, Rejected
 from corpus.sources.raw import list_files
@@ -129,6 +129,16 @@ def test_a_second_process_makes_the_same_bytes(raw: Path, tmp_path: Path) -> Non
     )
     subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": "1"}, check=True)
     assert digests(tmp_path / "raw") == digests(raw)
+
+
+def test_packages_that_setuptools_carries_are_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    carried = tmp_path / "setuptools" / "_vendor" / "carried-1.0.dist-info"
+    carried.mkdir(parents=True)
+    (carried / "METADATA").write_text("Metadata-Version: 2.1\nName: carried\nVersion: 1.0\n")
+    before = [package.name for package in installed()]
+    monkeypatch.syspath_prepend(str(carried.parent))
+    assert "carried" in {package.name for package in distributions()}
+    assert [package.name for package in installed()] == before
 
 
 def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
