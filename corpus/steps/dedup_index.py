@@ -137,6 +137,10 @@ class KeptInput:
     def data(self, number: int) -> str:
         return self.input.data(number)
 
+    def digests(self) -> Sequence[str]:
+        """SHA-256 of the file of each part."""
+        return list(self.input.header()["parts"])
+
     def refs(self) -> Iterator[tuple[int, PartRef]]:
         """(number, part) of all of them."""
         numbers = range(len(self.input.header()["parts"]))

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from corpus.dataset import Part, StepFolder
+from corpus.errors import UserError
 from corpus.parts import read_part, rows_in, write_part
 from corpus.rules import Block, Dedup, PartRef, Reread, Round
 from corpus.steps.dedup_index import Index, KeepTask, KeptInput, Seen, memory_of
@@ -38,6 +39,7 @@ class SignTask:
 
     Attributes:
         path: of its Parquet file.
+        digest: SHA-256 that the file has, of the part of an index; "" of another part.
     """
 
     part: int
@@ -45,13 +47,20 @@ class SignTask:
     path: str
     named: NamedRule
     partitions: int
+    digest: str = ""
 
     def __str__(self) -> str:
         return f"{self.path} ({self.named.key})"
 
 
 def sign(task: SignTask) -> Iterator[Block]:
-    """The blocks of one part for the first round."""
+    """The blocks of one part for the first round.
+
+    Raises:
+        UserError: the part of an index is not the one that was written with it.
+    """
+    if task.digest and file_digest(task.path) != task.digest:
+        raise UserError(f"{task.path} is not what its index was made with: put that back, or make the index again")
     sign_part = memory_of(task.named).sign if task.ref.kept else task.named.dedup.sign
     yield from sign_part(task.ref, read_part(task.path), task.partitions)
 
@@ -72,6 +81,10 @@ class SignInput:
     def data(self, number: int) -> str:
         return self.input.data(number)
 
+    def digests(self) -> Sequence[str]:
+        """Of its parts, where they are looked at: of an index alone."""
+        return ()
+
     def refs(self) -> Iterator[tuple[int, PartRef]]:
         """(number, part) of all of them."""
         for part in self.input.parts():
@@ -86,8 +99,10 @@ class SignTasks:
     partitions: int
 
     def __call__(self, source: SignInput | KeptInput) -> Iterator[SignTask]:
+        digests = source.digests()
         for number, ref in source.refs():
-            yield SignTask(ref.index, ref, source.data(number), self.named, self.partitions)
+            digest = digests[number] if digests else ""
+            yield SignTask(ref.index, ref, source.data(number), self.named, self.partitions, digest)
 
 
 def sign_inputs(

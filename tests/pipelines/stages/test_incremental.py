@@ -186,6 +186,12 @@ def test_an_index_that_does_not_fit_is_refused_in_a_line(snapshots: list[StepFol
         assert "from source to source 2 times at most, and with this step there are 3" in refused(
             "near", tmp_path / "near-2"
         )
+    parts = tmp_path / "index" / "parts"
+    shutil.copytree(parts, tmp_path / "whole")
+    shutil.copy(parts / "part-00000.parquet", parts / "part-00001.parquet")
+    with pytest.raises(Exception, match=r"part-00001.parquet is not what its index was made with: put that back"):
+        deduped(snapshots[3:], tmp_path / "other", "exact", against=tmp_path / "index")
+    shutil.copy(tmp_path / "whole" / "part-00001.parquet", parts / "part-00001.parquet")
     (tmp_path / "index" / "parts" / "part-00001.parquet").rename(tmp_path / "away")
     assert refused("exact") == "/index/parts/part-00001.parquet is gone: put it back, or make the index again"
     assert refused("exact", tmp_path / "second") == refused("exact")
