@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.kernel import kernel
+from corpus.text.unicode import width
 from corpus.text.word_keys import KEY_BYTES, READ_BYTES, word_key
 from tokenizer.model import SPACE, ModelFile, PieceType, irregular_reason
 
@@ -337,12 +338,6 @@ def _merge_long(tables: Any, scratch: Any, n: Any) -> Any:
 
 
 @kernel
-def _width(lead: Any) -> Any:
-    """Bytes of the UTF-8 character that begins with this byte."""
-    return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-
-
-@kernel
 def _encode_word(data: Any, start: Any, end: Any, lead: Any, tables: Any, scratch: Any, out: Any, o: Any) -> Any:
     """Writes the ids of one word from out[o] on and returns the next free place. `lead`: a space stands before it.
 
@@ -374,7 +369,7 @@ def _encode_word(data: Any, start: Any, end: Any, lead: Any, tables: Any, scratc
                 return o
             due = max(scratch.symbols[n], -1)
             for _ in range(scratch.before[n] - lead):
-                start += _width(data[start])
+                start += width(data[start])
             lead = False
         else:
             scratch = new_scratch(2 * len(scratch.symbols))
@@ -391,7 +386,7 @@ def _write(data: Any, start: Any, symbols: Any, n: Any, tables: Any, out: Any, o
             o += 1
         else:
             i = start - 1 - symbol
-            for k in range(i, i + _width(data[i])):
+            for k in range(i, i + width(data[i])):
                 out[o] = tables.byte_piece[data[k]]
                 o += 1
     return o

@@ -20,6 +20,7 @@ from corpus.kernel import kernel
 from corpus.text.buffers import Bytes, Offsets
 from corpus.text.double_array import ENDS, LABEL, VALUE, children
 from corpus.text.hashing import load64, trailing_zeros
+from corpus.text.unicode import width
 from corpus.text.word_keys import KEY_BYTES, READ_BYTES, word_key
 
 CACHE_SETS = 1 << 17
@@ -76,11 +77,6 @@ def new_cache(sets: int = CACHE_SETS) -> Cache:
 
 
 @kernel
-def _width(lead: Any) -> Any:
-    return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-
-
-@kernel
 def _next_space(data: Any, i: Any, end: Any) -> Any:
     """The first space of data[i:end], or the end."""
     while i + 8 <= end:
@@ -124,7 +120,7 @@ def _write_word(data: Any, start: Any, end: Any, rules: Any, replacements: Any, 
     while i < end:
         size, place = _rule(rules, data, i, end)
         if size == 0:
-            size = _width(data[i])
+            size = width(data[i])
             for k in range(i, i + size):
                 if at == len(word):
                     word = _longer(word, at, _ROOM)
@@ -206,7 +202,7 @@ def _cut(word: Any, size: Any, before: Any, pieces: Any, scores: Any, unknown: A
                     ways[k].sum -= here
             here = np.float32(0)
             ways[i].sum = here
-        following = i + _width(word[i])
+        following = i + width(word[i])
         single = False  # whether the character is a piece
         below = root
         for k in range(i, size):

@@ -67,6 +67,12 @@ def _tables() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
 
 
 @kernel
+def width(lead: Any) -> Any:
+    """Bytes of the UTF-8 character that begins with this byte."""
+    return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+
+
+@kernel
 def decode(data: Any, i: Any) -> Any:
     """(code point, bytes) of the character that starts at byte i of valid UTF-8."""
     i = np.uint64(i)  # unsigned: numba then tests no index for being negative
