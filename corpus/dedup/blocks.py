@@ -50,6 +50,25 @@ def partitioned(signatures: Iterable[tuple[Hashes, pa.RecordBatch]], partitions:
         yield from keyed(partition_of(hashes, partitions), batch)
 
 
+def lists_by_partition(
+    hashes: Hashes, partitions: int, scalars: Mapping[str, Any], lists: Mapping[str, npt.NDArray[Any]]
+) -> Iterator[Block]:
+    """One row for each partition that sorted hashes are of, so that what is the same in all of them costs little.
+
+    Args:
+        scalars: columns with one value, of NumPy's types.
+        lists: columns with a list of the values that stand beside the hashes, or of nothing.
+    """
+    bounds = np.searchsorted(partition_of(hashes, partitions), np.arange(partitions + 1))
+    filled = np.flatnonzero(np.diff(bounds))
+    ends = np.append(bounds[filled], len(hashes))
+    body = {name: pa.array(np.full(len(filled), value)) for name, value in scalars.items()}
+    for name, values in lists.items():
+        where = ends if len(values) else np.zeros_like(ends)
+        body[name] = pa.LargeListArray.from_arrays(pa.array(where, pa.int64()), pa.array(values))
+    yield from keyed(filled, pa.RecordBatch.from_arrays(list(body.values()), names=list(body)))
+
+
 def columns(blocks: Sequence[pa.RecordBatch]) -> dict[str, npt.NDArray[Any]]:
     """Columns of numbers, or of true and false, of all blocks together."""
     batch = pa.concat_batches(blocks)
@@ -67,6 +86,13 @@ def group_starts(*keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if len(new):
         new[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
     return new
+
+
+def among(values: npt.NDArray[Any], ordered: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which of the values a sorted array has."""
+    if not len(ordered):
+        return np.zeros(len(values), np.bool_)
+    return np.asarray(ordered[np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)] == values)
 
 
 def drops(part: npt.NDArray[np.int32], row: npt.NDArray[np.uint32]) -> Iterator[Block]:

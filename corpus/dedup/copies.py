@@ -29,6 +29,7 @@ import pyarrow as pa
 from corpus.dedup import passages
 from corpus.dedup.blocks import (
     Ints,
+    among,
     columns,
     document_columns,
     group_starts,
@@ -103,7 +104,7 @@ class Finder:
             units, documents = self._units(batch), document_columns(part, batch, first_row)
             for anchors in anchors_of(units, self.length):
                 keys = self._keys(units, anchors)
-                chosen = _among(keys.astype(np.uint32), shared)
+                chosen = among(keys.astype(np.uint32), shared)
                 some = Anchors(*(column[chosen] for column in anchors))
                 held.add(self._described(units, some, keys[chosen]) | _taken(documents, some.row))
                 if held.size > HOLD_ROWS:
@@ -301,7 +302,7 @@ def shared_keys(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[B
     """The round of keys: those that are in two places, for each part that has them."""
     found = receive(blocks, "key")
     every = np.sort(np.concatenate([found["key"], found["key"][found["twice"]]]))
-    again = _among(found["key"], every[~group_starts(every)])
+    again = among(found["key"], every[~group_starts(every)])
     yield from keyed(found[SENDER][again], record_batch({"key": found["key"][again]}))
 
 
@@ -311,13 +312,6 @@ def _two_of_each(keys: Hashes) -> Hashes:
     few = np.ones(len(keys), np.bool_)
     few[2:] = keys[2:] != keys[:-2]
     return keys[few]
-
-
-def _among(values: npt.NDArray[Any], ordered: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which of the values a sorted array has."""
-    if not len(ordered):
-        return np.zeros(len(values), np.bool_)
-    return np.asarray(ordered[np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)] == values)
 
 
 def _common(key: Hashes, side: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -353,7 +347,7 @@ def _settled(table: Table, length: int) -> tuple[Table, Table]:
     """Of rows with equal windows the first stays, with what overlaps it: (what stays, the later copies)."""
     both = table["key"] ^ table["windows"] * BASE
     ordered = np.sort(both)
-    again = _among(both, ordered[~group_starts(ordered)])
+    again = among(both, ordered[~group_starts(ordered)])
     alone, table = _taken(table, ~again), _taken(table, again)  # most are, and need no sorting by seven columns
     table = _taken(table, _in_order(table, "key", "windows"))
     new = group_starts(table["key"], table["windows"])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dedup.blocks import columns, group_starts, keyed, partition_of, record_batch
+from corpus.dedup.blocks import columns, group_starts, keyed, lists_by_partition, record_batch
 from corpus.rules import Block, PartRef
 from corpus.text.hashing import Hashes
 
@@ -46,22 +46,9 @@ def sign_kept_lines(part: PartRef, hashes: Hashes, partitions: int) -> Iterator[
     yield from _by_partition(part, hashes, partitions, *nothing)
 
 
-def _by_partition(
-    part: PartRef,
-    hashes: Hashes,
-    partitions: int,
-    id_hash: Hashes,
-    row: npt.NDArray[np.uint32],
-    twice: npt.NDArray[np.bool_],
-) -> Iterator[Block]:
-    bounds = np.searchsorted(partition_of(hashes, partitions), np.arange(partitions + 1))
-    filled = np.flatnonzero(np.diff(bounds))
-    ends = np.append(bounds[filled], len(hashes))
-    body = [pa.array(np.full(len(filled), value, np.int32)) for value in (part.index, part.priority)]
-    for values in (hashes, id_hash, row, twice):
-        where = ends if len(values) else np.zeros_like(ends)
-        body.append(pa.LargeListArray.from_arrays(pa.array(where, pa.int64()), pa.array(values)))
-    yield from keyed(filled, pa.RecordBatch.from_arrays(body, names=["part", "priority", *LISTS]))
+def _by_partition(part: PartRef, hashes: Hashes, partitions: int, *beside: npt.NDArray[Any]) -> Iterator[Block]:
+    scalars = {"part": np.int32(part.index), "priority": np.int32(part.priority)}
+    yield from lists_by_partition(hashes, partitions, scalars, dict(zip(LISTS, (hashes, *beside), strict=True)))
 
 
 def decide_lines(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:

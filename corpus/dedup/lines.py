@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import xxhash
 from pydantic import Field, model_validator
 
-from corpus.dedup.blocks import group_starts, keyed, numbered, partition_of, record_batch
+from corpus.dedup.blocks import among, group_starts, keyed, lists_by_partition, numbered, record_batch
 from corpus.dedup.first_lines import NOWHERE, decide_lines, sign_kept_lines, sign_lines
 from corpus.dedup.hashed_lines import copy_kept, first_of_equals, kept_lines, line_hashes
 from corpus.rules import Block, Cleaned, Dedup, Memory, PartRef, Round
@@ -98,10 +98,8 @@ class Lines(Dedup):
         starts = np.flatnonzero(group_starts(hashes))
         twice = np.diff(starts, append=len(hashes)) > 1
         distinct = hashes[starts]
-        bounds = np.searchsorted(partition_of(distinct, partitions), np.arange(partitions + 1))
-        filled = np.flatnonzero(np.diff(bounds))
-        ends = np.append(bounds[filled], len(distinct))
-        yield from keyed(filled, _block(part.index, self._group(part), distinct, twice, ends))
+        scalars = {"part": np.int32(part.index), "group": np.uint64(self._group(part))}
+        yield from lists_by_partition(distinct, partitions, scalars, {"hashes": distinct, "twice": twice})
 
     def rounds(self) -> Sequence[Round]:
         return [Round(_decide if self.keep == "none" else decide_lines)]
@@ -178,22 +176,6 @@ def _sign_kept(part: PartRef, kept: Iterator[pa.RecordBatch], partitions: int) -
     yield from sign_kept_lines(part, np.sort(hashes), partitions)
 
 
-def _block(
-    part: int, group: int, hashes: Hashes, twice: npt.NDArray[np.bool_], ends: npt.NDArray[np.int64]
-) -> pa.RecordBatch:
-    """One row for each stretch ends[i]:ends[i + 1] of the hashes, so that part and group cost little beside them."""
-    rows = len(ends) - 1
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array(np.full(rows, part, np.int32)),
-            pa.array(np.full(rows, group, np.uint64)),
-            pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), pa.array(hashes)),
-            pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), pa.array(twice)),
-        ],
-        names=["part", "group", "hashes", "twice"],
-    )
-
-
 def _decide(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block]:
     """For each part, which of its hashes two or more documents of its group have, sorted."""
     batch = pa.concat_batches(blocks)
@@ -208,5 +190,5 @@ def _decide(blocks: Sequence[pa.RecordBatch], partitions: int) -> Iterator[Block
         if not len(again):
             continue
         parts = np.repeat(some.column("part").to_numpy(), lists.value_lengths().to_numpy())
-        drop = again[np.minimum(np.searchsorted(again, hashes), len(again) - 1)] == hashes
+        drop = among(hashes, again)
         yield from keyed(parts[drop], record_batch({"hash": hashes[drop]}))
