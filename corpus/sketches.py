@@ -19,13 +19,12 @@ import pyarrow as pa
 
 from corpus.dataset import StepFolder
 from corpus.dedup.minhash import bands_for, permutations, signatures
+from corpus.dedup.sets import encode_sets, shingle_sets, similarities
 from corpus.errors import UserError
 from corpus.filters.signatures import Signatures
 from corpus.parts import read_part, read_row
 from corpus.steps.rule import NamedRule
 from corpus.text.buffers import text_buffers
-from corpus.text.hashing import Hashes
-from corpus.text.shingles import shingle_rows
 from corpus.tuning.stored import chain_of, stored_parts
 
 
@@ -81,7 +80,8 @@ def alike(folder: str, text: str, threshold: float, limit: int) -> list[Alike]:
     rule = named.rule
     assert isinstance(rule, Signatures)
     asked = sketch_of(text, rule)
-    if not len(_shingles(text, rule)):
+    own, ends = shingle_sets(*text_buffers(pa.array([text], pa.large_string())), rule.ngram)
+    if not len(own):
         raise UserError("the text has no letters or digits, so it is like no other: give another one")
     bands, rows = bands_for(threshold, rule.minima)
     if bands == 1:  # datasketch takes no fewer than two
@@ -91,11 +91,14 @@ def alike(folder: str, text: str, threshold: float, limit: int) -> list[Alike]:
     for id, part, row, signature in _stored(step, named):
         index.insert((part, row), _sketch(signature), check_duplication=False)
         known[part, row] = id, signature
+    places = index.query(asked)
+    texts = [read_row(step.data(part), row, ["text"]).column("text")[0].as_py() for part, row in places]
+    others = shingle_sets(*text_buffers(pa.array(texts, pa.large_string())), rule.ngram)
+    every = np.arange(len(texts))
     found = []
-    for part, row in index.query(asked):
-        id, signature = known[part, row]
-        other = read_row(step.data(part), row, ["text"]).column("text")[0].as_py()
-        similarity = _jaccard(_shingles(text, rule), _shingles(other, rule))
+    exact = similarities(encode_sets(own, ends), np.zeros_like(every), *others, every).tolist()
+    for place, other, similarity in zip(places, texts, exact, strict=True):
+        id, signature = known[place]
         if similarity >= threshold:
             found.append(Alike(id, float(asked.jaccard(_sketch(signature))), similarity, other))
     return sorted(found, key=lambda one: (-one.similarity, one.id))[:limit]
@@ -133,13 +136,3 @@ def _datasketch() -> Any:
     except ImportError:
         raise UserError("this needs datasketch: pip install 'corpus[datasketch]'") from None
     return datasketch
-
-
-def _shingles(text: str, rule: Signatures) -> Hashes:
-    hashes, _ = shingle_rows(*text_buffers(pa.array([text], pa.large_string())), rule.ngram)
-    return np.unique(hashes)
-
-
-def _jaccard(one: Hashes, other: Hashes) -> float:
-    both = len(np.intersect1d(one, other, assume_unique=True))
-    return both / max(1, len(one) + len(other) - both)
