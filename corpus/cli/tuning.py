@@ -81,15 +81,15 @@ def _partner(reason: "Reason") -> str:
 def print_borders(folder: str, name: str | None, limit: int, characters: int = PREVIEW) -> None:
     """Documents of a step on both sides of the thresholds of this name, or of all that drop something."""
     from corpus.dataset import StepFolder
-    from corpus.tuning.border import border
+    from corpus.tuning.border import borders
     from corpus.tuning.stored import chain_of, name_of, numeric_thresholds, thresholds_named
     from corpus.visible import visible
 
     step = StepFolder(folder)
     chain = chain_of(step)
-    for named, threshold in thresholds_named(chain, name) if name is not None else numeric_thresholds(chain):
+    chosen = thresholds_named(chain, name) if name is not None else list(numeric_thresholds(chain))
+    for (named, threshold), found in zip(chosen, borders(step, chosen, limit), strict=True):
         value = threshold.value(named.rule)
-        found = border(step, named, threshold, limit)
         if not found.dropped and name is None:
             continue  # it decides nothing
         if found.kept or found.dropped:

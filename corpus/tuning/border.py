@@ -40,17 +40,12 @@ class Border:
     dropped: list[Neighbour]
 
 
-def border(folder: StepFolder, named: NamedRule, threshold: Threshold, limit: int) -> Border:
-    """Up to `limit` documents on each side of a threshold of a finished step, of those that reached its rule.
+def borders(folder: StepFolder, thresholds: Sequence[tuple[NamedRule, Threshold]], limit: int) -> list[Border]:
+    """Up to `limit` documents on each side of each threshold of a finished step, of those that reached its rule.
 
     Of documents with the same score those of lower parts and rows come first. Of a threshold that is not set, or
-    whose step before is gone, there are none.
+    whose step before is gone, there are none. The step's scores are read once.
     """
-    return borders(folder, [(named, threshold)], limit)[0]
-
-
-def borders(folder: StepFolder, thresholds: Sequence[tuple[NamedRule, Threshold]], limit: int) -> list[Border]:
-    """`border` of each of several thresholds of a step; its scores are read once."""
     before = input_of(folder, folder.manifest())
     found = [_Nearest(named, threshold, limit) for named, threshold in thresholds]
     for part in stored_parts(folder, chain_of(folder)) if before.finished else ():

@@ -120,9 +120,12 @@ def sweep(folder: StepFolder, name: str, settings: Sequence[str] = ()) -> list[P
         names = ", ".join(name_of(*pair) for pair in found)
         raise UserError(f"--sweep {name} stands for several thresholds: give one of {names}")
     named, threshold = found[0]
-    parts = list(stored_parts(folder, before))
     column = f"{named.key}.{threshold.mark.score}"
-    held = [part.scores.column(column).drop_null().to_numpy() for part in parts if column in part.scores.schema.names]
+    held = [
+        part.scores.column(column).drop_null().to_numpy()
+        for part in stored_parts(folder, before)
+        if column in part.scores.schema.names
+    ]
     scores = np.concatenate([np.empty(0), *held])
     if not len(scores):
         raise UserError(f"{folder.path}: no document has a score {column}: nothing to sweep")
@@ -130,24 +133,24 @@ def sweep(folder: StepFolder, name: str, settings: Sequence[str] = ()) -> list[P
     present = next(threshold.value(one.rule) for one in before if one.key == named.key)
     if (scores == np.floor(scores)).all():  # counts
         values = {int(value) for value in values}
-    points = []
-    for value in sorted(values | ({present} if present is not None else set())):
-        tried = replace(named, rule=named.rule.model_copy(update={threshold.field: _placed(named, threshold, value)}))
-        other = tuple(tried if one.key == named.key else one for one in chain)
-        total = Outcome(0, 0)
-        for part in parts:
-            total += _outcome(part, other)
-        points.append(Point(value, value == present, total))
-    return points
+    tried = {value: _with_value(chain, named, threshold, value) for value in sorted(values | {present} - {None})}
+    totals = dict.fromkeys(tried, Outcome(0, 0))
+    for part in stored_parts(folder, before):
+        for value, other in tried.items():
+            totals[value] += _outcome(part, other)
+    return [Point(value, value == present, total) for value, total in totals.items()]
 
 
-def _placed(named: NamedRule, threshold: Threshold, value: Any) -> Any:
-    """The whole of a field with `value` at the threshold's place."""
-    if threshold.place is None:
-        return value
-    whole = list(getattr(named.rule, threshold.field))
-    whole[threshold.place] = value
-    return tuple(whole)
+def _with_value(
+    chain: tuple[NamedRule, ...], named: NamedRule, threshold: Threshold, value: Any
+) -> tuple[NamedRule, ...]:
+    """The chain with another value of one threshold."""
+    if threshold.place is not None:
+        whole = list(getattr(named.rule, threshold.field))
+        whole[threshold.place] = value
+        value = tuple(whole)
+    tried = replace(named, rule=named.rule.model_copy(update={threshold.field: value}))
+    return tuple(tried if one.key == named.key else one for one in chain)
 
 
 def _outcome(part: StoredPart, chain: Sequence[NamedRule]) -> Outcome:

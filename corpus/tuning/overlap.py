@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.dataset import StepFolder
+from corpus.dedup.blocks import numbered
 from corpus.parts import read_part
 from corpus.rules import Filter
 from corpus.steps.chain import Applied, apply_chain, apply_rule
@@ -99,36 +100,38 @@ def overlap(folder: StepFolder, documents: int) -> Overlap:
     """
     chain = chain_of(folder)
     seen = _Seen()
-    for part, first_row, batch in _sample(input_of(folder, folder.manifest()), documents):
-        seen.batches.append(batch.num_rows)
-        for applied in _every_rule(folder, chain, part, first_row, batch):
-            for reason, fires in _reasons(applied):
-                seen.add(applied.named.key, reason, fires)
+    for part, batches in _sample(input_of(folder, folder.manifest()), documents):
+        path = folder.meta("dedup", part)
+        decisions = pa.Table.from_batches(list(read_part(path))) if exists(path) else None
+        for first_row, batch in numbered(batches):
+            seen.batches.append(batch.num_rows)
+            for applied in _every_rule(chain, decisions, first_row, batch):
+                for reason, fires in _reasons(applied):
+                    seen.add(applied.named.key, reason, fires)
     return _counted(chain, seen)
 
 
-def _sample(before: StepFolder, documents: int) -> Iterator[tuple[int, int, pa.RecordBatch]]:
-    """(part, row of its first document, documents)."""
+def _sample(before: StepFolder, documents: int) -> Iterator[tuple[int, list[pa.RecordBatch]]]:
+    """(part, the documents at its head)."""
     parts = [part for part in before.parts() if part.documents]
     chosen = [parts[place] for place in np.unique(np.linspace(0, len(parts) - 1, min(PARTS, len(parts))).astype(int))]
     left = documents
     for place, part in enumerate(chosen):
-        here, first_row = -(-left // (len(chosen) - place)), 0
+        here = -(-left // (len(chosen) - place))
+        taken: list[pa.RecordBatch] = []
         for batch in read_part(before.data(part.number)):
-            if here <= 0:
+            taken.append(batch.slice(0, here))
+            here, left = here - taken[-1].num_rows, left - taken[-1].num_rows
+            if not here:
                 break
-            taken = batch.slice(0, here)
-            yield part.number, first_row, taken
-            here, left, first_row = here - taken.num_rows, left - taken.num_rows, first_row + taken.num_rows
+        yield part.number, taken
 
 
 def _every_rule(
-    folder: StepFolder, chain: Sequence[NamedRule], part: int, first_row: int, batch: pa.RecordBatch
+    chain: Sequence[NamedRule], decisions: pa.Table | None, first_row: int, batch: pa.RecordBatch
 ) -> Iterator[Applied]:
     for named in chain:
         if named.is_dedup:
-            path = folder.meta("dedup", part)
-            decisions = pa.Table.from_batches(list(read_part(path))) if exists(path) else None
             applied = next(iter(apply_chain(batch, named, (), first_row, decisions)))
         else:
             applied = apply_rule(named, batch)

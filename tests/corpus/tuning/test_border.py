@@ -5,13 +5,19 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus.dataset import StepFolder
 from corpus.filters.length import Length
 from corpus.steps.rule import NamedRule
-from corpus.tuning.border import Border, border, borders
+from corpus.thresholds import Threshold
+from corpus.tuning.border import Border, borders
 from corpus.tuning.stored import chain_of, numeric_thresholds, thresholds_named
 from tests.corpus.tuning.small_step import extracted, processed
 
 RULES = (NamedRule("length", Length(min_chars=5)),)
+
+
+def border(step: StepFolder, named: NamedRule, threshold: Threshold, limit: int) -> Border:
+    return borders(step, [(named, threshold)], limit)[0]
 
 
 @settings(max_examples=40)  # each writes two steps
