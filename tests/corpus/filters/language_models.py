@@ -2,9 +2,11 @@
 
 import _pydecimal
 import argparse
+import importlib.util
 import inspect
 import io
 import itertools
+import os
 import random
 import struct
 import subprocess
@@ -12,14 +14,36 @@ import tarfile
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import sentencepiece
 
 from corpus.filters.kenlm_probing import HEADER, SANITY
 from corpus.protobuf import fields
 from corpus.text.ccnet import normalize_for_lm
+
+
+def require_kenlm() -> None:
+    """Skips a test where KenLM is not installed, or fails it where `CORPUS_TEST_REQUIRE_DATA` is set, as in CI."""
+    if importlib.util.find_spec("kenlm") is None:
+        message = "kenlm is not installed (the extra `perplexity`)"
+        if os.environ.get("CORPUS_TEST_REQUIRE_DATA"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+def kenlm_model(path: str) -> Any:
+    """KenLM's own model of a file, without a bar of progress."""
+    require_kenlm()
+    import kenlm
+
+    config = kenlm.Config()
+    config.show_progress = False
+    return kenlm.Model(path, config)
+
 
 SETTINGS: dict[str, dict[str, object]] = {
     "unigram": {},

@@ -1,8 +1,6 @@
 """Scores from KenLM's files: the kernel's, those of plain Python and the library's are the same numbers."""
 
-import importlib.util
 import mmap
-import os
 import random
 import struct
 from pathlib import Path
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import UserError
 from corpus.filters.kenlm_probing import HEADER, Probing, log_probabilities, read_probing, word_numbers
-from tests.corpus.filters.language_models import log_probability, murmur, random_ngrams, write_probing
+from tests.corpus.filters.language_models import kenlm_model, log_probability, murmur, random_ngrams, write_probing
 
 WORDS = [*"abcdefg", "seventy", "eighteen", "häßlich", "字" * 20, "\u2581the", "<UNK>"]
 
@@ -40,16 +38,7 @@ def sentences(seed: int, count: int) -> list[list[str]]:
 
 
 def library_scores(path: str, sentences: list[list[str]]) -> list[float]:
-    if importlib.util.find_spec("kenlm") is None:
-        message = "kenlm is not installed (the extra `perplexity`)"
-        if os.environ.get("CORPUS_TEST_REQUIRE_DATA"):
-            pytest.fail(message)
-        pytest.skip(message)
-    import kenlm
-
-    config = kenlm.Config()
-    config.show_progress = False
-    model = kenlm.Model(path, config)
+    model = kenlm_model(path)
     return [model.score(" ".join(sentence)) for sentence in sentences]
 
 

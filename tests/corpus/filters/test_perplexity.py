@@ -1,9 +1,7 @@
 """Perplexity against a language model read and scored by hand, and CCNet's buckets."""
 
 import csv
-import importlib.util
 import math
-import os
 import pickle
 import random
 import sys
@@ -20,7 +18,7 @@ from corpus.filters.perplexity import CUTOFFS, LanguageModel, Perplexity
 from corpus.filters.perplexity_model import language_model
 from corpus.protobuf import fields
 from corpus.text.ccnet import normalize_for_lm
-from tests.corpus.filters.language_models import trained, write_probing
+from tests.corpus.filters.language_models import require_kenlm, trained, write_probing
 
 LLAMA_WIKIPEDIA = "bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk"
 BACKOFF, UNKNOWN = -0.4, -4.0
@@ -80,11 +78,7 @@ def bigrams(pieces_model: str, novel: list[str]) -> Bigrams:
 
 @pytest.fixture(scope="module")
 def rule(pieces_model: str, bigrams: Bigrams, tmp_path_factory: pytest.TempPathFactory) -> Perplexity:
-    if importlib.util.find_spec("kenlm") is None:
-        message = "kenlm is not installed (the extra `perplexity`)"
-        if os.environ.get("CORPUS_TEST_REQUIRE_DATA"):
-            pytest.fail(message)
-        pytest.skip(message)
+    require_kenlm()
     lm = bigrams.write(tmp_path_factory.mktemp("lm") / "en.arpa")
     return Perplexity(models={"en": LanguageModel(lm=lm, sentencepiece=pieces_model)})
 

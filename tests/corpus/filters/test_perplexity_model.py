@@ -1,8 +1,6 @@
 """Perplexities are those of KenLM and SentencePiece, whoever answers."""
 
-import importlib.util
 import math
-import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,7 @@ from corpus.filters import perplexity_model
 from corpus.filters.perplexity_model import LanguageModel, language_model
 from corpus.text.ccnet import normalize_for_lm
 from tests.corpus.filters.fasttext_kinds import LONG, random_texts, texts
-from tests.corpus.filters.language_models import SETTINGS, prose, random_ngrams, trained, write_probing
+from tests.corpus.filters.language_models import SETTINGS, kenlm_model, prose, random_ngrams, trained, write_probing
 from tests.corpus.filters.test_unigram_model import REASONS
 
 LmOf = Callable[[str], str]
@@ -60,16 +58,7 @@ class Libraries:
     """What the rule computed before there were kernels: cc_net/perplexity.py."""
 
     def __init__(self, lm: str, pieces: str) -> None:
-        if importlib.util.find_spec("kenlm") is None:
-            message = "kenlm is not installed (the extra `perplexity`)"
-            if os.environ.get("CORPUS_TEST_REQUIRE_DATA"):
-                pytest.fail(message)
-            pytest.skip(message)
-        import kenlm
-
-        config = kenlm.Config()
-        config.show_progress = False
-        self.lm = kenlm.Model(lm, config)
+        self.lm = kenlm_model(lm)
         self.encoder = sentencepiece.SentencePieceProcessor(model_file=pieces)
 
     def perplexities(self, values: list[str | None]) -> list[float | None]:
