@@ -24,10 +24,13 @@ ENDS = 0x100
 VALUE = 0x7FFFFFFF
 
 
-@kernel
-def children(at: Any, unit: Any) -> Any:
-    """For kernels: the place that the children of the unit at `at` are found from; both int64."""
+def _children(at: Any, unit: Any) -> Any:
+    """The place that the children of the unit at `at` are found from; both int64, or arrays of it."""
     return at ^ (unit >> 10 << ((unit & 0x200) >> 6))
+
+
+children = kernel(_children)
+"""The same for kernels."""
 
 
 def build(words: list[bytes], values: list[int]) -> Units:
@@ -119,8 +122,7 @@ def reached(units: Units, labels: list[int]) -> npt.NDArray[np.int64]:
     at, steps = np.zeros(1, np.int64), np.array(labels)
     while len(at):
         seen[at] = True
-        unit = units[at].astype(np.int64)
-        places = at ^ (unit >> 10 << ((unit & 0x200) >> 6))
+        places = _children(at, units[at].astype(np.int64))
         if places.max() >= len(units):
             raise ValueError("no double array")
         to = places[:, None] ^ steps
@@ -132,15 +134,14 @@ def reached(units: Units, labels: list[int]) -> npt.NDArray[np.int64]:
 def values(units: Units, at: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
     """Of the words that end at some of these units that were reached."""
     at = at[units[at] & ENDS != 0]
-    unit = units[at].astype(np.int64)
-    return units[at ^ (unit >> 10 << ((unit & 0x200) >> 6))] & VALUE
+    return units[_children(at, units[at].astype(np.int64))] & VALUE
 
 
 def value_of(units: Units, word: bytes) -> int | None:
     """Of a word, if it is there."""
     at = 0
     for byte in word:
-        at = children(at, int(units[at])) ^ byte
+        at = _children(at, int(units[at])) ^ byte
         if units[at] & LABEL != byte:
             return None
-    return int(units[children(at, int(units[at]))]) & VALUE if units[at] & ENDS else None
+    return int(units[_children(at, int(units[at]))]) & VALUE if units[at] & ENDS else None
