@@ -134,5 +134,5 @@ def _datasketch() -> Any:
     try:
         import datasketch
     except ImportError:
-        raise UserError("this needs datasketch: pip install 'corpus[datasketch]'") from None
+        raise UserError("datasketch is not installed: pip install '.[datasketch]' in the project's folder") from None
     return datasketch

@@ -35,7 +35,7 @@ def query(
     threshold: Annotated[float, typer.Option(min=0.05, max=1, help="least Jaccard similarity of the shingles")] = 0.8,
     limit: Annotated[int, typer.Option(min=1, help="how many documents")] = 10,
 ) -> None:
-    """Print the documents of a step that a text is like, most alike first (`pip install 'corpus[datasketch]'`).
+    """Print the documents of a step that a text is like, most alike first (`pip install '.[datasketch]'`).
 
     Example: `corpus near query runs/mine/books/20-signatures-1f3a9c2e - < chapter.txt`
     """

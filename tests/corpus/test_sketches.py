@@ -52,5 +52,5 @@ def test_what_cannot_be_asked_is_one_line(step: str, tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match="has no signatures: put the rule `signatures` into its steps"):
         list(stored_sketches(bare.path))
     monkeypatch.setitem(sys.modules, "datasketch", None)
-    with pytest.raises(UserError, match="pip install 'corpus\\[datasketch\\]'"):
+    with pytest.raises(UserError, match=r"pip install '\.\[datasketch\]' in the project's folder"):
         alike(step, STORY, 0.8, 3)
